@@ -1,0 +1,127 @@
+"""What the algorithms share: rollout -> batch, a sum of losses, a gradient step on it."""
+
+from abc import ABC, abstractmethod
+from typing import Generic, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from upright.optimizer import Adam
+from upright.policy import Policy
+from upright.rollout import Rollout
+from upright.settings import Settings
+from upright.statistics import explained_variance
+
+Metrics = dict[str, float]
+Reports = dict[str, Tensor]
+SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Batch(NamedTuple):
+    """The valid transitions of a rollout, flat: obs [B, ...], the rest [B]."""
+
+    obs: Tensor
+    actions: Tensor
+    advantages: Tensor
+    returns: Tensor
+    old_values: Tensor
+    old_log_probs: Tensor
+
+    def rows(self, index: Tensor) -> "Batch":
+        """The transitions at `index`."""
+        return Batch(*(field[index] for field in self))
+
+
+class Algorithm(ABC, Generic[SettingsT]):
+    """Turns rollouts into better weights.
+
+    Args:
+        policy: The weights that `update` changes.
+        settings: The algorithm's own settings.
+        rng: Source of the minibatches' order.
+    """
+
+    def __init__(self, policy: Policy, settings: SettingsT, rng: np.random.Generator) -> None:
+        self.policy, self.settings, self.rng = policy, settings, rng
+        groups = [list(policy.parameters())]
+        if settings.separate_optimizers and policy.critic is not None:
+            groups = [list(policy.actor.parameters()), list(policy.critic.parameters())]
+        self.optimizers = [Adam(group, settings.adam_eps) for group in groups]
+
+    @abstractmethod
+    def advantages(
+        self, rollout: Rollout, values: NDArray[np.float32], next_values: NDArray[np.float32]
+    ) -> NDArray[np.float64]:
+        """The weight of each action, before it is standardised, shape [T, N]."""
+
+    @abstractmethod
+    def loss(self, batch: Batch, progress: float) -> tuple[Tensor, Reports]:
+        """The loss of a batch, and what to report of it."""
+
+    @abstractmethod
+    def update(self, rollout: Rollout, progress: float) -> Metrics:
+        """Learn from a rollout when the fraction `progress` of the budget is spent."""
+
+    @torch.no_grad()
+    def batch(self, rollout: Rollout) -> Batch:
+        """Values, log-probs and advantages of a rollout, in one forward pass."""
+        device, num_steps = self.policy.device, len(rollout.actions)
+        obs = torch.as_tensor(rollout.obs, device=device)
+        params, values = self.policy(obs)
+        next_values = values[1:].clone()
+        if len(rollout.final_index):
+            final_obs = torch.as_tensor(rollout.final_obs, device=device)
+            next_values[tuple(rollout.final_index.T)] = self.policy.values(final_obs)
+        old_values = values[:num_steps]
+        weights = self.advantages(rollout, old_values.cpu().numpy(), next_values.cpu().numpy())
+        advantages = torch.as_tensor(weights, dtype=torch.float32, device=device)
+        actions = torch.as_tensor(rollout.actions, device=device)
+        old_log_probs = self.policy.distribution.log_prob(params[:num_steps], actions)
+        everything = Batch(
+            obs[:num_steps], actions, advantages, advantages + old_values, old_values, old_log_probs
+        )
+        if rollout.valid.all():
+            return Batch(*(field.flatten(0, 1) for field in everything))
+        return everything.rows(torch.as_tensor(rollout.valid, device=device))
+
+    def total_loss(self, policy_loss: Tensor, value_loss: Tensor, entropy: Tensor) -> Tensor:
+        """Policy loss + vf_coef * value loss - ent_coef * entropy, without the terms that are 0.
+
+        The value loss is taken in units of the critic's output, hence `value_scale`.
+        """
+        settings, loss = self.settings, policy_loss
+        if self.policy.critic is not None and settings.vf_coef > 0.0:
+            loss = loss + settings.vf_coef / settings.value_scale**2 * value_loss
+        if settings.ent_coef > 0.0:
+            loss = loss - settings.ent_coef * entropy
+        return loss
+
+    def minimize(self, loss: Tensor, progress: float) -> None:
+        """One gradient step with a clipped gradient."""
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        for optimizer in self.optimizers:
+            optimizer.clip(self.settings.max_grad_norm)
+            optimizer.step(self.settings.learning_rate.at(progress))
+
+    def finish(self, batch: Batch, reports: list[Reports], progress: float) -> Metrics:
+        """What ends every update: the normaliser sees the batch, the reports become metrics."""
+        if self.policy.normalizer is not None:
+            self.policy.normalizer.update(batch.obs)
+        metrics = {
+            f"train/{name}": float(torch.stack([report[name] for report in reports]).mean())
+            for name in reports[0]
+        }
+        metrics["train/explained_variance"] = explained_variance(
+            batch.old_values.cpu().numpy(), batch.returns.cpu().numpy()
+        )
+        metrics["train/learning_rate"] = self.settings.learning_rate.at(progress)
+        return metrics
+
+
+def standardize(weights: Tensor, eps: float = 1e-8) -> Tensor:
+    """(w - mean) / (deviation + eps), with the deviation of the population, shape [B]."""
+    return (weights - weights.mean()) / (weights.std(correction=0) + eps)

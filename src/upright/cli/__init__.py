@@ -1,0 +1,100 @@
+"""The command line. This file imports no verb before it is asked for."""
+
+import argparse
+import contextlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from upright.errors import UprightError, did_you_mean
+
+VERBS = {
+    "play": "act at random in an environment, and print what comes of it",
+    "train": "train a policy until it is solved and verified",
+    "evaluate": "play episodes with a trained policy",
+    "verify": "repeat a run's recorded verdict",
+    "runs": "list the runs in a folder",
+    "envs": "list what can be trained",
+}
+
+
+class Parser(argparse.ArgumentParser):
+    """Argparse that answers a wrong word with one sentence and a hint."""
+
+    def __init__(self, **options: object) -> None:
+        options.setdefault("allow_abbrev", False)
+        super().__init__(**options)  # type: ignore[arg-type]
+
+    def error(self, message: str) -> NoReturn:
+        """Raise what `main` prints."""
+        raise UprightError(
+            f"{message[:1].upper()}{message[1:]}.", f"`{self.prog} --help` shows what there is."
+        )
+
+    def parse_strictly(self, words: Sequence[str]) -> argparse.Namespace:
+        """Like `parse_args`, and an unknown flag is answered with the nearest ones."""
+        args, unknown = self.parse_known_args(words)
+        if unknown:
+            flag = unknown[0].split("=")[0]
+            flags = [name for action in self._actions for name in action.option_strings]
+            otherwise = f"`{self.prog} --help` shows what there is."
+            raise UprightError(f"Unknown argument '{flag}'.", did_you_mean(flag, flags, otherwise))
+        return args
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run one command; its exit code: 0, 1 (it failed), 2 (bad input), 130 (interrupted)."""
+    words = list(sys.argv[1:] if words is None else words)
+    try:
+        return _dispatch(words)
+    except UprightError as error:
+        print(f"error: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"hint:  {error.hint}", file=sys.stderr)
+        code = 2
+    except KeyboardInterrupt:
+        print("\ninterrupted", file=sys.stderr)
+        code = 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except Exception as error:
+        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
+        print("hint:  --debug shows where it happened.", file=sys.stderr)
+        code = 1
+    if "--debug" in words:
+        traceback.print_exc()
+    return code
+
+
+def _dispatch(words: list[str]) -> int:
+    if words and words[0] in VERBS:
+        verb = import_module(f"upright.cli.{words[0]}")
+        parser = Parser(prog=f"upright {words[0]}", description=verb.__doc__)
+        parser.add_argument("--debug", action="store_true", help="show tracebacks")
+        verb.add_arguments(parser)
+        with contextlib.suppress(AttributeError):
+            sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+        return int(verb.run(parser.parse_strictly(words[1:])))
+    return _top(words)
+
+
+def _top(words: list[str]) -> int:
+    if words and words[0] in ("-V", "--version"):
+        import upright
+
+        print(f"upright {upright.__version__}")
+        return 0
+    if words and words[0] not in ("-h", "--help"):
+        hint = did_you_mean(words[0], VERBS, f"There are {', '.join(VERBS)}.")
+        raise UprightError(f"Unknown command '{words[0]}'.", hint)
+    print("Upright: policy-gradient reinforcement learning that stands up in a second.\n")
+    print("usage: upright COMMAND ...\n")
+    for verb, text in VERBS.items():
+        print(f"  {verb:<10}{text}")
+    print("\n  upright COMMAND --help   what a command takes")
+    print("  upright train CartPole-v1   is a good start")
+    return 0

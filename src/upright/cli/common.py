@@ -1,0 +1,44 @@
+"""What several verbs say or take alike."""
+
+import argparse
+import json
+import sys
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+def announce(text: str) -> None:
+    """The first line, on the screen before anything slow is imported."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def print_json(value: Any) -> None:
+    """One JSON object that ends stdout."""
+    print(json.dumps(value, allow_nan=False))
+
+
+def count(text: str) -> int:
+    """An argument that is a number of at least 1."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, allowed: at least 1")
+    return value
+
+
+def seed(text: str) -> int:
+    """An argument that is a seed."""
+    value = int(text)
+    if not 0 <= value < 2**63:
+        raise argparse.ArgumentTypeError(f"{value} is out of range, allowed: 0 to 2**63 - 1")
+    return value
+
+
+def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table as text, columns as wide as they need to be."""
+    table = [list(header), *(list(row) for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    lines = (
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+    return "\n".join(lines)

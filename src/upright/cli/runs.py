@@ -1,0 +1,36 @@
+"""List the runs in a folder."""
+
+import argparse
+
+from upright.cli.common import announce, columns
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright runs` takes."""
+    parser.add_argument("folder", metavar="FOLDER", nargs="?", default="runs", help="default runs")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List."""
+    announce(f"Runs in {args.folder}")
+    from upright.listing import find_runs
+
+    rows = [
+        (
+            str(path),
+            str(info.get("env")),
+            str(info.get("algo")),
+            str(info.get("seed")),
+            str(info.get("status")),
+            f"{info['timesteps']:,}" if isinstance(info.get("timesteps"), int) else "-",
+            f"{info['mean_return']:.1f}" if isinstance(info.get("mean_return"), float) else "-",
+            {"True": "yes", "False": "no"}.get(str(info.get("solved")), "-"),
+        )
+        for path, info in find_runs(args.folder)
+    ]
+    if not rows:
+        announce("None yet. `upright train CartPole-v1` makes one.")
+        return 0
+    header = ("run", "environment", "algorithm", "seed", "status", "steps", "mean", "solved")
+    print(columns(header, rows))
+    return 0

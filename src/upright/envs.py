@@ -1,0 +1,283 @@
+"""Any Gymnasium environment behind one vector interface, over both reset modes.
+
+`NextStepEnvs`: environments with a vector form of their own autoreset on the *next* step. After a
+done row comes a row whose action is ignored and whose observation was the true final one before
+it; `valid` is False there. `SyncEnvs` and `AsyncEnvs` never reset by themselves: `restart` resets
+what is done, each episode from an explicit seed of its own.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import gymnasium as gym
+import numpy as np
+from gymnasium.vector import AsyncVectorEnv, AutoresetMode, VectorEnv
+from numpy.typing import NDArray
+
+from upright.errors import UprightError, did_you_mean
+from upright.seeding import derive_seed
+
+EnvFactory = Callable[[], "gym.Env[Any, Any]"]
+EnvSource = str | EnvFactory
+Array = NDArray[Any]
+Bools = NDArray[np.bool_]
+
+
+class Step(NamedTuple):
+    """One transition of every environment, arrays of shape [N, ...]."""
+
+    obs: NDArray[np.float32]
+    rewards: NDArray[np.float64]
+    terminated: Bools
+    truncated: Bools
+    valid: Bools
+
+
+class Envs(Protocol):
+    """N environments stepped together; episodes derive from one seed."""
+
+    num_envs: int
+    backend: str
+    replaces_final_obs: bool
+    observation_space: gym.Space[Any]
+    action_space: gym.Space[Any]
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere, from a new seed if one is given; observations [N, ...]."""
+
+    def step(self, actions: Array) -> Step:
+        """One action in every environment."""
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The observations to act on next, once the environments that are `done` were reset."""
+
+    def close(self) -> None:
+        """Release what the environments hold."""
+
+
+class NextStepEnvs:
+    """A vector environment that resets itself on the step after the done one."""
+
+    backend = "vector"
+    replaces_final_obs = False
+
+    def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int) -> None:
+        self._vector, self._seed = vector, seed
+        self.num_envs = vector.num_envs
+        self.observation_space = vector.single_observation_space
+        self.action_space = vector.single_action_space
+        self._was_done = np.zeros(self.num_envs, np.bool_)
+        self._fresh = True
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere; the generator is seeded once and then runs on."""
+        if seed is not None:
+            self._seed, self._fresh = seed, True
+        obs, _ = self._vector.reset(seed=derive_seed(self._seed, 0) if self._fresh else None)
+        self._fresh = False
+        self._was_done = np.zeros(self.num_envs, np.bool_)
+        return np.asarray(obs, np.float32)
+
+    def step(self, actions: Array) -> Step:
+        """One action in every environment; rows that are resetting come back not valid."""
+        obs, rewards, terminated, truncated, _ = self._vector.step(actions)
+        valid = ~self._was_done
+        self._was_done = terminated | truncated
+        return Step(obs.astype(np.float32, copy=False), rewards, terminated, truncated, valid)
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nothing to do: the next step resets."""
+        return obs
+
+    def close(self) -> None:
+        """Release what the environments hold."""
+        self._vector.close()
+
+
+class SyncEnvs:
+    """Environments stepped one after the other in this process."""
+
+    backend = "sync"
+    replaces_final_obs = True
+
+    def __init__(self, envs: list[gym.Env[Any, Any]], seed: int) -> None:
+        self._envs, self._seed = envs, seed
+        self.num_envs = len(envs)
+        self.observation_space = envs[0].observation_space
+        self.action_space = envs[0].action_space
+        self._shape = (self.num_envs, *(self.observation_space.shape or ()))
+        self._episode = [0] * self.num_envs
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere, each from its own seed."""
+        if seed is not None:
+            self._seed, self._episode = seed, [0] * self.num_envs
+        everything = np.ones(self.num_envs, np.bool_)
+        return self.restart(everything, np.empty(self._shape, np.float32))
+
+    def step(self, actions: Array) -> Step:
+        """One action in every environment."""
+        obs = np.empty(self._shape, np.float32)
+        rewards = np.empty(self.num_envs)
+        terminated, truncated, valid = np.ones((3, self.num_envs), np.bool_)
+        for index, env in enumerate(self._envs):
+            obs[index], rewards[index], terminated[index], truncated[index], _ = env.step(
+                actions[index]
+            )
+        return Step(obs, rewards, terminated, truncated, valid)
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reset the environments that are done, each to the seed of its next episode."""
+        fresh = obs.copy()
+        for index in done.nonzero()[0]:
+            seed = derive_seed(self._seed, int(index), self._episode[index])
+            self._episode[index] += 1
+            fresh[index], _ = self._envs[index].reset(seed=seed)
+        return fresh
+
+    def close(self) -> None:
+        """Release what the environments hold."""
+        for env in self._envs:
+            env.close()
+
+
+class AsyncEnvs:
+    """Environments stepped side by side in worker processes."""
+
+    backend = "async"
+    replaces_final_obs = True
+
+    def __init__(self, vector: AsyncVectorEnv, seed: int) -> None:
+        self._vector, self._seed = vector, seed
+        self.num_envs = vector.num_envs
+        self.observation_space = vector.single_observation_space
+        self.action_space = vector.single_action_space
+        self._episode = [0] * self.num_envs
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere, each from its own seed."""
+        if seed is not None:
+            self._seed, self._episode = seed, [0] * self.num_envs
+        return self.restart(np.ones(self.num_envs, np.bool_), np.empty(0, np.float32))
+
+    def step(self, actions: Array) -> Step:
+        """One action in every environment."""
+        obs, rewards, terminated, truncated, _ = self._vector.step(actions)
+        valid = np.ones(self.num_envs, np.bool_)
+        return Step(np.array(obs, np.float32), rewards, terminated, truncated, valid)
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reset the environments that are done, each to the seed of its next episode."""
+        seeds: list[int | None] = [None] * self.num_envs
+        for index in done.nonzero()[0]:
+            seeds[index] = derive_seed(self._seed, int(index), self._episode[index])
+            self._episode[index] += 1
+        fresh, _ = self._vector.reset(seed=seeds, options={"reset_mask": done})
+        return np.array(fresh, np.float32)
+
+    def close(self) -> None:
+        """End the workers."""
+        self._vector.close()
+
+
+def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
+    """One environment from an id or from a factory.
+
+    Raises:
+        UprightError: Unknown id (with the nearest ones), or something it needs is not installed.
+    """
+    if not isinstance(env, str):
+        return env()
+    _spec(env)
+    try:
+        return gym.make(env, disable_env_checker=True, **kwargs)
+    except (gym.error.Error, ImportError) as error:
+        raise UprightError(f"Cannot make {env}: {error}", _install_hint(error)) from error
+
+
+def make_envs(env: EnvSource, num_envs: int, seed: int, backend: str = "auto") -> Envs:
+    """N environments behind one interface.
+
+    Args:
+        env: A Gymnasium id, or a function that returns a new environment.
+        num_envs: N, at least 1.
+        seed: Where all episodes of these environments derive from.
+        backend: "vector" (a form of its own), "sync", "async", or "auto" for the fastest there is.
+
+    Raises:
+        UprightError: The environment cannot be made, or has no such backend.
+    """
+    if backend == "auto":
+        backend = fastest_backend(env)
+    if backend == "vector":
+        if not isinstance(env, str) or not _has_vector_form(env):
+            raise UprightError(f"{name_of(env)} has no vector form.", "Use the backend sync.")
+        return NextStepEnvs(_make_vector(env, num_envs), seed)
+    if backend == "async":
+        factories = [lambda: make_env(env)] * num_envs
+        return AsyncEnvs(AsyncVectorEnv(factories, autoreset_mode=AutoresetMode.DISABLED), seed)
+    return SyncEnvs([make_env(env) for _ in range(num_envs)], seed)
+
+
+def fastest_backend(env: EnvSource) -> str:
+    """What "auto" stands for: an environment's own vector form, else one loop."""
+    return "vector" if isinstance(env, str) and _has_vector_form(env) else "sync"
+
+
+def _make_vector(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
+    try:
+        return gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
+    except (gym.error.Error, ImportError) as error:
+        raise UprightError(f"Cannot make {env}: {error}", _install_hint(error)) from error
+
+
+def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
+    """The registered specification of an environment (threshold, time limit), if it has one."""
+    if isinstance(env, str):
+        return _spec(env)
+    made = env()
+    try:
+        return made.spec
+    finally:
+        made.close()
+
+
+def reward_threshold(env: EnvSource) -> float | None:
+    """The mean return from which the environment counts as solved, if it names one."""
+    spec = spec_of(env)
+    return None if spec is None else spec.reward_threshold
+
+
+def name_of(env: EnvSource) -> str:
+    """The id, or the factory's own name."""
+    return env if isinstance(env, str) else getattr(env, "__name__", type(env).__name__)
+
+
+def _spec(env: str) -> gym.envs.registration.EnvSpec:
+    try:
+        return gym.spec(env)
+    except (gym.error.Error, ImportError, ValueError) as error:
+        raise UprightError(
+            f"There is no environment '{env}'.",
+            did_you_mean(env, gym.registry, "`upright envs` lists what there is."),
+        ) from error
+
+
+def _has_vector_form(env: str) -> bool:
+    entry_point = _spec(env).vector_entry_point
+    if entry_point is None:
+        return False
+    try:
+        loaded = (
+            gym.envs.registration.load_env_creator(entry_point)
+            if isinstance(entry_point, str)
+            else entry_point
+        )
+    except (ImportError, AttributeError):
+        return False
+    metadata = getattr(loaded, "metadata", {})
+    return bool(metadata.get("autoreset_mode") == AutoresetMode.NEXT_STEP)
+
+
+def _install_hint(error: Exception) -> str:
+    return "" if "pip install" in str(error) else "Install what it needs, then try again."

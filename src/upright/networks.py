@@ -1,0 +1,183 @@
+"""Networks and their first weights. A new kind of observation is a new row in `ENCODERS`."""
+
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn.utils import skip_init
+
+from upright.errors import UprightError
+
+Array = NDArray[np.float32]
+ArrayFunction = Callable[[Array], Array]
+
+
+class Activation(nn.Module):
+    """An elementwise function that exists for tensors and for arrays alike."""
+
+    TABLE: dict[str, tuple[Callable[[Tensor], Tensor], ArrayFunction]] = {  # noqa: RUF012
+        "tanh": (torch.tanh, np.tanh),
+        "relu": (torch.relu, lambda x: np.maximum(x, 0.0)),
+    }
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        self.on_tensor, self.on_array = self.TABLE[name]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The function of `x`, any shape."""
+        return self.on_tensor(x)
+
+
+class MLP(nn.Sequential):
+    """Linear layers with an activation between them: [B, sizes[0]] -> [B, sizes[-1]].
+
+    Args:
+        sizes: Units of input, hidden layers and output.
+        activation: "tanh" or "relu".
+        bias: Whether the layers have biases.
+        activate_last: Whether the activation also follows the last layer.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], activation: str, bias: bool = True, activate_last: bool = False
+    ) -> None:
+        layers: list[nn.Module] = []
+        for inputs, outputs in pairwise(sizes):
+            layers += [_empty_linear(inputs, outputs, bias), Activation(activation)]
+        super().__init__(*(layers if activate_last else layers[:-1]))
+
+    def linear_layers(self) -> list[nn.Linear]:
+        """The layers that have weights, first to last."""
+        return [layer for layer in self if isinstance(layer, nn.Linear)]
+
+    def array_function(self) -> ArrayFunction:
+        """The same function on NumPy arrays, over views of the current weights.
+
+        At a handful of rows NumPy's calls cost less than half of PyTorch's, and acting makes one
+        at every step.
+        """
+        stages = [
+            layer.on_array if isinstance(layer, Activation) else _affine(layer) for layer in self
+        ]
+
+        def apply(x: Array) -> Array:
+            for stage in stages:
+                x = stage(x)
+            return x
+
+        return apply
+
+
+def _empty_linear(inputs: int, outputs: int, bias: bool) -> nn.Module:
+    """A linear layer whose weights `initialize` will write, and no global generator has touched."""
+    layer: nn.Module = skip_init(nn.Linear, inputs, outputs, bias=bias)  # type: ignore[no-untyped-call]
+    return layer
+
+
+def _affine(layer: nn.Module) -> ArrayFunction:
+    assert isinstance(layer, nn.Linear)
+    weight = layer.weight.detach().numpy().T
+    if layer.bias is None:
+        return lambda x: x @ weight
+    bias = layer.bias.detach().numpy()
+    return lambda x: x @ weight + bias
+
+
+class RunningNormalizer(nn.Module):
+    """(obs - mean) / deviation, with statistics of all observations seen so far.
+
+    The statistics are merged batch by batch (Chan, Golub and LeVeque, 1979) and are buffers: they
+    travel with the policy's weights.
+    """
+
+    mean: Tensor
+    variance: Tensor
+    count: Tensor
+
+    def __init__(self, size: int, clip: float = 10.0) -> None:
+        super().__init__()
+        self.clip = clip
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("variance", torch.ones(size, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Standardised observations, shape [..., size]."""
+        deviation = (self.variance + 1e-8).sqrt()
+        standard = (obs - self.mean.to(obs.dtype)) / deviation.to(obs.dtype)
+        return standard.clamp(-self.clip, self.clip)
+
+    def array_function(self) -> ArrayFunction:
+        """The same function on NumPy arrays, with the statistics of this moment."""
+        mean = self.mean.numpy().astype(np.float32)
+        deviation = np.sqrt(self.variance.numpy() + 1e-8).astype(np.float32)
+        return lambda x: np.clip((x - mean) / deviation, -self.clip, self.clip)
+
+    @torch.no_grad()
+    def update(self, obs: Tensor) -> None:
+        """Merge the statistics of obs, shape [B, size]."""
+        batch = obs.to(torch.float64)
+        mean, variance = batch.mean(dim=0), batch.var(dim=0, unbiased=False)
+        total = self.count + len(batch)
+        delta = mean - self.mean
+        squares = self.variance * self.count + variance * len(batch)
+        squares += delta.square() * self.count * len(batch) / total
+        self.mean += delta * len(batch) / total
+        self.variance.copy_(squares / total)
+        self.count.copy_(total)
+
+
+def initialize(network: MLP, how: str, last_gain: float, generator: torch.Generator) -> None:
+    """First weights of a network.
+
+    Args:
+        network: Its weights are overwritten.
+        how: "orthogonal" (Saxe et al., 2014; gain sqrt(2), zero biases) or "uniform"
+            (U(-1/sqrt(fan_in), 1/sqrt(fan_in)), weights and biases, as PyTorch does by itself).
+        last_gain: Gain of the last layer where orthogonal.
+        generator: Source of randomness.
+    """
+    layers = network.linear_layers()
+    for layer in layers:
+        if how == "orthogonal":
+            gain = last_gain if layer is layers[-1] else 2.0**0.5
+            nn.init.orthogonal_(layer.weight, gain, generator=generator)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        else:
+            bound = layer.in_features**-0.5
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+
+
+def _vector_size(space: gym.spaces.Box) -> int:
+    if len(space.shape) != 1:
+        raise UprightError(
+            f"The observation space {space} is not supported yet.",
+            "Supported: Box with one dimension; a FlattenObservation wrapper makes it one.",
+        )
+    return int(space.shape[0])
+
+
+ENCODERS: dict[type[gym.Space[Any]], Callable[[Any], int]] = {gym.spaces.Box: _vector_size}
+
+
+def observation_size(space: gym.Space[Any]) -> int:
+    """How many numbers the network sees of one observation.
+
+    Raises:
+        UprightError: The kind of space has no row in `ENCODERS`.
+    """
+    size = ENCODERS.get(type(space))
+    if size is None:
+        raise UprightError(
+            f"The observation space {space} is not supported yet.",
+            "Supported: Box with one dimension.",
+        )
+    return size(space)

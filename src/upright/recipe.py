@@ -1,0 +1,170 @@
+"""A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationError
+
+from upright import presets
+from upright.errors import UprightError, did_you_mean
+from upright.settings import SETTINGS, Int, Settings
+
+Algo = Literal["reinforce", "actor-critic", "ppo"]
+
+
+class Recipe(BaseModel):
+    """The complete description of a run; `settings.toml` is this, flat."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    env: str
+    algo: Algo
+    preset: str = "default"
+    seed: Annotated[Int, Field(ge=0, lt=2**63)] = 0
+    until: Literal["solved", "budget"] = "solved"
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    threads: Annotated[Int, Field(ge=1, le=1024)] = 1
+    settings: SerializeAsAny[Settings]
+
+    def flat(self) -> dict[str, Any]:
+        """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
+        table = self.model_dump(mode="json", exclude={"settings"})
+        return table | self.settings.model_dump(mode="json")
+
+
+RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
+
+
+def resolve(
+    env: str | None = None,
+    algo: str | None = None,
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    **overrides: Any,
+) -> Recipe:
+    """The recipe that the caller means.
+
+    Args:
+        env: Gymnasium id; may come from the config file instead.
+        algo: reinforce, actor-critic or ppo; the preset names the default.
+        preset: A table of the environment's preset file, "default" for none of them; where
+            nothing is said, "tuned" if there is one.
+        config: A TOML file such as a run's settings.toml.
+        **overrides: Settings and run keys (seed, until, device, threads); None means not given.
+
+    Raises:
+        UprightError: Anything unknown, out of range or inconsistent.
+    """
+    written = read_config(config) if config is not None else {}
+    given = {key: value for key, value in overrides.items() if value is not None}
+    env = env or written.get("env")
+    if not isinstance(env, str) or not env:
+        raise UprightError("No environment was named.", "Give a Gymnasium id, say CartPole-v1.")
+    available = presets.load(env)
+    algo = algo or written.get("algo") or available.default_algorithm
+    if algo not in SETTINGS:
+        raise UprightError(
+            f"Unknown algorithm '{algo}'.",
+            did_you_mean(str(algo), SETTINGS, f"There are {', '.join(SETTINGS)}."),
+        )
+    preset, table = available.choose(preset or written.get("preset"), algo)
+    merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
+    _refuse_unknown(merged, algo, config if config is not None else "")
+    return _validate(merged, SETTINGS[algo])
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """The recipe in a run's settings.toml, which is complete; no preset is looked up.
+
+    Raises:
+        UprightError: The file is not one.
+    """
+    table = read_config(path)
+    if table.get("algo") not in SETTINGS:
+        raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
+    _refuse_unknown(table, table["algo"], path)
+    return _validate(table, SETTINGS[table["algo"]])
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """The flat TOML table in `path`, with errors that name the file and, if possible, the line."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UprightError(f"Cannot read the config file {path}: {reason}.") from error
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UprightError(f"{path} is not valid TOML: {error}.") from error
+    algo = table.get("algo")
+    known = _known_keys([algo] if algo in SETTINGS else SETTINGS)
+    for key in table:
+        if key not in known:
+            raise UprightError(
+                f"{path}, line {_line_of(key, text)}: unknown key '{key}'.",
+                did_you_mean(key, known, "`upright train --help` lists every setting."),
+            )
+    return table
+
+
+def _line_of(key: str, text: str) -> int:
+    pattern = re.compile(rf"""^\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+    numbered = enumerate(text.splitlines(), start=1)
+    return next((number for number, line in numbered if pattern.match(line)), 1)
+
+
+def _known_keys(algos: Iterable[str]) -> list[str]:
+    fields = {field: None for algo in algos for field in SETTINGS[algo].model_fields}
+    return [*RUN_KEYS, *fields]
+
+
+def _refuse_unknown(table: Mapping[str, Any], algo: str, where: str | Path) -> None:
+    known = _known_keys([algo])
+    for key in table:
+        if key in known:
+            continue
+        owners = [name for name, settings in SETTINGS.items() if key in settings.model_fields]
+        if owners:
+            hint = f"It belongs to {' and '.join(owners)}."
+        else:
+            hint = did_you_mean(key, known, f"`upright train --algo {algo} --help` lists them.")
+        place = f" (from {where})" if where and key in read_config(where) else ""
+        raise UprightError(f"{algo} has no setting '{key}'{place}.", hint)
+
+
+def _validate(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:
+    run_keys = {key: value for key, value in table.items() if key in RUN_KEYS}
+    try:
+        settings = kind(**{key: value for key, value in table.items() if key not in RUN_KEYS})
+        return Recipe(**run_keys, settings=settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UprightError(_sentence(first, kind)) from error
+
+
+def _sentence(error: Any, kind: type[Settings]) -> str:
+    what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not error["loc"]:
+        return f"The settings do not fit together: {what}."
+    name = str(error["loc"][0])
+    field = kind.model_fields.get(name) or Recipe.model_fields[name]
+    allowed = bounds(field.metadata)
+    shown = f"{name} = {error['input']!r}" if len(error["loc"]) == 1 else name
+    return f"{shown}: {what}{f' (allowed: {allowed})' if allowed else ''}."
+
+
+def bounds(metadata: Iterable[Any]) -> str:
+    """The range that a field's constraints allow, such as "at least 0 and at most 1"."""
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    parts = [
+        f"{words[name]} {getattr(constraint, name):g}"
+        for constraint in metadata
+        for name in words
+        if getattr(constraint, name, None) is not None
+    ]
+    return " and ".join(parts)

@@ -1,0 +1,262 @@
+"""Every hyperparameter once: frozen, validated, with unit, default, bounds and source.
+
+The same field is a keyword in Python, a key in TOML and a flag on the command line.
+"""
+
+from typing import Annotated, Any, Literal, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    model_validator,
+)
+
+PPO_PAPER = "Schulman et al. 2017"
+A3C_PAPER = "Mnih et al. 2016"
+
+
+class Schedule(NamedTuple):
+    """A number that moves linearly from `start` to `end` over the training budget.
+
+    Written as a number where it stays constant, else as the text "START:END".
+    """
+
+    start: float
+    end: float
+
+    def at(self, progress: float) -> float:
+        """The value when the fraction `progress` in [0, 1] of the budget is spent."""
+        return self.start + (self.end - self.start) * min(max(progress, 0.0), 1.0)
+
+
+def _parse_schedule(value: object) -> object:
+    if isinstance(value, str) and ":" in value:
+        value = value.split(":")
+    elif not isinstance(value, list | tuple):
+        value = (value, value)
+    try:
+        start, end = (float(part) for part in value)
+    except (TypeError, ValueError):
+        raise ValueError("should be a number, or START:END for a linear schedule") from None
+    if not (0.0 <= start < float("inf") and 0.0 <= end < float("inf")):
+        raise ValueError("should be a number of at least 0, or START:END of such numbers")
+    return Schedule(start, end)
+
+
+def _write_schedule(value: Schedule) -> float | str:
+    return value.start if value.start == value.end else f"{value.start!r}:{value.end!r}"
+
+
+def _parse_sizes(value: object) -> object:
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part.strip()]
+    return value
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("should be a number, not true or false")
+    return value
+
+
+ScheduleField = Annotated[
+    Schedule,
+    BeforeValidator(_parse_schedule),
+    BeforeValidator(_refuse_bool),
+    PlainSerializer(_write_schedule),
+]
+Int = Annotated[int, BeforeValidator(_refuse_bool)]
+Float = Annotated[float, BeforeValidator(_refuse_bool)]
+Sizes = Annotated[tuple[Annotated[Int, Field(ge=1)], ...], BeforeValidator(_parse_sizes)]
+
+
+def _setting(default: Any, what: str, unit: str = "", source: str = "", **bounds: Any) -> Any:
+    """One hyperparameter: its default, one sentence, its unit and where the default comes from."""
+    return Field(
+        default, description=what, json_schema_extra={"unit": unit, "source": source}, **bounds
+    )
+
+
+class Settings(BaseModel):
+    """What every algorithm has."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    total_timesteps: Int = _setting(
+        500_000, "budget of environment transitions, over all environments", "timesteps", ge=1
+    )
+    total_episodes: Int = _setting(
+        0, "stop after this many training episodes; 0 for no such limit", "episodes", ge=0
+    )
+    eval_every: Int = _setting(
+        0, "timesteps between evaluations; 0 for a twentieth of the budget", "timesteps", ge=0
+    )
+    num_envs: Int = _setting(8, "environments stepped together (N)", ge=1, le=65536)
+    backend: Literal["auto", "vector", "sync", "async"] = _setting(
+        "auto", "how environments run: their own vector form, one loop, or worker processes"
+    )
+    gamma: Float = _setting(0.99, "discount per step", source=PPO_PAPER, ge=0, le=1)
+    learning_rate: ScheduleField = _setting(
+        Schedule(3e-4, 3e-4), "Adam's step size; START:END falls linearly", source=PPO_PAPER
+    )
+    adam_eps: Float = _setting(
+        1e-5, "Adam's epsilon", source="Huang et al. 2022, detail 3", gt=0, le=1
+    )
+    max_grad_norm: Float = _setting(
+        0.5, "clip the gradient's norm to this; 0 for no clipping", source=A3C_PAPER, ge=0
+    )
+    ent_coef: Float = _setting(
+        0.0, "weight of the entropy bonus", "loss per nat", source=A3C_PAPER, ge=0
+    )
+    hidden_sizes: Sizes = _setting(
+        (64, 64), "units of each hidden layer, comma-separated", source=PPO_PAPER
+    )
+    activation: Literal["tanh", "relu"] = _setting("tanh", "hidden nonlinearity", source=PPO_PAPER)
+    bias: bool = _setting(True, "whether layers have biases")
+    initialization: Literal["orthogonal", "uniform"] = _setting(
+        "orthogonal",
+        "first weights: orthogonal with zero biases, or PyTorch's uniform",
+        source="Huang et al. 2022, detail 2",
+    )
+    normalize_obs: bool = _setting(
+        False, "standardise observations by a running mean and deviation kept in the policy"
+    )
+    vf_coef: Float = _setting(
+        0.5, "weight of the value loss beside the policy's", source=PPO_PAPER, ge=0
+    )
+    value_scale: Float = _setting(1.0, "return per unit of the critic's output", "return", gt=0)
+    shared_network: bool = _setting(False, "one hidden stack under actor and critic")
+    separate_optimizers: bool = _setting(
+        False, "an Adam, and a gradient norm, for the actor and another for the critic"
+    )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.shared_network and self.separate_optimizers:
+            raise ValueError("separate_optimizers needs separate networks (shared_network = false)")
+        return self
+
+    @property
+    def timesteps_between_evaluations(self) -> int:
+        """`eval_every`, or the twentieth of the budget that 0 stands for."""
+        return self.eval_every or max(1, self.total_timesteps // 20)
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether a value is learned."""
+        return True
+
+    @property
+    def rollout_steps(self) -> int:
+        """Steps of each environment in one rollout; 0 for whole episodes."""
+        return 0
+
+    @property
+    def episodes_per_env(self) -> int:
+        """Each environment's share where whole episodes are collected."""
+        return 1
+
+
+class ReinforceSettings(Settings):
+    """REINFORCE: whole episodes, weighted by their discounted returns."""
+
+    num_episodes: Int = _setting(
+        8, "whole episodes in one update, over all environments", "episodes", ge=1
+    )
+    normalize_returns: bool = _setting(
+        True, "subtract the mean of the update's weights and divide by their deviation"
+    )
+    normalize_eps: Float = _setting(1e-8, "added to that deviation", ge=0, le=1)
+    baseline: bool = _setting(
+        False, "subtract a learned value from the return", source="Williams 1992"
+    )
+
+    @model_validator(mode="after")
+    def _whole_shares(self) -> Self:
+        if self.num_episodes % self.num_envs:
+            raise ValueError(
+                f"num_episodes ({self.num_episodes}) should be a multiple of "
+                f"num_envs ({self.num_envs}), so that every environment has the same share"
+            )
+        return self
+
+    @property
+    def has_critic(self) -> bool:
+        """Whether a value is learned: the baseline."""
+        return self.baseline
+
+    @property
+    def episodes_per_env(self) -> int:
+        """Each environment's share of the update's episodes."""
+        return self.num_episodes // self.num_envs
+
+
+class ActorCriticSettings(Settings):
+    """Advantage actor-critic: n steps or whole episodes, GAE."""
+
+    num_steps: Int = _setting(
+        16,
+        "steps of each environment in one rollout (T); 0 for one whole episode of each",
+        "steps",
+        source=A3C_PAPER,
+        ge=0,
+    )
+    gae_lambda: Float = _setting(
+        0.95,
+        "weight of longer advantage estimates; 1 is Monte Carlo",
+        source="Schulman et al. 2016",
+        ge=0,
+        le=1,
+    )
+    normalize_advantages: bool = _setting(True, "standardise the advantages once per rollout")
+
+    @property
+    def rollout_steps(self) -> int:
+        """Steps of each environment in one rollout; 0 for whole episodes."""
+        return self.num_steps
+
+
+class PPOSettings(ActorCriticSettings):
+    """PPO: the clipped surrogate, several epochs over one rollout."""
+
+    num_steps: Int = _setting(
+        128,
+        "steps of each environment in one rollout (T); 0 for one whole episode of each",
+        "steps",
+        source=PPO_PAPER,
+        ge=0,
+    )
+    num_epochs: Int = _setting(10, "passes over one rollout", "epochs", source=PPO_PAPER, ge=1)
+    minibatch_size: Int = _setting(
+        0, "transitions in one gradient step; 0 for the whole rollout", "timesteps", ge=0
+    )
+    clip_range: ScheduleField = _setting(
+        Schedule(0.2, 0.2),
+        "how far the probability ratio may leave 1; START:END falls linearly",
+        source=PPO_PAPER,
+    )
+    clip_range_vf: Float = _setting(
+        0.0, "how far a value may leave the old one; 0 for no value clipping", "return", ge=0
+    )
+    target_kl: Float = _setting(
+        0.0,
+        "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never",
+        "nats",
+        ge=0,
+    )
+
+    @model_validator(mode="after")
+    def _clip_is_positive(self) -> Self:
+        if self.clip_range.start <= 0.0:
+            raise ValueError("clip_range should start above 0")
+        return self
+
+
+SETTINGS: dict[str, type[Settings]] = {
+    "reinforce": ReinforceSettings,
+    "actor-critic": ActorCriticSettings,
+    "ppo": PPOSettings,
+}
