@@ -1,16 +1,21 @@
 """Weights and training state on disk: safetensors and JSON, atomic, hashed; never pickle."""
 
 import hashlib
+import os
+import platform
 import shutil
 from pathlib import Path
 from typing import Any
 
+import gymnasium
+import numpy
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+import upright
 from upright.errors import UprightError
 from upright.files import sync_folder, write_atomically, write_json
 from upright.policy import Policy, Weights
@@ -78,20 +83,22 @@ def save_checkpoint(
 
 
 def versions() -> dict[str, str]:
-    """What the numbers of a run depend on besides its settings."""
-    import platform
-
-    import gymnasium
-    import numpy
-
-    import upright
-
+    """What the last bit of a run's numbers depends on besides its settings."""
     return {
         "upright": upright.__version__,
         "python": platform.python_version(),
         "torch": torch.__version__,
         "numpy": numpy.__version__,
         "gymnasium": gymnasium.__version__,
-        "cpu": torch.backends.cpu.get_cpu_capability(),
-        "machine": platform.machine(),
+        "cpu": f"{_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores",
     }
+
+
+def _cpu_model() -> str:
+    """The processor's name; matrix libraries choose their kernels by it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())

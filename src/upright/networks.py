@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
@@ -20,7 +20,7 @@ ArrayFunction = Callable[[Array], Array]
 class Activation(nn.Module):
     """An elementwise function that exists for tensors and for arrays alike."""
 
-    TABLE: dict[str, tuple[Callable[[Tensor], Tensor], ArrayFunction]] = {  # noqa: RUF012
+    TABLE: ClassVar[dict[str, tuple[Callable[[Tensor], Tensor], ArrayFunction]]] = {
         "tanh": (torch.tanh, np.tanh),
         "relu": (torch.relu, lambda x: np.maximum(x, 0.0)),
     }

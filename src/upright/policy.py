@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from upright.distributions import distribution_over
+from upright.errors import UprightError
 from upright.networks import MLP, RunningNormalizer, initialize, observation_size
 from upright.settings import Settings
 
@@ -152,8 +153,6 @@ def choose_device(requested: str) -> tuple[torch.device, str]:
     Raises:
         UprightError: CUDA was asked for and is not there.
     """
-    from upright.errors import UprightError
-
     available = torch.cuda.is_available()
     if requested == "cuda" and not available:
         raise UprightError("CUDA was asked for, but PyTorch sees no GPU.", "Use --device cpu.")
