@@ -30,11 +30,8 @@ class Distribution(Protocol):
     def sample(self, params: Array, noise: Array | float) -> Array:
         """Actions from params [N, num_params] and one row of noise; the mode where noise is 0."""
 
-    def log_prob(self, params: Tensor, actions: Tensor) -> Tensor:
-        """Log pi(a|s), shape [B]."""
-
-    def entropy(self, params: Tensor) -> Tensor:
-        """H(pi(.|s)) in nats, shape [B]."""
+    def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Log pi(a|s) and H(pi(.|s)) in nats, each of shape [...] for params [..., num_params]."""
 
 
 class Categorical:
@@ -57,15 +54,12 @@ class Categorical:
         actions: Array = (params + noise).argmax(axis=-1) + self.start
         return actions
 
-    def log_prob(self, params: Tensor, actions: Tensor) -> Tensor:
-        """Log softmax(params)_a, shape [B]."""
-        index = (actions - self.start).unsqueeze(-1)
-        return torch.log_softmax(params, dim=-1).gather(-1, index).squeeze(-1)
-
-    def entropy(self, params: Tensor) -> Tensor:
-        """-sum_a pi_a log pi_a, shape [B]."""
+    def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
+        """Log softmax(params)_a and -sum_a pi_a log pi_a, each of shape [...]."""
         log_probs = torch.log_softmax(params, dim=-1)
-        return -(log_probs.exp() * log_probs).sum(dim=-1)
+        index = (actions - self.start).unsqueeze(-1)
+        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
+        return log_probs.gather(-1, index).squeeze(-1), entropy
 
 
 DISTRIBUTIONS: dict[type[gym.Space[Any]], Callable[[Any], Distribution]] = {

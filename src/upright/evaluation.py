@@ -130,20 +130,22 @@ class Evaluator:
         rng = np.random.default_rng(derive_seed(seed, Stream.ACTIONS))
         returns = np.zeros(self._episodes)
         lengths = np.zeros(self._episodes, np.int64)
-        current = np.arange(lanes)
-        active = current < self._episodes
+        number = np.arange(lanes)
+        running_return, running_length = np.zeros(lanes), np.zeros(lanes, np.int64)
         obs = envs.reset(seed)
-        while active.any():
+        while (number < self._episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
             step = envs.step(act(obs, noise))
-            counted = step.valid & active
-            returns[current[counted]] += step.rewards[counted]
-            lengths[current[counted]] += 1
+            running_return += step.rewards * step.valid
+            running_length += step.valid
             obs, done = step.obs, step.terminated | step.truncated
             if done.any():
                 obs = envs.restart(done, obs)
-                current[done & counted] += lanes
-                active = current < self._episodes
+                counted = done & (number < self._episodes)
+                returns[number[counted]] = running_return[counted]
+                lengths[number[counted]] = running_length[counted]
+                running_return[done] = running_length[done] = 0
+                number[done] += lanes
         return Evaluation(
             tuple(returns.tolist()),
             seed,

@@ -89,9 +89,8 @@ class Policy(nn.Module):
     def evaluate_actions(self, obs: Tensor, actions: Tensor) -> Evaluated:
         """Log pi(a|s), H(pi(.|s)) and V(s) of a batch, each [B]."""
         params, values = self(obs)
-        return Evaluated(
-            self.distribution.log_prob(params, actions), self.distribution.entropy(params), values
-        )
+        log_probs, entropy = self.distribution.log_prob_and_entropy(params, actions)
+        return Evaluated(log_probs, entropy, values)
 
     def behaviour(self) -> Behaviour:
         """The policy of this moment as a function of arrays: (obs [N, ...], noise) -> actions [N].

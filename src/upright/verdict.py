@@ -50,6 +50,7 @@ class Judge:
         self.verdict: Verdict | None = None
         self._seed, self._every, self._due = seed, every, every
         self._selections = self._proofs = 0
+        self._failed_proof: Evaluation | None = None
 
     def is_due(self, timesteps: int) -> bool:
         """Whether an evaluation is due at this many timesteps."""
@@ -65,7 +66,7 @@ class Judge:
         is_best = self.best is None or selection.mean > self.best.selection.mean
         if is_best or (selection.solved and self.verdict is None):
             weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
-            self.best = Candidate(selection, timesteps, weights)
+            self.best, self._failed_proof = Candidate(selection, timesteps, weights), None
             if selection.solved:
                 self._prove(policy, self.best)
         self.seconds += time.perf_counter() - began
@@ -74,14 +75,15 @@ class Judge:
     def conclude(self, policy: Policy) -> Verdict:
         """The verdict on the proven policy, else on the best one so far.
 
-        Call `consider` at least once before; the policy lends its shape.
+        A proof that failed stands: the same policy is not tried again on other seeds. Call
+        `consider` at least once before; the policy lends its shape.
         """
         if self.verdict is None:
             assert self.best is not None
             began = time.perf_counter()
             best = copy.deepcopy(policy)
             best.load_state_dict(self.best.weights)
-            self.verdict = Verdict(self.best, self._proof(best))
+            self.verdict = Verdict(self.best, self._failed_proof or self._proof(best))
             self.seconds += time.perf_counter() - began
         return self.verdict
 
@@ -93,6 +95,8 @@ class Judge:
         proof = self._proof(policy)
         if proof.solved:
             self.verdict = Verdict(candidate, proof)
+        else:
+            self._failed_proof = proof
 
     def _proof(self, policy: Policy) -> Evaluation:
         self._proofs += 1

@@ -78,7 +78,8 @@ class Algorithm(ABC, Generic[SettingsT]):
         weights = self.advantages(rollout, old_values.cpu().numpy(), next_values.cpu().numpy())
         advantages = torch.as_tensor(weights, dtype=torch.float32, device=device)
         actions = torch.as_tensor(rollout.actions, device=device)
-        old_log_probs = self.policy.distribution.log_prob(params[:num_steps], actions)
+        distribution = self.policy.distribution
+        old_log_probs, _ = distribution.log_prob_and_entropy(params[:num_steps], actions)
         everything = Batch(
             obs[:num_steps], actions, advantages, advantages + old_values, old_values, old_log_probs
         )
