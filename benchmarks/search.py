@@ -72,7 +72,7 @@ def draw(space: Space, rng: np.random.Generator, budget: int) -> dict[str, Any]:
 def attempt(env: str, algo: str, settings: dict[str, Any], seed: int) -> tuple[float, int, bool]:
     """Seconds (evaluations apart), timesteps, and whether a verified policy came of it."""
     trainer = Trainer(env, algo, preset="default", seed=seed, **settings)
-    judge = Judge(env, seed, every=2048)
+    judge = Judge(env, seed, every=1000)
     began = time.perf_counter()
     timesteps = 0
     for iteration in trainer:

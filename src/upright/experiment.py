@@ -69,9 +69,9 @@ def train(
     judge = Judge(trainer.env, recipe.seed, recipe.settings.timesteps_between_evaluations)
     writer = RunWriter(out, recipe, command_line(recipe), _facts(trainer))
     listener = listener or Listener()
-    listener.started(trainer, writer.path)
     status = "failed"
     try:
+        listener.started(trainer, writer.path)
         summary = _learn(trainer, judge, writer, listener)
         status = "finished"
         writer.update(**summary)
@@ -159,7 +159,7 @@ def _row(
 
 def _end(trainer: Trainer, judge: Judge, writer: RunWriter, status: str) -> None:
     if status == "interrupted":
-        best = judge.best
+        best = judge.best if judge.verdict is None else judge.verdict.candidate
         writer.weights(trainer.policy.state_dict() if best is None else best.weights)
     if status != "failed":
         writer.checkpoint(trainer)

@@ -66,12 +66,13 @@ def resolve(
         raise UprightError("No environment was named.", "Give a Gymnasium id, say CartPole-v1.")
     available = presets.load(env)
     algo = algo or written.get("algo") or available.default_algorithm
+    preset = preset or written.get("preset")
     if algo not in SETTINGS:
         raise UprightError(
             f"Unknown algorithm '{algo}'.",
-            did_you_mean(str(algo), SETTINGS, f"There are {', '.join(SETTINGS)}."),
+            did_you_mean(algo, SETTINGS, f"There are {', '.join(SETTINGS)}."),
         )
-    preset, table = available.choose(preset or written.get("preset"), algo)
+    preset, table = available.choose(preset, algo)
     merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
     _refuse_unknown(merged, algo, config if config is not None else "")
     return _validate(merged, SETTINGS[algo])
@@ -101,6 +102,10 @@ def read_config(path: str | Path) -> dict[str, Any]:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise UprightError(f"{path} is not valid TOML: {error}.") from error
+    for key in ("env", "algo", "preset"):
+        if not isinstance(table.get(key, ""), str):
+            place = f"{path}, line {_line_of(key, text)}"
+            raise UprightError(f"{place}: {key} should be a name, in quotes.")
     algo = table.get("algo")
     known = _known_keys([algo] if algo in SETTINGS else SETTINGS)
     for key in table:

@@ -113,8 +113,9 @@ class LocalCollector:
             obs, done = step.obs, step.terminated | step.truncated
             if done.any():
                 finals += self._final_obs(t, step)
-                obs = self._envs.restart(done, obs)
                 left -= done & step.valid
+                if self._num_steps > 0 or left.any():
+                    obs = self._envs.restart(done, obs)
             all_obs.append(obs)
             all_actions.append(actions)
             steps.append(step)

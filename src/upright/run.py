@@ -5,6 +5,7 @@ checkpoints/000016384/  policy.safetensors  evaluation.json
 """
 
 import json
+import re
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -40,7 +41,7 @@ class RunWriter:
 
     def __init__(self, out: str | Path, recipe: Recipe, command: str, info: dict[str, Any]) -> None:
         try:
-            self.path = _new_folder(Path(out) / recipe.env.replace("/", "--"), recipe)
+            self.path = _new_folder(Path(out) / folder_name(recipe.env), recipe)
             write_atomically(self.path / "settings.toml", tomli_w.dumps(recipe.flat()))
             write_atomically(self.path / "command.txt", command + "\n")
         except OSError as error:
@@ -115,6 +116,11 @@ class RunWriter:
         """Flush and end the files that were appended to."""
         self._metrics.close()
         self._events.close()
+
+
+def folder_name(env: str) -> str:
+    """The folder of an environment's runs: its id, in characters that every system takes."""
+    return re.sub(r"[^\w.-]", "-", env.replace("/", "--")).strip("-.") or "env"
 
 
 def _new_folder(parent: Path, recipe: Recipe) -> Path:
@@ -238,7 +244,8 @@ class Run:
         try:
             selection = Evaluation.from_dict(record["selection"])
             proof = Evaluation.from_dict(record["proof"])
-            claim = (record["solved"], record["mean"], record["threshold"])
+            names = ("env", "solved", "mean", "threshold", "interval")
+            claim = [record[name] for name in names]
             timesteps, digest = record["timesteps"], record["weights_sha256"]
         except (KeyError, TypeError) as error:
             raise UprightError(f"The recorded verdict lacks or garbles {error}.") from error
@@ -246,7 +253,8 @@ class Run:
         if load_weights(self.path / "policy.safetensors", policy) != digest:
             raise UprightError("The weights are not the ones that were judged.")
         verdict = Verdict(Candidate(selection, timesteps, policy.state_dict()), proof)
-        if claim != (verdict.solved, proof.mean, proof.threshold):
+        truth = [self.info.get("env"), verdict.solved, proof.mean, proof.threshold]
+        if claim != [*truth, list(proof.interval)]:
             raise UprightError("The recorded verdict contradicts its own evaluations.")
         if proof.seed == selection.seed:
             raise UprightError("The recorded proof has the seeds of the selection.")

@@ -37,7 +37,10 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
             return gym.spaces.Discrete(record["n"], start=record["start"])
         if record["type"] == "Box":
             dtype = np.dtype(record["dtype"])
-            low, high = _bounds(record["low"], -np.inf), _bounds(record["high"], np.inf)
+            low, high = (
+                _bounds(record["low"], -np.inf, dtype),
+                _bounds(record["high"], np.inf, dtype),
+            )
             return gym.spaces.Box(low, high, dtype=dtype.type)
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise UprightError(f"The recorded space {record} is not valid.") from error
@@ -50,7 +53,7 @@ def _finite(bound: Any) -> Any:
     return bound.tolist()
 
 
-def _bounds(record: Any, infinite: float) -> Any:
+def _bounds(record: Any, infinite: float, dtype: Any) -> Any:
     bound = np.array(record, dtype=object)
     bound[bound == None] = infinite  # noqa: E711
-    return bound.astype(np.float32)
+    return bound.astype(dtype)

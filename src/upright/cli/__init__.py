@@ -50,23 +50,27 @@ def main(words: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if words is None else words)
     try:
         return _dispatch(words)
-    except UprightError as error:
-        print(f"error: {error.message}", file=sys.stderr)
-        if error.hint:
-            print(f"hint:  {error.hint}", file=sys.stderr)
-        code = 2
-    except KeyboardInterrupt:
-        print("\ninterrupted", file=sys.stderr)
-        code = 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except Exception as error:
-        print(f"error: {type(error).__name__}: {error}", file=sys.stderr)
-        print("hint:  --debug shows where it happened.", file=sys.stderr)
-        code = 1
-    if "--debug" in words:
-        traceback.print_exc()
+    except (Exception, KeyboardInterrupt) as error:
+        if "--debug" in words:
+            traceback.print_exception(error)
+        return _explain(error)
+
+
+def _explain(error: BaseException) -> int:
+    """Say on stderr what went wrong; the exit code that goes with it."""
+    if isinstance(error, KeyboardInterrupt):
+        message, hint, code = "interrupted.", "", 130
+    elif isinstance(error, UprightError):
+        message, hint, code = error.message, error.hint, 2
+    else:
+        message = f"{type(error).__name__}: {error}"
+        hint, code = "--debug shows where it happened.", 1
+    print(f"error: {message}", file=sys.stderr)
+    if hint:
+        print(f"hint:  {hint}", file=sys.stderr)
     return code
 
 

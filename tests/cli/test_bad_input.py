@@ -1,0 +1,189 @@
+"""Bad input gets one clear sentence and exit code 2, and nothing is made."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from cli.conftest import Outcome, Typed
+from upright.cli import VERBS
+
+
+def assert_refused(outcome: Outcome, *said: str) -> None:
+    assert outcome.code == 2
+    assert outcome.out == ""
+    assert "Traceback" not in outcome.err
+    errors = [line for line in outcome.err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1
+    assert errors[0].endswith(".")
+    for words in said:
+        assert words in outcome.err
+
+
+TRAIN = ("train", "CartPole-v1")
+LIGHT: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "environment": (("train", "CartPol-v1"), ("'CartPol-v1'", "Did you mean", "CartPole-v1")),
+    "flag": ((*TRAIN, "--gama", "0.9"), ("'--gama'", "Did you mean", "--gamma")),
+    "range": ((*TRAIN, "--gamma", "2"), ("gamma", "at least 0 and at most 1")),
+    "no command": (("trian", "CartPole-v1"), ("'trian'", "Did you mean train?")),
+}
+WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "algorithm": ((*TRAIN, "--algo", "ppoo"), ("'ppoo'", "Did you mean ppo?")),
+    "far algorithm": ((*TRAIN, "--algo", "sac"), ("reinforce, actor-critic, ppo",)),
+    "preset": ((*TRAIN, "--preset", "tund"), ("'tund'", "Did you mean tuned?")),
+    "preset of another": (
+        (*TRAIN, "--algo", "ppo", "--preset", "lesson"),
+        ("is for reinforce and actor-critic, not ppo",),
+    ),
+    "type": ((*TRAIN, "--num-envs", "many"), ("num_envs = 'many'", "integer")),
+    "not whole": ((*TRAIN, "--num-envs", "1.5"), ("num_envs = '1.5'",)),
+    "not a number": ((*TRAIN, "--gamma", "nan"), ("gamma",)),
+    "zero": ((*TRAIN, "--num-envs", "0"), ("num_envs = '0'", "at least 1")),
+    "schedule": ((*TRAIN, "--learning-rate", "1:2:3"), ("learning_rate", "START:END")),
+    "sizes": ((*TRAIN, "--hidden-sizes", "64,x"), ("hidden_sizes",)),
+    "choice": ((*TRAIN, "--activation", "gelu"), ("'tanh' or 'relu'",)),
+    "seed": ((*TRAIN, "--seed", "-1"), ("seed = '-1'", "at least 0")),
+    "large seed": ((*TRAIN, "--seed", str(2**63)), ("seed",)),
+    "until": ((*TRAIN, "--until", "dawn"), ("'solved' or 'budget'",)),
+    "device": ((*TRAIN, "--device", "tpu"), ("'auto', 'cpu' or 'cuda'",)),
+    "threads": ((*TRAIN, "--threads", "0"), ("threads", "at least 1")),
+    "another algorithm's": (
+        (*TRAIN, "--algo", "reinforce", "--clip-range", "0.1"),
+        ("reinforce has no setting 'clip_range'", "It belongs to ppo."),
+    ),
+    "shares": (
+        (*TRAIN, "--algo", "reinforce", "--num-episodes", "10", "--num-envs", "4"),
+        ("num_episodes (10)", "multiple of num_envs (4)"),
+    ),
+    "networks": (
+        (*TRAIN, "--shared-network", "--separate-optimizers"),
+        ("separate_optimizers needs separate networks",),
+    ),
+    "no environment": (("train",), ("No environment was named",)),
+    "a value missing": ((*TRAIN, "--gamma"), ("--gamma",)),
+    "one word too many": ((*TRAIN, "Acrobot-v1"), ("'Acrobot-v1'",)),
+    "no vector form": (
+        ("train", "Acrobot-v1", "--backend", "vector"),
+        ("Acrobot-v1 has no vector form",),
+    ),
+    "action space": (
+        ("train", "Pendulum-v1"),
+        ("The action space Box", "is not supported yet", "Supported: Discrete."),
+    ),
+    "observation space": (
+        ("train", "FrozenLake-v1"),
+        ("The observation space Discrete(16)", "Supported: Box with one dimension."),
+    ),
+    "out in nowhere": ((*TRAIN, "--out", "/proc/x"), ("/proc/x", "--out")),
+    "no config": ((*TRAIN, "--config", "no.toml"), ("config file no.toml", "No such file")),
+    "no run to evaluate": (("evaluate", "nothing"), ("nothing is not a run folder",)),
+    "no run to verify": (("verify", "nothing"), ("nothing is not a run folder",)),
+    "episodes": (("evaluate", "nothing", "--episodes", "0"), ("at least 1",)),
+    "episodes in words": (("evaluate", "nothing", "--episodes", "ten"), ("'ten'",)),
+    "no folder of runs": (("runs", "nothing"), ("There is no folder nothing",)),
+    "no such environments": (("envs", "nosuchword"), ("'nosuchword'",)),
+    "nobody plays": (("play", "CartPole-v1"), ("--random",)),
+    "nothing to play": (("play", "CartPol-v1", "--random"), ("CartPole-v1",)),
+    "nothing named to play": (("play", "--random"), ("ENV",)),
+    "episodes of play": (("play", "CartPole-v1", "--random", "--episodes", "0"), ("at least 1",)),
+    "seed of play": (("play", "CartPole-v1", "--random", "--seed", "-1"), ("out of range",)),
+}
+
+
+@pytest.mark.parametrize("name", LIGHT)
+def test_a_shell_gets_exit_code_2_and_a_sentence(shell: Typed, tmp_path: Path, name: str) -> None:
+    words, said = LIGHT[name]
+    assert_refused(shell(*words), *said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_what_is_wrong_is_named_and_nothing_is_made(
+    inside: Typed, tmp_path: Path, name: str
+) -> None:
+    words, said = WRONG[name]
+    assert_refused(inside(*words), *said)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="CUDA is there")
+def test_cuda_that_is_not_there_is_said(inside: Typed, tmp_path: Path) -> None:
+    assert_refused(inside(*TRAIN, "--device", "cuda"), "CUDA", "--device cpu")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('algo = "ppo"\n\ngama = 0.9\n', ("my.toml, line 3", "'gama'", "Did you mean gamma")),
+        ("gamma = \n", ("my.toml is not valid TOML", "line 1")),
+        ('gamma = 0.9\ngamma = "x"\n', ("my.toml is not valid TOML",)),
+        ("gamma = 3.0\n", ("gamma = 3.0", "at most 1")),
+        ('algo = "reinforce"\nclip_range = 0.1\n', ("my.toml", "'clip_range'")),
+        ("preset = 3\n", ("preset",)),
+        ("algo = []\n", ("algo",)),
+    ],
+)
+def test_a_config_file_that_will_not_do_is_named(
+    inside: Typed, tmp_path: Path, text: str, said: tuple[str, ...]
+) -> None:
+    (tmp_path / "my.toml").write_text(text)
+    assert_refused(inside(*TRAIN, "--config", "my.toml"), *said)
+    assert [path.name for path in tmp_path.iterdir()] == ["my.toml"]
+
+
+def test_a_file_as_out_folder_is_refused_and_left_alone(inside: Typed, tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine")
+    assert_refused(inside(*TRAIN, "--out", "mine"), "mine", "--out")
+    assert (tmp_path / "mine").read_text() == "mine"
+
+
+def test_a_folder_that_is_no_run_is_refused_by_every_verb_that_takes_one(
+    inside: Typed, tmp_path: Path
+) -> None:
+    (tmp_path / "empty").mkdir()
+    for verb in ("evaluate", "verify"):
+        assert_refused(inside(verb, "empty"), "empty is not a run folder")
+    assert list((tmp_path / "empty").iterdir()) == []
+
+
+def test_a_run_without_a_verdict_cannot_be_verified(inside: Typed, run_copy: Path) -> None:
+    (run_copy / "evaluation.json").unlink()
+    assert_refused(inside("verify", run_copy), "has no verdict")
+
+
+def test_debug_shows_the_traceback_and_keeps_the_exit_code(shell: Typed) -> None:
+    outcome = shell("train", "CartPol-v1", "--debug")
+    assert outcome.code == 2
+    assert "error: There is no environment 'CartPol-v1'." in outcome.err
+    assert "Traceback (most recent call last)" in outcome.err
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_an_unknown_flag_is_refused_by_every_verb(inside: Typed, verb: str) -> None:
+    needed = {"play": ["CartPole-v1"], "evaluate": ["x"], "verify": ["x"]}.get(verb, [])
+    assert_refused(inside(verb, *needed, "--no-such-flag"), "'--no-such-flag'")
+
+
+def test_an_error_that_nobody_foresaw_is_short_and_fails(
+    inside: Typed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*arguments: object, **options: object) -> None:
+        raise RuntimeError("out of luck")
+
+    monkeypatch.setattr("upright.envs.make_env", broken)
+    outcome = inside("play", "CartPole-v1", "--random")
+    assert outcome.code == 1
+    assert "error: RuntimeError: out of luck" in outcome.err
+    assert "Traceback" not in outcome.err
+    assert "Traceback" in inside("play", "CartPole-v1", "--random", "--debug").err
+
+
+def test_an_interrupt_ends_with_code_130(inside: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("upright.envs.make_env", interrupted)
+    outcome = inside("play", "CartPole-v1", "--random")
+    assert outcome.code == 130
+    assert "Traceback" not in outcome.err

@@ -1,0 +1,118 @@
+"""Weights on disk: what goes in comes out, and nothing else is let in."""
+
+import json
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import save
+
+from support import policy_for, same_weights, weights_of
+from upright.checkpoint import load_weights, save_checkpoint, sha256, versions, weights_bytes
+from upright.errors import UprightError
+
+
+def test_weights_read_back_bit_for_bit_with_their_digest(tmp_path: Path) -> None:
+    policy, other = policy_for("ppo", seed=1), policy_for("ppo", seed=2)
+    data = weights_bytes(policy.state_dict())
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(data)
+    assert load_weights(path, other) == sha256(data)
+    assert same_weights(weights_of(policy), weights_of(other))
+
+
+def test_the_normalizers_statistics_travel_with_the_weights(tmp_path: Path) -> None:
+    policy = policy_for("ppo", normalize_obs=True)
+    policy.normalizer.update(torch.arange(40.0).reshape(10, 4))
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(weights_bytes(policy.state_dict()))
+    other = policy_for("ppo", normalize_obs=True)
+    load_weights(path, other)
+    torch.testing.assert_close(other.normalizer.mean, policy.normalizer.mean)
+    assert float(other.normalizer.count) == 10
+
+
+def test_equal_weights_are_equal_bytes() -> None:
+    one, other = policy_for("ppo", seed=1), policy_for("ppo", seed=1)
+    assert weights_bytes(one.state_dict()) == weights_bytes(other.state_dict())
+
+
+def corrupted(kind: str) -> bytes:
+    whole = weights_bytes(policy_for("ppo").state_dict())
+    other = policy_for("ppo").state_dict()
+    if kind == "double":
+        return save({name: tensor.double() for name, tensor in other.items()})
+    return {
+        "empty": b"",
+        "torn": whole[:-10],
+        "header": b"\xff" * 8 + whole[8:],
+        "pickle": pickle.dumps({"a": 1}),
+        "other sizes": weights_bytes(policy_for("ppo", hidden_sizes=(8,)).state_dict()),
+        "a tensor less": save(dict(list(other.items())[1:])),
+        "a tensor more": save({**other, "extra": torch.zeros(1)}),
+    }[kind]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "empty",
+        "torn",
+        "header",
+        "pickle",
+        "other sizes",
+        "a tensor less",
+        "a tensor more",
+        "double",
+    ],
+)
+def test_what_does_not_fit_the_policy_is_refused_and_changes_nothing(
+    tmp_path: Path, kind: str
+) -> None:
+    policy = policy_for("ppo")
+    before = weights_of(policy)
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(corrupted(kind))
+    with pytest.raises(UprightError, match=r"policy\.safetensors"):
+        load_weights(path, policy)
+    assert same_weights(weights_of(policy), before)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UprightError, match="Cannot read the weights"):
+        load_weights(tmp_path / "policy.safetensors", policy_for("ppo"))
+
+
+def test_loading_never_executes_anything(tmp_path: Path) -> None:
+    class Bomb:
+        def __reduce__(self) -> Any:
+            return (Path.touch, (tmp_path / "executed",))
+
+    path = tmp_path / "policy.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    pickle.loads(path.read_bytes())
+    (tmp_path / "executed").unlink()  # so a pickle would have executed it
+    with pytest.raises(UprightError):
+        load_weights(path, policy_for("ppo"))
+    assert not (tmp_path / "executed").exists()
+
+
+def test_a_checkpoint_is_whole_and_its_manifest_is_true(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints" / "000000128"
+    weights = weights_bytes(policy_for("ppo").state_dict())
+    save_checkpoint(folder, weights, {"mean": torch.ones(3)}, {"timesteps": 128})
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert set(manifest["files"]) == {"policy.safetensors", "trainer.safetensors", "state.json"}
+    for name, entry in manifest["files"].items():
+        data = (folder / name).read_bytes()
+        assert entry == {"bytes": len(data), "sha256": sha256(data)}
+    assert (folder / "policy.safetensors").read_bytes() == weights
+    assert json.loads((folder / "state.json").read_text())["timesteps"] == 128
+    assert [path.name for path in folder.parent.iterdir()] == ["000000128"]
+
+
+def test_versions_name_what_numbers_depend_on() -> None:
+    assert {"upright", "python", "torch", "numpy", "gymnasium"} <= set(versions())
+    assert all(isinstance(version, str) and version for version in versions().values())
