@@ -51,8 +51,8 @@ class Categorical:
 
     def sample(self, params: Array, noise: Array | float) -> Array:
         """Actions in the space's own numbering, shape [N]."""
-        actions: Array = (params + noise).argmax(axis=-1) + self.start
-        return actions
+        actions: Array = (params + noise).argmax(axis=-1)
+        return actions + self.start if self.start else actions
 
     def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Log softmax(params)_a and -sum_a pi_a log pi_a, each of shape [...]."""

@@ -107,24 +107,23 @@ class SyncEnvs:
         self.action_space = envs[0].action_space
         self._shape = (self.num_envs, *(self.observation_space.shape or ()))
         self._episode = [0] * self.num_envs
+        self._everything = np.ones(self.num_envs, np.bool_)
+        self._everything.flags.writeable = False
 
     def reset(self, seed: int | None = None) -> NDArray[np.float32]:
         """A new episode everywhere, each from its own seed."""
         if seed is not None:
             self._seed, self._episode = seed, [0] * self.num_envs
-        everything = np.ones(self.num_envs, np.bool_)
-        return self.restart(everything, np.empty(self._shape, np.float32))
+        return self.restart(self._everything, np.empty(self._shape, np.float32))
 
     def step(self, actions: Array) -> Step:
-        """One action in every environment."""
-        obs = np.empty(self._shape, np.float32)
-        rewards = np.empty(self.num_envs)
-        terminated, truncated, valid = np.ones((3, self.num_envs), np.bool_)
-        for index, env in enumerate(self._envs):
-            obs[index], rewards[index], terminated[index], truncated[index], _ = env.step(
-                actions[index]
-            )
-        return Step(obs, rewards, terminated, truncated, valid)
+        """One action in every environment; a Discrete one is passed as an int, checked fastest."""
+        plain = actions.tolist() if actions.ndim == 1 else actions
+        obs, rewards = np.empty(self._shape, np.float32), np.empty(self.num_envs)
+        terminated, truncated = np.empty(self.num_envs, np.bool_), np.empty(self.num_envs, np.bool_)
+        for n, (env, action) in enumerate(zip(self._envs, plain, strict=True)):
+            obs[n], rewards[n], terminated[n], truncated[n], _ = env.step(action)
+        return Step(obs, rewards, terminated, truncated, self._everything)
 
     def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reset the environments that are done, each to the seed of its next episode."""

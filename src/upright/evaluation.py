@@ -139,7 +139,7 @@ class Evaluator:
             running_return += step.rewards * step.valid
             running_length += step.valid
             obs, done = step.obs, step.terminated | step.truncated
-            if done.any():
+            if np.count_nonzero(done):
                 obs = envs.restart(done, obs)
                 counted = done & (number < self._episodes)
                 returns[number[counted]] = running_return[counted]

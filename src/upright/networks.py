@@ -65,9 +65,9 @@ class Linear(nn.Module):
         if self.out_features <= self.in_features:
             weight = weight.T
         if self.bias is None:
-            return lambda x: x @ weight
+            return lambda x: x.dot(weight)
         bias = self.bias.detach().numpy()
-        return lambda x: x @ weight + bias
+        return lambda x: x.dot(weight) + bias
 
 
 class MLP(nn.Sequential):

@@ -95,59 +95,65 @@ class LocalCollector:
         if self._num_steps == 0 or self._obs is None:
             self._obs = self._envs.reset()
             self._running_return[:] = self._running_length[:] = 0
-        act = self._policy.behaviour()
+        act, whole_episodes = self._policy.behaviour(), self._num_steps == 0
         shape = (self._num_steps or NOISE_ROWS, self._envs.num_envs)
         all_obs: list[NDArray[np.float32]] = [self._obs]
         all_actions: list[Array] = []
         steps: list[Step] = []
+        valid: list[NDArray[np.bool_]] = []
         finals: list[tuple[tuple[int, int], NDArray[np.float32]]] = []
         left = np.full(self._envs.num_envs, self._share)
-        while True:
+        playing, complete = left > 0, False
+        while not complete:
             t = len(steps)
             if t % shape[0] == 0:
                 noise = self._policy.distribution.noise(self._rng, shape)
             actions = act(all_obs[-1], noise[t % shape[0]])
             step = self._envs.step(actions)
-            if self._num_steps == 0:
-                step = step._replace(valid=step.valid & (left > 0))
+            valid.append(step.valid & playing)
             obs, done = step.obs, step.terminated | step.truncated
-            if done.any():
-                finals += self._final_obs(t, step)
-                left -= done & step.valid
-                if self._num_steps > 0 or left.any():
+            complete = t + 1 == self._num_steps
+            if np.count_nonzero(done):
+                finals += self._final_obs(t, step, valid[-1])
+                if whole_episodes:
+                    left -= done & valid[-1]
+                    playing = left > 0
+                    complete = not playing.any()
+                if not (whole_episodes and complete):
                     obs = self._envs.restart(done, obs)
             all_obs.append(obs)
             all_actions.append(actions)
             steps.append(step)
-            if len(steps) == self._num_steps or (self._num_steps == 0 and not left.any()):
-                break
         self._obs = all_obs[-1]
-        return self._rollout(np.stack(all_obs), np.stack(all_actions), steps, finals)
+        return self._rollout(all_obs, all_actions, steps, valid, finals)
 
     def close(self) -> None:
         """Release the environments."""
         self._envs.close()
 
-    def _final_obs(self, t: int, step: Step) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
+    def _final_obs(
+        self, t: int, step: Step, valid: NDArray[np.bool_]
+    ) -> list[tuple[tuple[int, int], NDArray[np.float32]]]:
         if not self._envs.replaces_final_obs:
             return []
-        cut = step.truncated & ~step.terminated & step.valid
+        cut = step.truncated & ~step.terminated & valid
         return [((t, int(n)), step.obs[n]) for n in cut.nonzero()[0]]
 
     def _rollout(
         self,
-        obs: NDArray[np.float32],
-        actions: Array,
+        all_obs: list[NDArray[np.float32]],
+        all_actions: list[Array],
         steps: list[Step],
+        all_valid: list[NDArray[np.bool_]],
         finals: list[tuple[tuple[int, int], NDArray[np.float32]]],
     ) -> Rollout:
-        rewards = np.stack([step.rewards for step in steps])
-        terminated = np.stack([step.terminated for step in steps])
-        truncated = np.stack([step.truncated for step in steps])
-        valid = np.stack([step.valid for step in steps])
+        obs, valid = _stacked(all_obs), _stacked(all_valid)
+        rewards = _stacked([step.rewards for step in steps])
+        terminated = _stacked([step.terminated for step in steps])
+        truncated = _stacked([step.truncated for step in steps])
         return Rollout(
             obs,
-            actions,
+            _stacked(all_actions),
             rewards,
             terminated,
             truncated,
@@ -176,3 +182,8 @@ class LocalCollector:
         self._running_return = returns[-1] - spent_return
         self._running_length = lengths[-1] - spent_length
         return tuple(episodes)
+
+
+def _stacked(rows: list[Array]) -> Array:
+    """[T, N, ...] from T rows [N, ...]; `np.stack` looks at every row and takes longer."""
+    return np.concatenate(rows).reshape(len(rows), *rows[0].shape)

@@ -82,7 +82,8 @@ def test_without_normalization_the_loss_is_the_mean_of_minus_log_prob_times_retu
     batch = algorithm.batch(rollout)
     loss, _ = algorithm.loss(batch, progress=0.0)
     # Four rewards of 1, undiscounted: 4, 3, 2, 1.
-    expected = -(batch.old_log_probs * torch.tensor([4.0, 3.0, 2.0, 1.0])).mean()
+    log_probs = policy.evaluate_actions(batch.obs, batch.actions).log_probs
+    expected = -(log_probs * torch.tensor([4.0, 3.0, 2.0, 1.0])).mean()
     torch.testing.assert_close(loss, expected)
 
 

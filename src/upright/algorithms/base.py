@@ -20,14 +20,17 @@ SettingsT = TypeVar("SettingsT", bound=Settings)
 
 
 class Batch(NamedTuple):
-    """The valid transitions of a rollout, flat: obs [B, ...], the rest [B]."""
+    """The valid transitions of a rollout, flat: obs [B, ...], the rest [B].
+
+    PPO alone fills in the old log-probs.
+    """
 
     obs: Tensor
     actions: Tensor
     advantages: Tensor
     returns: Tensor
     old_values: Tensor
-    old_log_probs: Tensor
+    old_log_probs: Tensor = torch.empty(0)
 
     def rows(self, index: Tensor) -> "Batch":
         """The transitions at `index`."""
@@ -66,26 +69,23 @@ class Algorithm(ABC, Generic[SettingsT]):
 
     @torch.no_grad()
     def batch(self, rollout: Rollout) -> Batch:
-        """Values, log-probs and advantages of a rollout, in one forward pass."""
-        device, num_steps = self.policy.device, len(rollout.actions)
+        """Values and advantages of a rollout, in one forward pass."""
+        device, shape = self.policy.device, rollout.obs.shape[:2]
         obs = torch.as_tensor(rollout.obs, device=device)
-        params, values = self.policy(obs)
+        values = self.policy.values(obs.flatten(0, 1)).view(shape)
         next_values = values[1:].clone()
         if len(rollout.final_index):
             final_obs = torch.as_tensor(rollout.final_obs, device=device)
             next_values[tuple(rollout.final_index.T)] = self.policy.values(final_obs)
-        old_values = values[:num_steps]
+        old_values = values[:-1]
         weights = self.advantages(rollout, old_values.cpu().numpy(), next_values.cpu().numpy())
         advantages = torch.as_tensor(weights, dtype=torch.float32, device=device)
         actions = torch.as_tensor(rollout.actions, device=device)
-        distribution = self.policy.distribution
-        old_log_probs, _ = distribution.log_prob_and_entropy(params[:num_steps], actions)
-        everything = Batch(
-            obs[:num_steps], actions, advantages, advantages + old_values, old_values, old_log_probs
-        )
+        everything = Batch(obs[:-1], actions, advantages, advantages + old_values, old_values)
         if rollout.valid.all():
-            return Batch(*(field.flatten(0, 1) for field in everything))
-        return everything.rows(torch.as_tensor(rollout.valid, device=device))
+            return Batch(*(field.flatten(0, 1) for field in everything[:5]))
+        valid = torch.as_tensor(rollout.valid, device=device)
+        return Batch(*(field[valid] for field in everything[:5]))
 
     def total_loss(self, policy_loss: Tensor, value_loss: Tensor, entropy: Tensor) -> Tensor:
         """Policy loss + vf_coef * value loss - ent_coef * entropy, without the terms that are 0.

@@ -25,6 +25,13 @@ class PPO(Algorithm[PPOSettings]):
         masks = (rollout.terminated, rollout.truncated)
         return gae(rollout.rewards, values, next_values, *masks, gamma, gae_lambda)
 
+    @torch.no_grad()
+    def batch(self, rollout: Rollout) -> Batch:
+        """The transitions, with their log-probs under the policy that acted."""
+        batch = super().batch(rollout)
+        acted = self.policy.evaluate_actions(batch.obs, batch.actions)
+        return batch._replace(old_log_probs=acted.log_probs)
+
     def loss(self, batch: Batch, progress: float) -> tuple[Tensor, Reports]:
         """The clipped surrogate, the critic's squared error, the entropy bonus."""
         clip_range, clip_range_vf = (
