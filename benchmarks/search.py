@@ -30,9 +30,9 @@ Settings = dict[str, Any]
 Space = dict[str, list[Any]]
 
 COMMON: Space = {
-    "num_envs": [8, 16, 32, 64],
+    "num_envs": [8, 12, 16, 32],
     "gamma": [0.98, 0.99],
-    "learning_rate": ["0.004:0.0004", "0.008:0.0008", "0.01:0.001", "0.012:0.0012", "0.016:0.0016"],
+    "learning_rate": ["0.004:0.0004", "0.008:0.0008", "0.01:0.001", "0.015:0.0015"],
     "hidden_sizes": [[64], [128], [64, 64]],
     "activation": ["tanh", "relu"],
     "max_grad_norm": [0.5, 1.0, 10.0],
@@ -42,7 +42,7 @@ COMMON: Space = {
 }
 SPACES: dict[str, Space] = {
     "reinforce": COMMON | {"baseline": [False, True]},
-    "actor-critic": COMMON | {"num_steps": [8, 16, 32], "gae_lambda": [0.9, 0.95, 0.98, 1.0]},
+    "actor-critic": COMMON | {"num_steps": [0, 16, 32], "gae_lambda": [0.9, 0.95, 0.98, 1.0]},
     "ppo": COMMON
     | {
         "num_steps": [16, 32, 64],

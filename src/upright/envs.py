@@ -94,6 +94,21 @@ class NextStepEnvs:
         self._vector.close()
 
 
+class _EpisodeSeeds:
+    """Every episode's own seed, from the seed of all, the environment's index and a count."""
+
+    def __init__(self, seed: int, num_envs: int) -> None:
+        self._seed, self._count = seed, [0] * num_envs
+
+    def draw(self, done: Bools) -> list[int | None]:
+        """The seed of the next episode of each environment that is done, else None."""
+        seeds: list[int | None] = [None] * len(done)
+        for n in done.nonzero()[0].tolist():
+            seeds[n] = derive_seed(self._seed, n, self._count[n])
+            self._count[n] += 1
+        return seeds
+
+
 class SyncEnvs:
     """Environments stepped one after the other in this process."""
 
@@ -101,19 +116,18 @@ class SyncEnvs:
     replaces_final_obs = True
 
     def __init__(self, envs: list[gym.Env[Any, Any]], seed: int) -> None:
-        self._envs, self._seed = envs, seed
-        self.num_envs = len(envs)
+        self._envs, self.num_envs = envs, len(envs)
+        self._seeds = _EpisodeSeeds(seed, len(envs))
         self.observation_space = envs[0].observation_space
         self.action_space = envs[0].action_space
         self._shape = (self.num_envs, *(self.observation_space.shape or ()))
-        self._episode = [0] * self.num_envs
         self._everything = np.ones(self.num_envs, np.bool_)
         self._everything.flags.writeable = False
 
     def reset(self, seed: int | None = None) -> NDArray[np.float32]:
         """A new episode everywhere, each from its own seed."""
         if seed is not None:
-            self._seed, self._episode = seed, [0] * self.num_envs
+            self._seeds = _EpisodeSeeds(seed, self.num_envs)
         return self.restart(self._everything, np.empty(self._shape, np.float32))
 
     def step(self, actions: Array) -> Step:
@@ -128,10 +142,9 @@ class SyncEnvs:
     def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reset the environments that are done, each to the seed of its next episode."""
         fresh = obs.copy()
-        for index in done.nonzero()[0]:
-            seed = derive_seed(self._seed, int(index), self._episode[index])
-            self._episode[index] += 1
-            fresh[index], _ = self._envs[index].reset(seed=seed)
+        for n, seed in enumerate(self._seeds.draw(done)):
+            if seed is not None:
+                fresh[n], _ = self._envs[n].reset(seed=seed)
         return fresh
 
     def close(self) -> None:
@@ -147,16 +160,15 @@ class AsyncEnvs:
     replaces_final_obs = True
 
     def __init__(self, vector: AsyncVectorEnv, seed: int) -> None:
-        self._vector, self._seed = vector, seed
-        self.num_envs = vector.num_envs
+        self._vector, self.num_envs = vector, vector.num_envs
+        self._seeds = _EpisodeSeeds(seed, vector.num_envs)
         self.observation_space = vector.single_observation_space
         self.action_space = vector.single_action_space
-        self._episode = [0] * self.num_envs
 
     def reset(self, seed: int | None = None) -> NDArray[np.float32]:
         """A new episode everywhere, each from its own seed."""
         if seed is not None:
-            self._seed, self._episode = seed, [0] * self.num_envs
+            self._seeds = _EpisodeSeeds(seed, self.num_envs)
         return self.restart(np.ones(self.num_envs, np.bool_), np.empty(0, np.float32))
 
     def step(self, actions: Array) -> Step:
@@ -167,11 +179,7 @@ class AsyncEnvs:
 
     def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Reset the environments that are done, each to the seed of its next episode."""
-        seeds: list[int | None] = [None] * self.num_envs
-        for index in done.nonzero()[0]:
-            seeds[index] = derive_seed(self._seed, int(index), self._episode[index])
-            self._episode[index] += 1
-        fresh, _ = self._vector.reset(seed=seeds, options={"reset_mask": done})
+        fresh, _ = self._vector.reset(seed=self._seeds.draw(done), options={"reset_mask": done})
         return np.array(fresh, np.float32)
 
     def close(self) -> None:
