@@ -159,6 +159,8 @@ def _sentence(error: Any, kind: type[Settings]) -> str:
     name = str(error["loc"][0])
     field = kind.model_fields.get(name) or Recipe.model_fields[name]
     allowed = bounds(field.metadata)
+    if allowed and error["type"].startswith(("greater_than", "less_than")):
+        return f"{name} = {error['input']!r} is out of range: should be {allowed}."
     shown = f"{name} = {error['input']!r}" if len(error["loc"]) == 1 else name
     return f"{shown}: {what}{f' (allowed: {allowed})' if allowed else ''}."
 

@@ -39,7 +39,7 @@ class Lines(Listener):
         settings = trainer.settings
         self.say(
             f"{trainer.recipe.algo} (preset {trainer.recipe.preset}, seed {trainer.recipe.seed}), "
-            f"{settings.num_envs} environments ({trainer.backend}), "
+            f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
         self.say(f"device {trainer.device_reason}")
