@@ -18,7 +18,7 @@ Algo = Literal["reinforce", "actor-critic", "ppo"]
 class Recipe(BaseModel):
     """The complete description of a run; `settings.toml` is this, flat."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     env: str
     algo: Algo

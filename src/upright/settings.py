@@ -83,7 +83,7 @@ def _setting(default: Any, what: str, unit: str = "", source: str = "", **bounds
 class Settings(BaseModel):
     """What every algorithm has."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, defer_build=True)
 
     total_timesteps: Int = _setting(
         500_000, "budget of environment transitions, over all environments", "timesteps", ge=1
