@@ -14,6 +14,7 @@ import upright
 from cli.conftest import Typed
 from upright.cli import VERBS
 from upright.settings import SETTINGS
+from upright.show.terminal import program
 
 SUMMARY = {
     "run",
@@ -151,8 +152,8 @@ def test_train_without_json_says_where_the_run_is_and_what_to_type_next(
     assert outcome.code == 0
     assert outcome.out.splitlines()[1:] == [
         f"Run:  {folder}",
-        f"Next: upright evaluate {folder}",
-        f"      upright verify {folder}",
+        f"Next: {program()} evaluate {folder}",
+        f"      {program()} verify {folder}",
     ]
     assert "greedy policy" in outcome.err
     assert "device cpu: " in outcome.err

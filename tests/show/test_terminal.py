@@ -42,9 +42,23 @@ def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path)
     assert "threshold 475" in verdict
     assert rest == [
         f"Run:  {folder}",
-        f"Next: upright evaluate {folder}",
-        f"      upright verify {folder}",
+        f"Next: {terminal.program()} evaluate {folder}",
+        f"      {terminal.program()} verify {folder}",
     ]
+
+
+def test_what_to_type_next_works_in_an_activated_environment_and_outside_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.shutil, "which", lambda name: f"/bin/{name}")
+    assert terminal.program() == "upright"
+    monkeypatch.setattr(terminal.shutil, "which", lambda name: None)
+    monkeypatch.setattr(terminal.sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    assert terminal.program() == "python -m upright"
+    (tmp_path / ".venv" / "bin").mkdir(parents=True)
+    (tmp_path / ".venv" / "bin" / "upright").touch()
+    monkeypatch.chdir(tmp_path)
+    assert terminal.program() == str(Path(".venv") / "bin" / "upright")
 
 
 def test_the_verdict_in_words_depends_on_the_threshold(tmp_path: Path, easy: str) -> None:

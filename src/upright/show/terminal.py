@@ -1,5 +1,7 @@
 """A training run as it goes, on a terminal, in a log file, or as the lesson prints it."""
 
+import shutil
+import sys
 import time
 from pathlib import Path
 from typing import Any, TextIO
@@ -25,6 +27,17 @@ def sentence(verdict: Verdict, summary: dict[str, Any]) -> str:
         f"{summary['train_seconds']:.2f} s of training, "
         f"{summary['eval_seconds']:.2f} s of evaluations"
     )
+
+
+def program() -> str:
+    """What a person types to run this command line again, in an activated environment or not."""
+    if shutil.which("upright"):
+        return "upright"
+    beside = Path(sys.executable).with_name("upright")
+    if not beside.exists():
+        return "python -m upright"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
 
 
 class Lines(Listener):
@@ -57,8 +70,8 @@ class Lines(Listener):
         self.summary = summary
         print(sentence(verdict, summary), file=self._results)
         print(f"Run:  {summary['run']}", file=self._results)
-        print(f"Next: upright evaluate {summary['run']}", file=self._results)
-        print(f"      upright verify {summary['run']}", file=self._results, flush=True)
+        print(f"Next: {program()} evaluate {summary['run']}", file=self._results)
+        print(f"      {program()} verify {summary['run']}", file=self._results, flush=True)
 
     def say(self, text: str) -> None:
         """One line."""
