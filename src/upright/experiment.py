@@ -101,7 +101,6 @@ def _learn(trainer: Trainer, judge: Judge, writer: RunWriter, listener: Listener
     stops_when_solved = trainer.recipe.until == "solved"
     recent: deque[Any] = deque(maxlen=100)
     began = time.perf_counter()
-    evaluation = None
     for iteration in trainer:
         recent.extend(iteration.episodes)
         evaluation = None

@@ -74,7 +74,7 @@ def resolve(
         )
     preset, table = available.choose(preset, algo)
     merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
-    _refuse_unknown(merged, algo, config if config is not None else "")
+    _refuse_unknown(merged, algo, dict.fromkeys(written, config))
     return _validate(merged, SETTINGS[algo])
 
 
@@ -87,7 +87,7 @@ def read_recipe(path: str | Path) -> Recipe:
     table = read_config(path)
     if table.get("algo") not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
-    _refuse_unknown(table, table["algo"], path)
+    _refuse_unknown(table, table["algo"], dict.fromkeys(table, path))
     return _validate(table, SETTINGS[table["algo"]])
 
 
@@ -128,7 +128,8 @@ def _known_keys(algos: Iterable[str]) -> list[str]:
     return [*RUN_KEYS, *fields]
 
 
-def _refuse_unknown(table: Mapping[str, Any], algo: str, where: str | Path) -> None:
+def _refuse_unknown(table: Mapping[str, Any], algo: str, files: Mapping[str, object]) -> None:
+    """Refuse what is no key of the algorithm's; `files` says which keys a file brought."""
     known = _known_keys([algo])
     for key in table:
         if key in known:
@@ -138,7 +139,7 @@ def _refuse_unknown(table: Mapping[str, Any], algo: str, where: str | Path) -> N
             hint = f"It belongs to {' and '.join(owners)}."
         else:
             hint = did_you_mean(key, known, f"`upright train --algo {algo} --help` lists them.")
-        place = f" (from {where})" if where and key in read_config(where) else ""
+        place = f" (from {files[key]})" if key in files else ""
         raise UprightError(f"{algo} has no setting '{key}'{place}.", hint)
 
 
