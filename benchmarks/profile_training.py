@@ -28,8 +28,9 @@ from upright.envs import AsyncEnvs, NextStepEnvs, SyncEnvs
 from upright.optimizer import Adam
 from upright.policy import Behaviour, Policy
 from upright.rollout import LocalCollector, Rollout
-from upright.run import Run, RunWriter
+from upright.run import Run
 from upright.verdict import Judge
+from upright.writer import RunWriter
 
 ENV, ACT, COLLECT = "environment steps and resets", "acting", "collecting, the rest"
 BATCH, WEIGHTS = "values and log-probs of the rollout", "advantages"

@@ -28,27 +28,39 @@ FLOORS: dict[str, int] = {
     "statistics": 0,
     "spaces": 0,
     "events": 0,
+    "state": 0,
+    "reading": 0,
+    "lock": 0,
+    "signals": 0,
+    "bundle": 1,
+    "budget": 1,
     "envs": 1,
     "policy": 1,
     "checkpoint": 1,
     "listing": 2,
     "rollout": 2,
+    "faults": 3,
     "evaluation": 2,
     "algorithms": 3,
     "verdict": 3,
     "trainer": 4,
     "run": 5,
+    "writer": 5,
+    "listener": 5,
     "experiment": 6,
+    "verification": 6,
+    "resumption": 7,
     "show": 7,
     "cli": 8,
     "__main__": 9,
 }
 # Within a floor, the few imports that are allowed; `errors` is below everything.
 WITHIN_A_FLOOR: dict[str, set[str]] = {
-    "recipe": {"presets", "settings"},
+    "recipe": {"presets", "reading", "settings"},
+    "optimizer": {"state"},
     "checkpoint": {"policy"},
 }
-PACKAGES = {"algorithms", "cli", "show", "presets"}
+PACKAGES = {"algorithms", "cli", "envs", "show", "presets"}
 LEARNING = ("algorithms", "trainer", "losses", "returns", "rollout", "policy", "optimizer")
 HEAVY = ("torch", "gymnasium", "numpy", "matplotlib", "tensorboard")
 WRITING = {"open", "write", "write_text", "write_bytes", "mkdir", "touch", "unlink", "rename"}

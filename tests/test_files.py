@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from upright.errors import UprightError, did_you_mean
-from upright.files import read_json, write_atomically, write_json
+from upright.files import write_atomically, write_json
+from upright.reading import read_json
 
 
 def test_what_is_written_is_there_and_nothing_else_is(tmp_path: Path) -> None:

@@ -10,7 +10,8 @@ import pytest
 
 import upright
 from upright.errors import UprightError
-from upright.files import read_json, write_json
+from upright.files import write_json
+from upright.reading import read_json
 from upright.run import Run
 
 

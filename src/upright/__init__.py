@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from upright.errors import UprightError as UprightError
     from upright.evaluation import Evaluation as Evaluation
     from upright.experiment import train as train
-    from upright.experiment import verify as verify
+    from upright.resumption import resume as resume
     from upright.run import Run as Run
     from upright.run import load as load
     from upright.trainer import Trainer as Trainer
+    from upright.verification import verify as verify
 
 __version__ = "0.1.0"
 
@@ -29,8 +30,9 @@ _HOMES = {
     "Trainer": "trainer",
     "UprightError": "errors",
     "load": "run",
+    "resume": "resumption",
     "train": "experiment",
-    "verify": "experiment",
+    "verify": "verification",
 }
 __all__ = [*_HOMES]
 

@@ -4,23 +4,46 @@ import hashlib
 import os
 import platform
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gymnasium
 import numpy
 import torch
 from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
-from torch import Tensor
 
 import upright
 from upright.errors import UprightError
-from upright.files import sync_folder, write_atomically, write_json
+from upright.files import as_json, sync_folder, write_synced
 from upright.policy import Policy, Weights
+from upright.reading import (
+    DTYPES,
+    HEADER_BYTES,
+    JSON_BYTES,
+    Header,
+    parse_header,
+    parse_json,
+    read_bytes,
+    read_json,
+    read_tensors,
+)
+from upright.state import State
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)
+WEIGHTS, TRAINER, STATE, MANIFEST = (
+    "policy.safetensors",
+    "trainer.safetensors",
+    "state.json",
+    "manifest.json",
+)
+# What a checkpoint may hold besides a few copies of the weights: the episodes under way.
+EPISODE_BYTES = 1 << 30
+_TYPE_NAMES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
 
 
 def weights_bytes(weights: Weights) -> bytes:
@@ -33,53 +56,154 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def header_of(policy: Policy) -> Header:
+    """Dtype and shape of each of a policy's weights, as a safetensors file names them."""
+    return {
+        name: (_TYPE_NAMES[tensor.dtype], tuple(tensor.shape))
+        for name, tensor in policy.state_dict().items()
+    }
+
+
+def _size_of(header: Header) -> int:
+    """The most bytes that a safetensors file with these tensors has."""
+    sizes = (int(numpy.prod(shape, dtype=object)) * DTYPES[kind] for kind, shape in header.values())
+    return sum(sizes) + HEADER_BYTES + 8
+
+
 def load_weights(path: Path, policy: Policy) -> str:
-    """Read weights into a policy of the same shape; their SHA-256.
+    """Read weights into a policy of the same shapes, or into its outline; their SHA-256.
 
     Raises:
-        UprightError: The file is missing, torn, or holds other tensors than the policy has.
+        UprightError: The file is missing, torn, foreign, or holds other tensors than the policy
+            has, or numbers that are not finite.
     """
-    try:
-        data = path.read_bytes()
-        tensors = load_tensors(data)
-    except OSError as error:
-        raise UprightError(f"Cannot read the weights {path}: {error.strerror}.") from error
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise UprightError(f"{path} is not a safetensors file: {error}.") from error
-    expected = policy.state_dict()
-    found = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in tensors.items()}
-    wanted = {name: (tuple(tensor.shape), tensor.dtype) for name, tensor in expected.items()}
-    if found != wanted:
-        raise UprightError(f"{path} does not hold the tensors that its settings describe.")
-    policy.load_state_dict(tensors)
+    expected = header_of(policy)
+    data = read_tensors(path, _size_of(expected), expected)
+    policy.load_state_dict(_weights(data, path), assign=policy.device.type == "meta")
     return sha256(data)
 
 
-def save_checkpoint(
-    folder: Path, weights: bytes, trainer: dict[str, Tensor], state: dict[str, Any]
-) -> None:
+def _weights(data: bytes, path: Path) -> Weights:
+    try:
+        weights: Weights = load_tensors(data)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise UprightError(f"{path} is not a safetensors file: {error}.") from error
+    for name, tensor in weights.items():
+        if not bool(tensor.isfinite().all()):
+            raise UprightError(
+                f"{path} holds numbers that are not finite, in {name}.",
+                "A policy with such weights cannot act; use an earlier checkpoint.",
+            )
+    return weights
+
+
+def save_checkpoint(folder: Path, weights: Weights, state: State) -> None:
     """Write a checkpoint folder; it is whole once its manifest is there, and it appears at once.
 
+    A folder of that name that is there already gives way.
+
     Args:
-        folder: Where it goes; must not exist.
-        weights: `weights_bytes` of the policy.
-        trainer: The optimisers' tensors.
-        state: Counters, as JSON values.
+        folder: Where it goes; the folder above it must exist.
+        weights: The policy's.
+        state: Everything else that a run needs to go on.
+
+    Raises:
+        OSError: The disk is full, read-only or gone; nothing of that name appeared then.
     """
     temporary = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
-    temporary.mkdir(parents=True)
-    write_atomically(temporary / "policy.safetensors", weights)
-    moments = {name: tensor.detach().cpu() for name, tensor in trainer.items()}
-    write_atomically(temporary / "trainer.safetensors", save_tensors(moments))
-    write_json(temporary / "state.json", {"schema": SCHEMA, **state})
-    files = {
-        path.name: {"bytes": path.stat().st_size, "sha256": sha256(path.read_bytes())}
-        for path in sorted(temporary.iterdir())
-    }
-    write_json(temporary / "manifest.json", {"schema": SCHEMA, "files": files})
-    temporary.rename(folder)
+    temporary.mkdir()
+    try:
+        files = {
+            WEIGHTS: weights_bytes(weights),
+            TRAINER: save_arrays(state.arrays),
+            STATE: as_json({"schema": SCHEMA, "state": state.values}),
+        }
+        for name, data in files.items():
+            write_synced(temporary / name, data)
+        entries = {
+            name: {"bytes": len(data), "sha256": sha256(data)} for name, data in files.items()
+        }
+        write_synced(temporary / MANIFEST, as_json({"schema": SCHEMA, "files": entries}))
+        sync_folder(temporary)
+        if folder.exists():
+            discard(folder)
+        temporary.rename(folder)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
     sync_folder(folder.parent)
+
+
+def discard(folder: Path) -> None:
+    """Delete a checkpoint, under another name first, so that it is never there in part."""
+    doomed = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)
+
+
+def checkpoints(parent: Path) -> Iterator[Path]:
+    """The checkpoint folders in `parent`, newest first, whole or not; links are none."""
+    if parent.is_symlink() or not parent.is_dir():
+        return
+    found = [path for path in parent.iterdir() if path.name.isascii() and path.name.isdigit()]
+    for path in sorted(found, key=lambda path: int(path.name), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            yield path
+
+
+def read_checkpoint(folder: Path, policy: Policy) -> tuple[Weights, State]:
+    """A checkpoint that is whole; `policy`, or its outline, lends the weights their shapes.
+
+    Raises:
+        UprightError: It is torn, was changed, or does not fit the policy.
+    """
+    expected = header_of(policy)
+    limit = _size_of(expected)
+    limits = {WEIGHTS: limit, TRAINER: 8 * limit + EPISODE_BYTES, STATE: JSON_BYTES}
+    files = _verified(folder, limits)
+    if parse_header(files[WEIGHTS], str(folder / WEIGHTS)) != expected:
+        raise UprightError(f"{folder} does not hold the weights that its settings describe.")
+    parse_header(files[TRAINER], str(folder / TRAINER))
+    record = parse_json(files[STATE], str(folder / STATE))
+    if record.get("schema") != SCHEMA:
+        raise UprightError(
+            f"{folder} has schema {record.get('schema')!r}; schema {SCHEMA} can be resumed.",
+            "`upright train --config` repeats the run from its settings.toml.",
+        )
+    try:
+        arrays = load_arrays(files[TRAINER])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise UprightError(f"{folder / TRAINER} cannot be read: {error}.") from error
+    state = State(
+        {"state": record.get("state")}, {f"state.{name}": a for name, a in arrays.items()}
+    )
+    return _weights(files[WEIGHTS], folder / WEIGHTS), state.part("state")
+
+
+def recorded_mean(folder: Path) -> float | None:
+    """The mean return of a checkpoint's policy, if it was evaluated at that moment."""
+    try:
+        state = read_json(folder / STATE).get("state")
+        mean = state["log"]["mean"] if isinstance(state, dict) else None
+    except (KeyError, TypeError, UprightError):
+        return None
+    return mean if type(mean) is float else None
+
+
+def _verified(folder: Path, limits: dict[str, int]) -> dict[str, bytes]:
+    """The bytes of the files that the manifest vouches for."""
+    manifest = read_json(folder / MANIFEST)
+    entries = manifest.get("files")
+    if not isinstance(entries, dict) or entries.keys() != limits.keys():
+        raise UprightError(f"{folder / MANIFEST} does not list the files of a checkpoint.")
+    files = {}
+    for name, limit in limits.items():
+        files[name] = read_bytes(folder / name, limit)
+        if entries[name] != {"bytes": len(files[name]), "sha256": sha256(files[name])}:
+            raise UprightError(f"{folder / name} is not the file that its manifest describes.")
+    return files
 
 
 def versions() -> dict[str, str]:

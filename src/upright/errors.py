@@ -21,6 +21,20 @@ class UprightError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
+class NonFiniteError(UprightError):
+    """A number became NaN or infinite; training stops before it reaches the weights.
+
+    Args:
+        tensor: What holds it.
+        found: The number.
+        place: Where in it, in words; may be empty.
+    """
+
+    def __init__(self, tensor: str, found: float, place: str = "") -> None:
+        super().__init__(f"{tensor} became {found}{place}.")
+        self.tensor, self.found, self.place = tensor, found, place
+
+
 def did_you_mean(word: str, candidates: Iterable[str], otherwise: str = "", limit: int = 3) -> str:
     """A hint naming the `limit` candidates nearest to `word`, or `otherwise` if none is near."""
     by_lower = {candidate.lower(): candidate for candidate in candidates}

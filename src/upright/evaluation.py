@@ -13,6 +13,7 @@ from upright.statistics import bootstrap_interval
 
 EPISODES = 100
 LANES = {"vector": 128, "sync": 10, "async": 10}
+MAX_EPISODES, MAX_LANES = 100_000, 1024
 
 
 @dataclass(frozen=True)
@@ -57,22 +58,54 @@ class Evaluation:
         """Whether the mean reaches the threshold; None where there is no threshold."""
         return None if self.threshold is None else self.mean >= self.threshold
 
-    def as_dict(self) -> dict[str, Any]:
-        """Everything above, as JSON values."""
+    def record(self) -> dict[str, Any]:
+        """What was observed, as JSON values, without what follows from it."""
         return {
-            "episodes": len(self.returns),
             "seed": self.seed,
             "deterministic": self.deterministic,
             "num_envs": self.num_envs,
             "backend": self.backend,
-            "mean": self.mean,
-            "std": self.std,
-            "interval": list(self.interval),
             "threshold": self.threshold,
-            "solved": self.solved,
             "returns": list(self.returns),
             "lengths": list(self.lengths),
         }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Everything above, as JSON values."""
+        return {
+            **self.record(),
+            "episodes": len(self.returns),
+            "mean": self.mean,
+            "std": self.std,
+            "interval": list(self.interval),
+            "solved": self.solved,
+        }
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Self:
+        """What `record` gave.
+
+        Raises:
+            UprightError: Something is missing, or of another type.
+        """
+        try:
+            threshold = record["threshold"]
+            evaluation = cls(
+                tuple(float(value) for value in record["returns"]),
+                int(record["seed"]),
+                bool(record["deterministic"]),
+                None if threshold is None else float(threshold),
+                tuple(int(value) for value in record["lengths"]),
+                int(record["num_envs"]),
+                str(record["backend"]),
+            )
+        except (KeyError, OverflowError, TypeError, ValueError) as error:
+            raise UprightError(f"The recorded evaluation lacks or garbles {error}.") from error
+        counts = 0 < len(evaluation.returns) == len(evaluation.lengths) <= MAX_EPISODES
+        possible = 0 <= evaluation.seed < 2**63 and 1 <= evaluation.num_envs <= MAX_LANES
+        if not counts or not possible or evaluation.backend not in LANES:
+            raise UprightError("The recorded evaluation is not one that could have been made.")
+        return evaluation
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> Self:
@@ -81,20 +114,10 @@ class Evaluation:
         Raises:
             UprightError: Something is missing, of another type, or contradicts the returns.
         """
-        try:
-            evaluation = cls(
-                tuple(float(value) for value in record["returns"]),
-                int(record["seed"]),
-                bool(record["deterministic"]),
-                None if record["threshold"] is None else float(record["threshold"]),
-                tuple(int(value) for value in record["lengths"]),
-                int(record["num_envs"]),
-                str(record["backend"]),
-            )
-            consistent = len(evaluation.returns) > 0 and evaluation.as_dict() == record
-        except (KeyError, TypeError, ValueError) as error:
-            raise UprightError(f"The recorded evaluation lacks or garbles {error}.") from error
-        if not consistent:
+        if not isinstance(record, dict):
+            raise UprightError("The recorded evaluation is no table.")
+        evaluation = cls.from_record(record)
+        if evaluation.as_dict() != record:
             raise UprightError("The recorded evaluation contradicts its own returns.")
         return evaluation
 
@@ -146,6 +169,12 @@ class Evaluator:
                 lengths[number[counted]] = running_length[counted]
                 running_return[done] = running_length[done] = 0
                 number[done] += lanes
+        if not np.isfinite(returns).all():
+            (first,) = np.argwhere(~np.isfinite(returns))[0].tolist()
+            raise UprightError(
+                f"Episode {first} of an evaluation has the return {returns[first]}.",
+                "The environment's rewards should be finite numbers.",
+            )
         return Evaluation(
             tuple(returns.tolist()),
             seed,

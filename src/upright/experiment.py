@@ -1,40 +1,32 @@
-"""The composition root: train a policy, judge it, write the run; repeat a verdict."""
+"""The composition root: train a policy or go on with it, judge it, write the run."""
 
 import math
-import shlex
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
 from upright.checkpoint import versions
-from upright.envs import EnvSource
+from upright.envs import EnvSource, is_code
 from upright.errors import UprightError
-from upright.evaluation import Evaluation, Evaluator
-from upright.recipe import Recipe, resolve
-from upright.run import Run, RunWriter
+from upright.listener import Listener
+from upright.lock import RunLock
+from upright.policy import Weights
+from upright.recipe import command_line, resolve
+from upright.rollout import Episode
+from upright.run import Run
+from upright.signals import Interrupted, Interruption
 from upright.spaces import space_to_json
-from upright.trainer import Iteration, Trainer
+from upright.state import State
+from upright.trainer import Iteration, PoisonedError, Trainer
 from upright.verdict import Judge, Verdict
+from upright.writer import RunWriter, first_files, new_run_folder
 
-
-class Listener:
-    """What may look on while a run goes; every method may be overridden."""
-
-    def started(self, trainer: Trainer, folder: Path) -> None:
-        """The run folder is there, the first collect comes next."""
-
-    def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
-        """An iteration ended; `row` is what went to metrics.jsonl."""
-
-    def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
-        """The greedy policy was evaluated."""
-
-    def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
-        """The verdict is there and safe on the disk."""
+RECENT = 100
 
 
 def train(
@@ -45,42 +37,59 @@ def train(
     config: str | Path | None = None,
     out: str | Path = "runs",
     listener: Listener | None = None,
+    trust_code: bool = False,
     **settings: Any,
 ) -> Run:
     """Train until a policy is solved and verified, or the budget is spent.
 
     Args:
-        env: A Gymnasium id, or a function that returns a new environment.
+        env: A Gymnasium id, "module:Name", "file.py:Name", or a function that returns a new
+            environment.
         algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
         preset: "tuned", "lesson" or "default"; tuned where there is one.
         config: A TOML file of settings, such as another run's settings.toml.
         out: The folder that the run folder goes into.
         listener: Is told how it goes.
-        **settings: Any setting, and seed, until ("solved" or "budget"), device, threads.
+        trust_code: Whether an environment that only the config file names may be imported code.
+        **settings: Any setting, and any other field of `Recipe` (seed, until, device, ...).
 
     Returns:
         The run, finished.
 
     Raises:
-        UprightError: Something about the input will not do; nothing was written then.
+        UprightError: Something about the input will not do; nothing was written then. Or the
+            environment, a number or the disk failed on the way.
+        Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
     """
+    if env is None:
+        named = resolve(None, algo, preset=preset, config=config, **settings).env
+        if is_code(named) and not trust_code:
+            raise UprightError(
+                f"{config} names the environment {named}, code that would be imported and run.",
+                "If you trust it, say --trust-code, or name the environment yourself.",
+            )
     trainer = Trainer(env, algo, preset=preset, config=config, **settings)
     recipe = trainer.recipe
-    judge = Judge(trainer.env, recipe.seed, recipe.settings.timesteps_between_evaluations)
-    writer = RunWriter(out, recipe, command_line(recipe), _facts(trainer))
     listener = listener or Listener()
-    status = "failed"
+    with closing_on_error(trainer):
+        judge = Judge(trainer.env, recipe.seed, recipe.settings.timesteps_between_evaluations)
+    with closing_on_error(trainer, judge):
+        files = first_files(recipe, command_line(recipe), _facts(trainer))
+        path = new_run_folder(out, recipe, files)
+        writer = RunWriter(path, RunLock(path), Run(path).info, recipe.keep)
+    experiment = Experiment(trainer, judge, listener)
+    return experiment.go(writer, lambda: listener.started(trainer, path))
+
+
+@contextmanager
+def closing_on_error(*opened: Trainer | Judge) -> Iterator[None]:
+    """Release environments if what follows their making fails."""
     try:
-        listener.started(trainer, writer.path)
-        summary = _learn(trainer, judge, writer, listener)
-        status = "finished"
-        writer.update(**summary)
-    except KeyboardInterrupt:
-        status = "interrupted"
+        yield
+    except BaseException:
+        for each in opened:
+            each.close()
         raise
-    finally:
-        _end(trainer, judge, writer, status)
-    return Run(writer.path, None if isinstance(trainer.env, str) else trainer.env)
 
 
 def _facts(trainer: Trainer) -> dict[str, Any]:
@@ -89,156 +98,196 @@ def _facts(trainer: Trainer) -> dict[str, Any]:
         "observation_space": space_to_json(trainer.policy.observation_space),
         "action_space": space_to_json(trainer.policy.action_space),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+        **conditions(trainer),
+    }
+
+
+def conditions(trainer: Trainer) -> dict[str, Any]:
+    """What the last bit of a run depends on besides its settings."""
+    return {
         "threads": trainer.recipe.threads,
         "backend": trainer.backend,
         "device": str(trainer.device),
+        "exact": trainer.exact,
         "versions": versions(),
     }
 
 
-def _learn(trainer: Trainer, judge: Judge, writer: RunWriter, listener: Listener) -> dict[str, Any]:
-    """Iterate until the verdict; what is to be said of the run."""
-    stops_when_solved = trainer.recipe.until == "solved"
-    recent: deque[Any] = deque(maxlen=100)
-    began = time.perf_counter()
-    for iteration in trainer:
-        recent.extend(iteration.episodes)
-        evaluation = None
-        if judge.is_due(iteration.timesteps) or trainer.progress >= 1.0:
-            evaluation = judge.consider(trainer.policy, iteration.timesteps)
-            listener.evaluated(evaluation, iteration.timesteps)
-        row = _row(iteration, recent, evaluation, time.perf_counter() - began - judge.seconds)
-        writer.row(row)
-        listener.iterated(iteration, row)
-        if stops_when_solved and judge.verdict is not None:
-            break
-    train_seconds = time.perf_counter() - began - judge.seconds
-    verdict = judge.conclude(trainer.policy)
-    writer.verdict(verdict, versions())
-    summary = {
-        "run": str(writer.path),
-        "env": trainer.recipe.env,
-        "algo": trainer.recipe.algo,
-        "seed": trainer.recipe.seed,
-        "timesteps": trainer.timesteps,
-        "iterations": trainer.iterations,
-        "train_seconds": round(train_seconds, 4),
-        "eval_seconds": round(judge.seconds, 4),
-        "solved": verdict.solved,
-        "mean_return": verdict.proof.mean,
-        "threshold": verdict.proof.threshold,
-    }
-    listener.concluded(verdict, summary)
-    return summary
+class Experiment:
+    """One training under judgement.
 
+    Args:
+        trainer: Yields the iterations.
+        judge: Evaluates and proves.
+        listener: Is told how it goes.
+    """
 
-def _row(
-    iteration: Iteration, recent: deque[Any], evaluation: Evaluation | None, seconds: float
-) -> dict[str, Any]:
-    """One line of metrics.jsonl, under Stable-Baselines3's names; "time/" holds what differs."""
-    row: dict[str, Any] = {"iteration": iteration.number}
-    if recent:
-        row["rollout/ep_rew_mean"] = float(np.mean([episode.episode_return for episode in recent]))
-        row["rollout/ep_len_mean"] = float(np.mean([episode.length for episode in recent]))
-    row |= iteration.metrics
-    if evaluation is not None:
-        row["eval/mean_reward"] = evaluation.mean
-    row["time/total_timesteps"] = iteration.timesteps
-    row["time/total_episodes"] = iteration.total_episodes
-    row["time/fps"] = round(iteration.timesteps / max(seconds, 1e-9))
-    row["time/time_elapsed"] = round(seconds, 4)
-    for name, value in row.items():
-        if not math.isfinite(value):
-            raise UprightError(
-                f"{name} became {value} in iteration {iteration.number}; training stopped.",
-                "Try a smaller learning_rate or max_grad_norm.",
-            )
-    return row
+    writer: RunWriter
 
+    def __init__(self, trainer: Trainer, judge: Judge, listener: Listener) -> None:
+        self.trainer, self.judge, self.listener = trainer, judge, listener
+        self._recent: deque[Episode] = deque(maxlen=RECENT)
+        self._began, self._seconds_before, self._judged_before = time.perf_counter(), 0.0, 0.0
+        self._every = trainer.recipe.timesteps_between_checkpoints
+        self._due = self._every
+        self._mean: float | None = None
 
-def _end(trainer: Trainer, judge: Judge, writer: RunWriter, status: str) -> None:
-    if status == "interrupted":
-        best = judge.best if judge.verdict is None else judge.verdict.candidate
-        writer.weights(trainer.policy.state_dict() if best is None else best.weights)
-    if status != "failed":
-        writer.checkpoint(trainer)
-    writer.update(status=status, timesteps=trainer.timesteps)
-    writer.close()
-    trainer.close()
-    judge.close()
+    def state(self) -> State:
+        """All that `restore` needs besides the weights."""
+        own = {
+            "recent": [list(episode) for episode in self._recent],
+            "seconds": self._seconds(),
+        }
+        return State.joined(
+            {
+                "experiment": State(own),
+                "trainer": self.trainer.state(),
+                "judge": self.judge.state(),
+            }
+        )
 
+    def restore(self, weights: Weights, state: State) -> list[int]:
+        """Go on where `state` was taken; the environments whose episodes had to begin anew.
 
-def command_line(recipe: Recipe) -> str:
-    """The line that a person would type to repeat the run."""
-    flat = recipe.flat()
-    named = {name: flat[name] for name in ("algo", "preset", "seed")}
-    usual = resolve(recipe.env, recipe.algo, preset=recipe.preset, seed=recipe.seed).flat()
-    changed = {name: value for name, value in flat.items() if value != usual[name]}
-    words = ["upright", "train", recipe.env]
-    for name, value in (named | changed).items():
-        flag = name.replace("_", "-")
-        if isinstance(value, bool):
-            words.append(f"--{flag}" if value else f"--no-{flag}")
+        Raises:
+            UprightError: The state is not one of this run.
+        """
+        own = state.part("experiment")
+        recent = own.value("recent", list)
+        seconds = own.value("seconds", float)
+        try:
+            episodes = [Episode(float(r), int(length), int(n)) for r, length, n in recent]
+        except (TypeError, ValueError, OverflowError) as error:
+            raise UprightError("The recorded state has no valid 'recent'.") from error
+        lost = self.trainer.restore(weights, state.part("trainer"))
+        self.judge.restore(state.part("judge"), self.trainer.policy.state_dict())
+        self._recent = deque(episodes, maxlen=RECENT)
+        self._seconds_before, self._judged_before = seconds, self.judge.seconds
+        self._due = self._next(self.trainer.timesteps)
+        return lost
+
+    def go(self, writer: RunWriter, announce: Callable[[], None]) -> Run:
+        """Iterate until the verdict, a signal or a fault; the run is closed then in any case.
+
+        Args:
+            writer: Keeps the run folder.
+            announce: Called before the first iteration.
+        """
+        self.writer, status = writer, "failed"
+        try:
+            with Interruption(self.listener.stopping) as interruption:
+                announce()
+                self._began = time.perf_counter()
+                self._learn(interruption)
+                verdict, summary = self._conclude()
+            status = "finished"
+        except PoisonedError as error:
+            error.hint = f"The rollout is in {self.writer.failure(error)}. {error.hint}"
+            raise
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            self._end(status)
+        self.listener.concluded(verdict, summary)
+        env = self.trainer.env
+        return Run(self.writer.path, None if isinstance(env, str) and not is_code(env) else env)
+
+    def _learn(self, interruption: Interruption) -> None:
+        stops_when_solved = self.trainer.recipe.until == "solved"
+        for iteration in self.trainer:
+            self._recent.extend(iteration.episodes)
+            self._mean = None
+            if self.judge.is_due(iteration.timesteps) or self.trainer.progress >= 1.0:
+                evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
+                self._mean = evaluation.mean
+                self.listener.evaluated(evaluation, iteration.timesteps)
+            row = self._row(iteration)
+            self.writer.row(row, iteration.episodes)
+            self.listener.iterated(iteration, row)
+            if stops_when_solved and self.judge.verdict is not None:
+                break
+            if interruption.signum is not None:
+                self._stop(interruption.signum)
+            if iteration.timesteps >= self._due:
+                self._due = self._next(iteration.timesteps)
+                self._checkpoint()
+
+    def _next(self, timesteps: int) -> int:
+        return timesteps - timesteps % self._every + self._every
+
+    def _checkpoint(self) -> None:
+        weights = self.trainer.policy.state_dict()
+        self.writer.checkpoint(self.trainer.timesteps, weights, self.state(), self._mean)
+
+    def _stop(self, signum: int) -> NoReturn:
+        """Keep everything, then leave as the signal asked."""
+        self._checkpoint()
+        self.writer.settle()
+        best = self.judge.best if self.judge.verdict is None else self.judge.verdict.candidate
+        self.writer.weights(self.trainer.policy.state_dict() if best is None else best.weights)
+        raise Interrupted(signum, str(self.writer.path))
+
+    def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
+        """The verdict, and what is to be said of the run; both are on the disk then."""
+        seconds = self._seconds()
+        self._checkpoint()
+        verdict = self.judge.conclude(self.trainer.policy)
+        self.writer.settle()
+        self.writer.verdict(verdict)
+        recipe = self.trainer.recipe
+        summary = {
+            "run": str(self.writer.path),
+            "env": recipe.env,
+            "algo": recipe.algo,
+            "seed": recipe.seed,
+            "timesteps": self.trainer.timesteps,
+            "iterations": self.trainer.iterations,
+            "train_seconds": round(seconds, 4),
+            "eval_seconds": round(self.judge.seconds, 4),
+            "solved": verdict.solved,
+            "mean_return": verdict.proof.mean,
+            "threshold": verdict.proof.threshold,
+        }
+        self.writer.update(status="finished", **summary)
+        return verdict, summary
+
+    def _end(self, status: str) -> None:
+        """Close everything; what an earlier fault broke does not hide that fault."""
+        if status == "finished":
+            self.writer.close()
         else:
-            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-            words += [f"--{flag}", text]
-    return shlex.join(words)
+            with suppress(UprightError):
+                self.writer.update(status=status, timesteps=self.trainer.timesteps)
+            with suppress(UprightError):
+                self.writer.close()
+        self.trainer.close()
+        self.judge.close()
 
+    def _seconds(self) -> float:
+        """Seconds of training, without the evaluations, over all sessions of the run."""
+        judged = self.judge.seconds - self._judged_before
+        return self._seconds_before + time.perf_counter() - self._began - judged
 
-@dataclass(frozen=True)
-class Verification:
-    """A verdict repeated.
-
-    Attributes:
-        holds: Whether everything that was recorded was found again.
-        reason: In one sentence, why or why not.
-        identical: Whether every single episode return was the same.
-        selection: The first evaluation, repeated; None where it did not come to that.
-        proof: The second one, likewise.
-    """
-
-    holds: bool
-    reason: str
-    identical: bool = False
-    selection: Evaluation | None = None
-    proof: Evaluation | None = None
-
-
-def verify(run: Run) -> Verification:
-    """Repeat the recorded verdict: the same weights, the same seeds, the same episodes.
-
-    On the versions that made it every episode must have the same return. On others rounding may
-    differ, and the verdict and the mean's interval must agree.
-
-    Raises:
-        UprightError: The run cannot be opened, or has no verdict.
-    """
-    record = run.verdict_record()
-    try:
-        verdict = run.verdict()
-    except UprightError as error:
-        return Verification(False, error.message)
-    recorded = (verdict.candidate.selection, verdict.proof)
-    selection, proof = (_repeat(run, evaluation) for evaluation in recorded)
-    identical = recorded == (selection, proof)
-    solved = Verdict(replace(verdict.candidate, selection=selection), proof).solved
-    low, high = verdict.proof.interval
-    if identical:
-        holds, reason = True, "Every episode has the recorded return."
-    elif record.get("versions") == versions():
-        holds, reason = False, "Some episodes have another return than was recorded."
-    else:
-        holds = solved == verdict.solved and low <= proof.mean <= high
-        outcome = "agrees" if holds else "does not agree"
-        reason = f"Versions or machine differ from the recorded ones; the verdict {outcome}."
-    return Verification(holds, reason, identical, selection, proof)
-
-
-def _repeat(run: Run, recorded: Evaluation) -> Evaluation:
-    evaluator = Evaluator(
-        run.env, len(recorded.returns), recorded.backend, num_envs=recorded.num_envs
-    )
-    try:
-        return evaluator.evaluate(run.policy, recorded.seed, recorded.deterministic)
-    finally:
-        evaluator.close()
+    def _row(self, iteration: Iteration) -> dict[str, Any]:
+        """One line of metrics.jsonl; what a clock decides is time/fps and time/time_elapsed."""
+        seconds = self._seconds()
+        row: dict[str, Any] = {"iteration": iteration.number}
+        if self._recent:
+            returns = [episode.episode_return for episode in self._recent]
+            row["rollout/ep_rew_mean"] = float(np.mean(returns))
+            row["rollout/ep_len_mean"] = float(np.mean([each.length for each in self._recent]))
+        row |= iteration.metrics
+        if self._mean is not None:
+            row["eval/mean_reward"] = self._mean
+        row["time/total_timesteps"] = iteration.timesteps
+        row["time/total_episodes"] = iteration.total_episodes
+        row["time/fps"] = round(iteration.timesteps / max(seconds, 1e-9))
+        row["time/time_elapsed"] = round(seconds, 4)
+        for name, value in row.items():
+            if not math.isfinite(value):
+                raise UprightError(
+                    f"{name} became {value} in iteration {iteration.number}; training stopped.",
+                    "Try a smaller learning_rate or max_grad_norm.",
+                )
+        return row

@@ -10,7 +10,8 @@ import gymnasium as gym
 from upright import presets
 from upright.envs import make_env
 from upright.errors import UprightError
-from upright.files import read_json
+from upright.lock import status_of
+from upright.reading import read_json
 
 
 @dataclass(frozen=True)
@@ -89,5 +90,6 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             info = read_json(path)
         except UprightError:
             continue
-        if "schema" in info:
-            yield path.parent, info
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        if "schema" in info and not hidden:
+            yield path.parent, info | {"status": status_of(path.parent, info.get("status"))}

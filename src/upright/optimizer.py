@@ -6,8 +6,11 @@ by tensor; for networks of this size both cost more than the learning.
 
 from collections.abc import Iterable
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
+
+from upright.state import State
 
 
 class Adam:
@@ -61,10 +64,20 @@ class Adam:
         denominator = self.square.sqrt().div_(scale).add_(self.eps)
         self.flat.addcdiv_(self.mean, denominator, value=-learning_rate / (1.0 - first**self.steps))
 
-    def state(self) -> dict[str, Tensor]:
-        """The moments and the step count, as tensors."""
-        return {
-            "mean": self.mean,
-            "square": self.square,
-            "steps": torch.tensor(self.steps, dtype=torch.int64),
-        }
+    def state(self) -> State:
+        """The moments, each [parameters], and the step count."""
+        moments = {"mean": self.mean, "square": self.square}
+        return State(
+            {"steps": self.steps},
+            {name: moment.cpu().numpy().copy() for name, moment in moments.items()},
+        )
+
+    def restore(self, state: State) -> None:
+        """Take over what `state` recorded.
+
+        Raises:
+            UprightError: It is the state of another number of parameters.
+        """
+        for name, moment in (("mean", self.mean), ("square", self.square)):
+            moment.copy_(torch.from_numpy(state.array(name, tuple(moment.shape), np.float32)))
+        self.steps = state.count("steps")

@@ -35,7 +35,7 @@ class Policy(nn.Module):
         action_space: Space of one action.
         settings: Sizes, activation, initialisation and what else shapes the networks; where they
             say that nothing learns a value, there is no critic and values are 0.
-        seed: Seed of the first weights.
+        seed: Seed of the first weights; None leaves them unset, for weights that are loaded.
 
     Raises:
         UprightError: A space is not supported.
@@ -46,7 +46,7 @@ class Policy(nn.Module):
         observation_space: gym.Space[Any],
         action_space: gym.Space[Any],
         settings: Settings,
-        seed: int = 0,
+        seed: int | None = 0,
     ) -> None:
         super().__init__()
         self.observation_space, self.action_space = observation_space, action_space
@@ -61,10 +61,27 @@ class Policy(nn.Module):
         self.torso = MLP(torso, *style, activate_last=True)
         self.actor = MLP([*heads, self.distribution.num_params], *style)
         self.critic = MLP([*heads, 1], *style) if settings.has_critic else None
+        if seed is None:
+            return
         generator = torch.Generator().manual_seed(seed)
         for network, last_gain in ((self.torso, 2.0**0.5), (self.actor, 0.01), (self.critic, 1.0)):
             if network is not None:
                 initialize(network, settings.initialization, last_gain, generator)
+
+    @classmethod
+    def outline(
+        cls, observation_space: gym.Space[Any], action_space: gym.Space[Any], settings: Settings
+    ) -> "Policy":
+        """A policy with shapes but no memory behind them, to be filled by `load_state_dict`.
+
+        Raises:
+            UprightError: A space is not supported, or the sizes are beyond any memory.
+        """
+        try:
+            with torch.device("meta"):
+                return cls(observation_space, action_space, settings, seed=None)
+        except (OverflowError, RuntimeError, TypeError) as error:
+            raise UprightError(f"No policy can have these sizes: {error}.") from error
 
     @property
     def device(self) -> torch.device:

@@ -1,6 +1,7 @@
 """A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
 
 import re
+import shlex
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -10,13 +11,30 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationErr
 
 from upright import presets
 from upright.errors import UprightError, did_you_mean
-from upright.settings import SETTINGS, Int, Settings
+from upright.reading import TOML_BYTES, read_bytes
+from upright.settings import SETTINGS, Float, Int, Settings
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
 
 
 class Recipe(BaseModel):
-    """The complete description of a run; `settings.toml` is this, flat."""
+    """The complete description of a run; `settings.toml` is this, flat.
+
+    Attributes:
+        env: A Gymnasium id, "module:Name" or "file.py:Name".
+        algo: The algorithm.
+        preset: The table that the settings began from.
+        seed: Where all randomness comes from.
+        until: Stop when solved and verified, or only when the budget is spent.
+        device: Where to train.
+        threads: PyTorch's threads.
+        checkpoint_every: Timesteps between checkpoints; 0 for a twentieth of the budget.
+        keep: The newest checkpoints that are kept, beside the best one.
+        outside_space: What an observation outside its space does: stop the run, or be accepted;
+            auto accepts it from Gymnasium's own environments, some of which leave theirs.
+        env_timeout: Seconds after which a worker process that does not answer counts as hung.
+        settings: The algorithm's own.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
@@ -27,12 +45,21 @@ class Recipe(BaseModel):
     until: Literal["solved", "budget"] = "solved"
     device: Literal["auto", "cpu", "cuda"] = "auto"
     threads: Annotated[Int, Field(ge=1, le=1024)] = 1
+    checkpoint_every: Annotated[Int, Field(ge=0, lt=2**63)] = 0
+    keep: Annotated[Int, Field(ge=1, lt=2**31)] = 20
+    outside_space: Literal["auto", "stop", "accept"] = "auto"
+    env_timeout: Annotated[Float, Field(gt=0, le=1e6)] = 60.0
     settings: SerializeAsAny[Settings]
 
     def flat(self) -> dict[str, Any]:
         """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
         table = self.model_dump(mode="json", exclude={"settings"})
         return table | self.settings.model_dump(mode="json")
+
+    @property
+    def timesteps_between_checkpoints(self) -> int:
+        """`checkpoint_every`, or the twentieth of the budget that 0 stands for."""
+        return self.checkpoint_every or max(1, self.settings.total_timesteps // 20)
 
 
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
@@ -54,7 +81,7 @@ def resolve(
         preset: A table of the environment's preset file, "default" for none of them; where
             nothing is said, "tuned" if there is one.
         config: A TOML file such as a run's settings.toml.
-        **overrides: Settings and run keys (seed, until, device, threads); None means not given.
+        **overrides: Settings and the other fields of `Recipe`; None means not given.
 
     Raises:
         UprightError: Anything unknown, out of range or inconsistent.
@@ -82,9 +109,13 @@ def read_recipe(path: str | Path) -> Recipe:
     """The recipe in a run's settings.toml, which is complete; no preset is looked up.
 
     Raises:
-        UprightError: The file is not one.
+        UprightError: The file is not one, or is a link.
     """
-    table = read_config(path)
+    try:
+        text = read_bytes(Path(path), TOML_BYTES).decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UprightError(f"{path} is not UTF-8 text.") from error
+    table = _table(path, text)
     if table.get("algo") not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
     _refuse_unknown(table, table["algo"], dict.fromkeys(table, path))
@@ -93,14 +124,13 @@ def read_recipe(path: str | Path) -> Recipe:
 
 def read_config(path: str | Path) -> dict[str, Any]:
     """The flat TOML table in `path`, with errors that name the file and, if possible, the line."""
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        raise UprightError(f"Cannot read the config file {path}: {reason}.") from error
+    return _table(path, _text(path))
+
+
+def _table(path: str | Path, text: str) -> dict[str, Any]:
     try:
         table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
         raise UprightError(f"{path} is not valid TOML: {error}.") from error
     for key in ("env", "algo", "preset"):
         if not isinstance(table.get(key, ""), str):
@@ -114,7 +144,28 @@ def read_config(path: str | Path) -> dict[str, Any]:
                 f"{path}, line {_line_of(key, text)}: unknown key '{key}'.",
                 did_you_mean(key, known, "`upright train --help` lists every setting."),
             )
+        if not _is_flat(table[key]):
+            place = f"{path}, line {_line_of(key, text)}"
+            raise UprightError(f"{place}: {key} should be a value, or a list of values.")
     return table
+
+
+def _text(path: str | Path) -> str:
+    """The config file's text; it may be a link or a pipe, since the user named it."""
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(TOML_BYTES + 1)
+        if len(data) > TOML_BYTES:
+            raise UprightError(f"{path} is larger than the {TOML_BYTES:,} bytes of a config file.")
+        return data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise UprightError(f"Cannot read the config file {path}: {reason}.") from error
+
+
+def _is_flat(value: object) -> bool:
+    parts = value if isinstance(value, list) else [value]
+    return all(isinstance(part, str | int | float) for part in parts)
 
 
 def _line_of(key: str, text: str) -> int:
@@ -176,3 +227,30 @@ def bounds(metadata: Iterable[Any]) -> str:
         if getattr(constraint, name, None) is not None
     ]
     return " and ".join(parts)
+
+
+def checked(recipe: Recipe, changes: Mapping[str, Any]) -> Recipe:
+    """The recipe with some of its own fields changed; None means not given.
+
+    Raises:
+        UprightError: One of them is unknown, or out of range.
+    """
+    given = {key: value for key, value in changes.items() if value is not None}
+    return _validate({**recipe.flat(), **given}, SETTINGS[recipe.algo])
+
+
+def command_line(recipe: Recipe) -> str:
+    """The line that a person would type to repeat the run."""
+    flat = recipe.flat()
+    named = {name: flat[name] for name in ("algo", "preset", "seed")}
+    usual = resolve(recipe.env, recipe.algo, preset=recipe.preset, seed=recipe.seed).flat()
+    changed = {name: value for name, value in flat.items() if value != usual[name]}
+    words = ["upright", "train", recipe.env]
+    for name, value in (named | changed).items():
+        flag = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        else:
+            text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+            words += [f"--{flag}", text]
+    return shlex.join(words)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from upright.envs import Envs, Step
 from upright.policy import Policy
+from upright.state import State, generator_state, restore_generator
 
 Array = NDArray[Any]
 NOISE_ROWS = 64
@@ -61,6 +62,12 @@ class Collector(Protocol):
     def collect(self) -> Rollout:
         """The next rollout."""
 
+    def state(self) -> State:
+        """What `restore` needs, between two rollouts."""
+
+    def restore(self, state: State) -> list[int]:
+        """Go on where `state` was taken; the environments whose episodes had to begin anew."""
+
     def close(self) -> None:
         """Release the environments."""
 
@@ -87,7 +94,7 @@ class LocalCollector:
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
         self._obs: NDArray[np.float32] | None = None
-        self._running_return = np.zeros(envs.num_envs)
+        self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
         self._running_length = np.zeros(envs.num_envs, np.int64)
 
     def collect(self) -> Rollout:
@@ -126,6 +133,37 @@ class LocalCollector:
             steps.append(step)
         self._obs = all_obs[-1]
         return self._rollout(all_obs, all_actions, steps, valid, finals)
+
+    def state(self) -> State:
+        """Everything between two rollouts: the noise, the episodes and how far they are."""
+        whole = self._num_steps == 0 or self._obs is None
+        arrays = {"running_return": self._running_return, "running_length": self._running_length}
+        if not whole and self._obs is not None:
+            arrays["obs"] = self._obs
+        own = State(
+            {"rng": generator_state(self._rng)},
+            {name: array.copy() for name, array in arrays.items()},
+        )
+        return State.joined({"collector": own, "envs": self._envs.state(unfinished=not whole)})
+
+    def restore(self, state: State) -> list[int]:
+        """Go on where `state` was taken; the environments whose episodes had to begin anew.
+
+        Raises:
+            UprightError: The state is not one of these environments.
+        """
+        own, n = state.part("collector"), self._envs.num_envs
+        space = self._envs.observation_space
+        obs = None
+        if "obs" in own.arrays and self._num_steps:
+            obs = own.array("obs", (n, *(space.shape or ())), np.float32)
+        running_return = own.array("running_return", (n,), np.float64)
+        running_length = own.array("running_length", (n,), np.int64)
+        restore_generator(self._rng, own.value("rng", dict))
+        self._obs, lost = self._envs.restore(state.part("envs"), obs)
+        self._running_return = np.where(lost, 0.0, running_return)
+        self._running_length = np.where(lost, 0, running_length)
+        return [int(n) for n in lost.nonzero()[0]]
 
     def close(self) -> None:
         """Release the environments."""

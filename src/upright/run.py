@@ -1,172 +1,72 @@
-"""The run folder: write it, read it, list it.
+"""The run folder, read.
 
-run.json  settings.toml  command.txt  metrics.jsonl  events.out.tfevents.*
+run.json  settings.toml  command.txt  metrics.jsonl  episodes.jsonl  events.out.tfevents.*
 checkpoints/000016384/  policy.safetensors  evaluation.json
 """
 
-import json
-import re
+import shutil
+import weakref
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-from upright.checkpoint import SCHEMA, load_weights, save_checkpoint, sha256, weights_bytes
-from upright.envs import EnvSource, reward_threshold
+from upright.bundle import unpack
+from upright.checkpoint import READABLE, checkpoints, load_weights, read_checkpoint
+from upright.envs import EnvSource, is_code, reward_threshold
 from upright.errors import UprightError
 from upright.evaluation import EPISODES, Evaluation, Evaluator
-from upright.events import EventLog
-from upright.files import read_json, write_atomically, write_json
+from upright.lock import status_of
 from upright.policy import Policy, Weights
+from upright.reading import parse_json, read_bytes, read_json
 from upright.recipe import Recipe, read_recipe
 from upright.seeding import Stream, derive_seed
 from upright.spaces import space_from_json
-from upright.trainer import Trainer
-from upright.verdict import Candidate, Verdict
+from upright.state import State
+from upright.verdict import Candidate, Verdict, best_weights
 
-
-class RunWriter:
-    """Writes one run folder. Nothing that exists is ever overwritten: names get a number.
-
-    Args:
-        out: The folder of runs.
-        recipe: The complete recipe; what the folder is named after.
-        command: The line that a person would type to repeat the run.
-        info: What else run.json says from the start.
-
-    Raises:
-        UprightError: The folder cannot be made.
-    """
-
-    def __init__(self, out: str | Path, recipe: Recipe, command: str, info: dict[str, Any]) -> None:
-        try:
-            self.path = _new_folder(Path(out) / folder_name(recipe.env), recipe)
-            write_atomically(self.path / "settings.toml", tomli_w.dumps(recipe.flat()))
-            write_atomically(self.path / "command.txt", command + "\n")
-        except OSError as error:
-            raise UprightError(
-                f"Cannot write the run below {out}: {error.strerror}.",
-                "Choose another folder with --out.",
-            ) from error
-        self._info = {
-            "schema": SCHEMA,
-            "env": recipe.env,
-            "algo": recipe.algo,
-            "seed": recipe.seed,
-            "preset": recipe.preset,
-            "status": "running",
-            **info,
-        }
-        self.update()
-        self._metrics = (self.path / "metrics.jsonl").open("a", encoding="utf-8")
-        self._events = EventLog(self.path)
-
-    def update(self, **changes: Any) -> None:
-        """Change what run.json says."""
-        self._info |= changes
-        write_json(self.path / "run.json", self._info)
-
-    def row(self, row: dict[str, Any]) -> None:
-        """Append one object to metrics.jsonl, and its numbers to the events."""
-        self._metrics.write(json.dumps(row, allow_nan=False) + "\n")
-        scalars = {name: float(value) for name, value in row.items() if "/" in name}
-        self._events.add(row["time/total_timesteps"], scalars)
-
-    def verdict(self, verdict: Verdict, versions: dict[str, str]) -> None:
-        """The proven (or best) policy, then what was found of it."""
-        digest = self.weights(verdict.candidate.weights)
-        record = {
-            "schema": SCHEMA,
-            "env": self._info["env"],
-            "solved": verdict.solved,
-            "threshold": verdict.proof.threshold,
-            "mean": verdict.proof.mean,
-            "interval": list(verdict.proof.interval),
-            "timesteps": verdict.candidate.timesteps,
-            "weights_sha256": digest,
-            "versions": versions,
-            "selection": verdict.candidate.selection.as_dict(),
-            "proof": verdict.proof.as_dict(),
-        }
-        write_json(self.path / "evaluation.json", record)
-
-    def weights(self, weights: Weights) -> str:
-        """Write policy.safetensors; its SHA-256."""
-        data = weights_bytes(weights)
-        write_atomically(self.path / "policy.safetensors", data)
-        return sha256(data)
-
-    def checkpoint(self, trainer: Trainer) -> None:
-        """The trainer as it stands."""
-        moments = {
-            f"optimizers.{index}.{name}": tensor
-            for index, optimizer in enumerate(trainer.algorithm.optimizers)
-            for name, tensor in optimizer.state().items()
-        }
-        counters = {
-            "timesteps": trainer.timesteps,
-            "iterations": trainer.iterations,
-            "episodes": trainer.episodes,
-        }
-        folder = self.path / "checkpoints" / f"{trainer.timesteps:09d}"
-        save_checkpoint(folder, weights_bytes(trainer.policy.state_dict()), moments, counters)
-
-    def close(self) -> None:
-        """Flush and end the files that were appended to."""
-        self._metrics.close()
-        self._events.close()
-
-
-def folder_name(env: str) -> str:
-    """The folder of an environment's runs: its id, in characters that every system takes."""
-    return re.sub(r"[^\w.-]", "-", env.replace("/", "--")).strip("-.") or "env"
-
-
-def _new_folder(parent: Path, recipe: Recipe) -> Path:
-    parent.mkdir(parents=True, exist_ok=True)
-    name, number = f"{recipe.algo}-s{recipe.seed}", 1
-    while True:
-        folder = parent / (name if number == 1 else f"{name}-{number}")
-        try:
-            folder.mkdir()
-        except FileExistsError:
-            number += 1
-        else:
-            return folder
+LOG_BYTES = 4 << 30
 
 
 class Run:
-    """A run folder, read.
+    """A run folder, or a bundle of one, read; nothing in it is executed.
 
     Args:
-        path: The folder.
+        path: The folder or the bundle. A bundle is unpacked into a temporary folder that goes with
+            this object.
         env: What makes the environment, where the recorded name is not a registered id.
+        trust_code: Whether a recorded name such as "module:Name" may be imported.
 
     Raises:
-        UprightError: The folder is not a run.
+        UprightError: It is not a run.
     """
 
-    def __init__(self, path: str | Path, env: EnvSource | None = None) -> None:
-        self.path, self._env = Path(path), env
+    def __init__(
+        self, path: str | Path, env: EnvSource | None = None, trust_code: bool = False
+    ) -> None:
+        self.source, self._env, self._trust_code = Path(path), env, trust_code
+        self.path, self.is_bundle = self.source, False
+        if self.source.exists() and not self.source.is_dir():
+            self.path, self.is_bundle = unpack(self.source), True
+            weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         if not (self.path / "run.json").is_file():
             raise UprightError(
                 f"{path} is not a run folder.", "`upright runs` lists the ones that there are."
             )
         self.info = read_json(self.path / "run.json")
-        if self.info.get("schema") != SCHEMA:
+        if self.info.get("schema") not in READABLE:
             raise UprightError(
-                f"{path} has schema {self.info.get('schema')}, this version reads {SCHEMA}.",
+                f"{path} has schema {self.info.get('schema')!r}, this version reads "
+                f"{' and '.join(map(str, READABLE))}.",
                 "Install the version of Upright that wrote it.",
             )
 
     def __repr__(self) -> str:
-        return f"Run({str(self.path)!r}, status={self.status!r}, solved={self.solved})"
+        return f"Run({str(self.source)!r}, status={self.status!r}, solved={self.solved})"
 
     @property
     def status(self) -> str:
-        """running, finished, interrupted or failed."""
-        return str(self.info.get("status"))
+        """running, finished, interrupted, failed, or died: it says running and nothing runs."""
+        return status_of(self.path, self.info.get("status"))
 
     @property
     def solved(self) -> bool | None:
@@ -179,11 +79,18 @@ class Run:
         """What makes the environment."""
         if self._env is not None:
             return self._env
-        name = str(self.info.get("env"))
-        if ":" in name or self.info.get("env_is_factory"):
+        name = self.info.get("env")
+        if not isinstance(name, str):
+            raise UprightError(f"{self.source} names no environment.")
+        if self.info.get("env_is_factory"):
             raise UprightError(
-                f"The environment {name} of this run is code, which is not run from a file.",
-                "Load it in Python with upright.load(path, env=...).",
+                f"The environment {name} of this run was a function, which no file can hold.",
+                "Open it in Python with upright.load(path, env=...).",
+            )
+        if is_code(name) and not self._trust_code:
+            raise UprightError(
+                f"The environment {name} of this run is code that would be imported and run.",
+                "If you trust it, say --trust-code, or upright.load(path, trust_code=True).",
             )
         return name
 
@@ -195,14 +102,41 @@ class Run:
     @cached_property
     def policy(self) -> Policy:
         """The policy to use: the verified one, else the best evaluated, else the last."""
-        policy = self._empty_policy()
-        load_weights(self.path / "policy.safetensors", policy)
+        policy = self.outline()
+        path = self.path / "policy.safetensors"
+        if path.exists() or path.is_symlink() or not self._checkpoints():
+            load_weights(path, policy)
+        else:
+            policy.load_state_dict(self._newest_weights(), assign=True)
         return policy
 
-    def _empty_policy(self) -> Policy:
+    def outline(self) -> Policy:
+        """A policy of the recorded spaces and settings, with shapes but no weights yet."""
         observation_space = space_from_json(self.info.get("observation_space", {}))
         action_space = space_from_json(self.info.get("action_space", {}))
-        return Policy(observation_space, action_space, self.recipe.settings)
+        return Policy.outline(observation_space, action_space, self.recipe.settings)
+
+    def _checkpoints(self) -> list[Path]:
+        return list(checkpoints(self.path / "checkpoints"))
+
+    def _newest_weights(self) -> Weights:
+        """The best that the newest whole checkpoint knows, of a run that came to no end."""
+        for folder in self._checkpoints():
+            try:
+                weights, state = self.checkpoint(folder)
+                judged = best_weights(state.part("run").part("judge"), weights)
+                return judged or weights
+            except UprightError as error:
+                last = error
+        raise last
+
+    def checkpoint(self, folder: Path) -> tuple[Weights, State]:
+        """Weights and state of one of its checkpoints.
+
+        Raises:
+            UprightError: It is torn, or does not fit the run.
+        """
+        return read_checkpoint(folder, self.outline())
 
     def evaluate(
         self, episodes: int = EPISODES, seed: int = 0, deterministic: bool = True
@@ -218,10 +152,18 @@ class Run:
         finally:
             evaluator.close()
 
-    def metrics(self) -> list[dict[str, Any]]:
-        """The rows of metrics.jsonl, one object per iteration."""
-        lines = (self.path / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+    def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl, one object per iteration.
+
+        Args:
+            length: Only what stands in so many bytes from the start.
+
+        Raises:
+            UprightError: A line is no row.
+        """
+        path = self.path / "metrics.jsonl"
+        lines = read_bytes(path, LOG_BYTES)[:length].splitlines()
+        return [_row(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1)]
 
     def verdict_record(self) -> dict[str, Any]:
         """What evaluation.json says.
@@ -249,7 +191,7 @@ class Run:
             timesteps, digest = record["timesteps"], record["weights_sha256"]
         except (KeyError, TypeError) as error:
             raise UprightError(f"The recorded verdict lacks or garbles {error}.") from error
-        policy = self._empty_policy()
+        policy = self.outline()
         if load_weights(self.path / "policy.safetensors", policy) != digest:
             raise UprightError("The weights are not the ones that were judged.")
         verdict = Verdict(Candidate(selection, timesteps, policy.state_dict()), proof)
@@ -263,11 +205,21 @@ class Run:
         return verdict
 
 
-def load(path: str | Path, env: EnvSource | None = None) -> Run:
-    """Open a run folder; nothing in it is executed.
+def _row(line: bytes, place: str) -> dict[str, Any]:
+    row = parse_json(line, place)
+    counts = (row.get("iteration"), row.get("time/total_timesteps"))
+    numbers = all(type(value) in (int, float) for value in row.values())
+    if not numbers or not all(type(each) is int and 0 <= each < 2**63 for each in counts):
+        raise UprightError(f"{place} is not a row of metrics.")
+    return row
+
+
+def load(path: str | Path, env: EnvSource | None = None, *, trust_code: bool = False) -> Run:
+    """Open a run folder, or a bundle of one; nothing in it is executed.
 
     Args:
-        path: The folder, such as runs/CartPole-v1/ppo-s0.
+        path: The folder, such as runs/CartPole-v1/ppo-s0, or what `upright bundle` made of it.
         env: What makes the environment, where the recorded name is not a registered id.
+        trust_code: Whether a recorded name such as "module:Name" may be imported and run.
     """
-    return Run(path, env)
+    return Run(path, env, trust_code)

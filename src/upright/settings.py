@@ -70,7 +70,11 @@ ScheduleField = Annotated[
 ]
 Int = Annotated[int, BeforeValidator(_refuse_bool)]
 Float = Annotated[float, BeforeValidator(_refuse_bool)]
-Sizes = Annotated[tuple[Annotated[Int, Field(ge=1)], ...], BeforeValidator(_parse_sizes)]
+Sizes = Annotated[
+    tuple[Annotated[Int, Field(ge=1, le=1_000_000)], ...],
+    Field(max_length=64),
+    BeforeValidator(_parse_sizes),
+]
 
 
 def _setting(default: Any, what: str, unit: str = "", source: str = "", **bounds: Any) -> Any:
@@ -94,13 +98,16 @@ class Settings(BaseModel):
     eval_every: Int = _setting(
         0, "timesteps between evaluations; 0 for a twentieth of the budget", "timesteps", ge=0
     )
+    schedule_timesteps: Int = _setting(
+        0, "timesteps in which START:END schedules move; 0 for the budget", "timesteps", ge=0
+    )
     num_envs: Int = _setting(8, "environments stepped together (N)", ge=1, le=65536)
     backend: Literal["auto", "vector", "sync", "async"] = _setting(
         "auto", "how environments run: their own vector form, one loop, or worker processes"
     )
     gamma: Float = _setting(0.99, "discount per step", source=PPO_PAPER, ge=0, le=1)
     learning_rate: ScheduleField = _setting(
-        Schedule(3e-4, 3e-4), "Adam's step size; START:END falls linearly", source=PPO_PAPER
+        Schedule(3e-4, 3e-4), "Adam's step size; START:END moves linearly", source=PPO_PAPER
     )
     adam_eps: Float = _setting(
         1e-5, "Adam's epsilon", source="Huang et al. 2022, detail 3", gt=0, le=1
@@ -159,6 +166,15 @@ class Settings(BaseModel):
         """Each environment's share where whole episodes are collected."""
         return 1
 
+    def schedules(self) -> dict[str, Schedule]:
+        """The settings that move, by name."""
+        named = {name: getattr(self, name) for name in type(self).model_fields}
+        return {
+            name: value
+            for name, value in named.items()
+            if isinstance(value, Schedule) and value.start != value.end
+        }
+
 
 class ReinforceSettings(Settings):
     """REINFORCE: whole episodes, weighted by their discounted returns."""
@@ -203,6 +219,7 @@ class ActorCriticSettings(Settings):
         "steps",
         source=A3C_PAPER,
         ge=0,
+        le=1_000_000,
     )
     gae_lambda: Float = _setting(
         0.95,
@@ -228,6 +245,7 @@ class PPOSettings(ActorCriticSettings):
         "steps",
         source=PPO_PAPER,
         ge=0,
+        le=1_000_000,
     )
     num_epochs: Int = _setting(10, "passes over one rollout", "epochs", source=PPO_PAPER, ge=1)
     minibatch_size: Int = _setting(
@@ -235,7 +253,7 @@ class PPOSettings(ActorCriticSettings):
     )
     clip_range: ScheduleField = _setting(
         Schedule(0.2, 0.2),
-        "how far the probability ratio may leave 1; START:END falls linearly",
+        "how far the probability ratio may leave 1; START:END moves linearly",
         source=PPO_PAPER,
     )
     clip_range_vf: Float = _setting(

@@ -1,6 +1,7 @@
 """The loop in the open: every iteration is one collect and one update. No files, no printing."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,11 +10,14 @@ import torch
 
 from upright.algorithms import ALGORITHMS
 from upright.algorithms.base import Metrics
-from upright.envs import EnvSource, make_envs, name_of
-from upright.policy import Policy, choose_device
-from upright.recipe import resolve
-from upright.rollout import Collector, Episode, LocalCollector
+from upright.envs import EnvSource, is_gymnasiums_own, make_envs, name_of
+from upright.errors import NonFiniteError, UprightError
+from upright.faults import blame, refuse_nonfinite, refuse_outside
+from upright.policy import Policy, Weights, choose_device
+from upright.recipe import Recipe, resolve
+from upright.rollout import Collector, Episode, LocalCollector, Rollout
 from upright.seeding import Stream, derive_seed, generator
+from upright.state import State
 
 
 @dataclass(frozen=True)
@@ -35,6 +39,23 @@ class Iteration:
     metrics: Metrics
 
 
+class PoisonedError(UprightError):
+    """A number that is not finite stopped the training before the weights changed.
+
+    Attributes:
+        rollout: What was collected in that iteration.
+    """
+
+    def __init__(
+        self, tensor: str, found: float, iteration: int, place: str, rollout: Rollout
+    ) -> None:
+        super().__init__(
+            f"{tensor} became {found} in iteration {iteration}{place}; training stopped.",
+            "Look at the environment's numbers, or try a smaller learning_rate.",
+        )
+        self.iteration, self.rollout = iteration, rollout
+
+
 class Trainer:
     """An iterator over training iterations, until the budget is spent.
 
@@ -46,7 +67,7 @@ class Trainer:
         algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
         preset: "tuned", "lesson" or "default"; tuned where there is one.
         config: A TOML file of settings.
-        **settings: Any setting, and seed, device, threads.
+        **settings: Any setting, and any other field of `Recipe` (seed, device, threads ...).
 
     Raises:
         UprightError: A setting, the environment or one of its spaces will not do.
@@ -62,16 +83,32 @@ class Trainer:
         **settings: Any,
     ) -> None:
         name = None if env is None else name_of(env)
-        self.recipe = recipe = resolve(name, algo, preset=preset, config=config, **settings)
-        self.settings = recipe.settings
-        self.env: EnvSource = recipe.env if env is None else env
+        recipe = resolve(name, algo, preset=preset, config=config, **settings)
+        self._build(recipe, recipe.env if env is None else env)
+
+    @classmethod
+    def of(cls, recipe: Recipe, env: EnvSource) -> "Trainer":
+        """The trainer of a recipe that is complete."""
+        trainer = cls.__new__(cls)
+        trainer._build(recipe, env)
+        return trainer
+
+    def _build(self, recipe: Recipe, env: EnvSource) -> None:
+        self.recipe, self.settings, self.env = recipe, recipe.settings, env
         torch.set_num_threads(recipe.threads)
         self.device, self.device_reason = choose_device(recipe.device)
         seed, chosen = recipe.seed, self.settings
         envs = make_envs(
-            self.env, chosen.num_envs, derive_seed(seed, Stream.TRAINING), chosen.backend
+            env,
+            chosen.num_envs,
+            derive_seed(seed, Stream.TRAINING),
+            chosen.backend,
+            recipe.env_timeout,
         )
-        self.backend = envs.backend
+        self.backend, self.exact = envs.backend, envs.exact
+        self._accepts_outside = recipe.outside_space == "accept" or (
+            recipe.outside_space == "auto" and is_gymnasiums_own(env)
+        )
         self.policy = Policy(
             envs.observation_space, envs.action_space, chosen, derive_seed(seed, Stream.WEIGHTS)
         ).to(self.device)
@@ -95,6 +132,13 @@ class Trainer:
             spent = max(spent, self.episodes / self.settings.total_episodes)
         return min(spent, 1.0)
 
+    @property
+    def schedule_progress(self) -> float:
+        """The fraction of the schedules' way that is gone."""
+        if self.settings.schedule_timesteps == 0:
+            return self.progress
+        return min(self.timesteps / self.settings.schedule_timesteps, 1.0)
+
     def __iter__(self) -> Iterator[Iteration]:
         return self
 
@@ -102,11 +146,59 @@ class Trainer:
         if self.progress >= 1.0:
             raise StopIteration
         rollout = self.collector.collect()
-        metrics = self.algorithm.update(rollout, self.progress)
+        with self._refusing(rollout):
+            refuse_nonfinite(rollout)
+            if not self._accepts_outside:
+                refuse_outside(rollout, self.policy.observation_space)
+            metrics = self.algorithm.update(rollout, self.schedule_progress)
         self.iterations += 1
         self.timesteps += rollout.timesteps
         self.episodes += len(rollout.episodes)
         return Iteration(self.iterations, self.timesteps, rollout.episodes, self.episodes, metrics)
+
+    @contextmanager
+    def _refusing(self, rollout: Rollout) -> Iterator[None]:
+        """Let a number that is not finite stop the training with its iteration and its batch."""
+        try:
+            yield
+        except NonFiniteError as error:
+            place = error.place or f"; {blame(self.policy, rollout)}"
+            number = self.iterations + 1
+            raise PoisonedError(error.tensor, error.found, number, place, rollout) from error
+
+    def state(self) -> State:
+        """Everything that the next iteration depends on besides the weights."""
+        counters = {
+            "iterations": self.iterations,
+            "timesteps": self.timesteps,
+            "episodes": self.episodes,
+        }
+        return State.joined(
+            {
+                "counters": State(counters),
+                "algorithm": self.algorithm.state(),
+                "collector": self.collector.state(),
+            }
+        )
+
+    def restore(self, weights: Weights, state: State) -> list[int]:
+        """Go on exactly where `state` was taken; which environments' episodes began anew.
+
+        Args:
+            weights: The policy's, of that moment.
+            state: What `state` gave.
+
+        Raises:
+            UprightError: They are not of this trainer's settings and environment.
+        """
+        counters = state.part("counters")
+        self.policy.load_state_dict(weights)
+        self.algorithm.restore(state.part("algorithm"))
+        lost = self.collector.restore(state.part("collector"))
+        self.iterations = counters.count("iterations")
+        self.timesteps = counters.count("timesteps")
+        self.episodes = counters.count("episodes")
+        return lost
 
     def close(self) -> None:
         """Release the environments."""

@@ -4,10 +4,14 @@ import copy
 import time
 from dataclasses import dataclass
 
+import torch
+
 from upright.envs import EnvSource
+from upright.errors import UprightError
 from upright.evaluation import EPISODES, Evaluation, Evaluator
 from upright.policy import Policy, Weights
 from upright.seeding import Stream, derive_seed
+from upright.state import State
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,6 @@ class Judge:
         self.best: Candidate | None = None
         self.verdict: Verdict | None = None
         self._seed, self._every, self._due = seed, every, every
-        self._selections = self._proofs = 0
         self._failed_proof: Evaluation | None = None
 
     def is_due(self, timesteps: int) -> bool:
@@ -60,8 +63,7 @@ class Judge:
         """Select: evaluate the policy; prove it if it reaches the threshold."""
         began = time.perf_counter()
         self._due = timesteps - timesteps % self._every + self._every
-        self._selections += 1
-        seed = derive_seed(self._seed, Stream.SELECTION, self._selections)
+        seed = derive_seed(self._seed, Stream.SELECTION, timesteps)
         selection = self.evaluator.evaluate(policy, seed)
         is_best = self.best is None or selection.mean > self.best.selection.mean
         if is_best or (selection.solved and self.verdict is None):
@@ -83,21 +85,80 @@ class Judge:
             began = time.perf_counter()
             best = copy.deepcopy(policy)
             best.load_state_dict(self.best.weights)
-            self.verdict = Verdict(self.best, self._failed_proof or self._proof(best))
+            proof = self._failed_proof or self._proof(best, self.best.timesteps)
+            self.verdict = Verdict(self.best, proof)
             self.seconds += time.perf_counter() - began
         return self.verdict
+
+    def state(self) -> State:
+        """The best and the proven policy so far, and when the next evaluation is due."""
+        parts = {"schedule": State({"due": self._due, "seconds": self.seconds})}
+        if self.best is not None:
+            parts["best"] = _candidate_state(self.best, self._failed_proof)
+        if self.verdict is not None:
+            parts["proven"] = _candidate_state(self.verdict.candidate, self.verdict.proof)
+        return State.joined(parts)
+
+    def restore(self, state: State, expected: Weights) -> None:
+        """Take over what `state` recorded; `expected` lends the weights their shapes.
+
+        Raises:
+            UprightError: The record is not valid.
+        """
+        schedule = state.part("schedule")
+        self._due, self.seconds = schedule.count("due"), schedule.value("seconds", float)
+        if "best" in state.values:
+            self.best, self._failed_proof = _candidate(state.part("best"), expected)
+        if "proven" in state.values:
+            candidate, proof = _candidate(state.part("proven"), expected)
+            if proof is None:
+                raise UprightError("The recorded state proves a policy without a proof.")
+            self.verdict = Verdict(candidate, proof)
 
     def close(self) -> None:
         """Release the environments."""
         self.evaluator.close()
 
     def _prove(self, policy: Policy, candidate: Candidate) -> None:
-        proof = self._proof(policy)
+        proof = self._proof(policy, candidate.timesteps)
         if proof.solved:
             self.verdict = Verdict(candidate, proof)
         else:
             self._failed_proof = proof
 
-    def _proof(self, policy: Policy) -> Evaluation:
-        self._proofs += 1
-        return self.evaluator.evaluate(policy, derive_seed(self._seed, Stream.PROOF, self._proofs))
+    def _proof(self, policy: Policy, timesteps: int) -> Evaluation:
+        return self.evaluator.evaluate(policy, derive_seed(self._seed, Stream.PROOF, timesteps))
+
+
+def best_weights(state: State, expected: Weights) -> Weights | None:
+    """The weights that a judge's state holds as proven, else as best; None before there are any.
+
+    Raises:
+        UprightError: The record is not valid.
+    """
+    for name in ("proven", "best"):
+        if name in state.values:
+            return _candidate(state.part(name), expected)[0].weights
+    return None
+
+
+def _candidate_state(candidate: Candidate, proof: Evaluation | None) -> State:
+    values = {
+        "timesteps": candidate.timesteps,
+        "selection": candidate.selection.record(),
+        "proof": None if proof is None else proof.record(),
+    }
+    arrays = {name: tensor.cpu().numpy().copy() for name, tensor in candidate.weights.items()}
+    return State(values, arrays)
+
+
+def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation | None]:
+    weights = {}
+    for name, tensor in expected.items():
+        array = state.array(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        weights[name] = torch.from_numpy(array.copy())
+    proof = state.values.get("proof")
+    candidate = Candidate(
+        Evaluation.from_record(state.value("selection", dict)), state.count("timesteps"), weights
+    )
+    return candidate, None if proof is None else Evaluation.from_record(state.value("proof", dict))

@@ -40,5 +40,5 @@ class ActorCritic(Algorithm[ActorCriticSettings]):
         if self.settings.normalize_advantages:
             batch = batch._replace(advantages=standardize(batch.advantages))
         loss, report = self.loss(batch, progress)
-        self.minimize(loss, progress)
+        self.minimize(loss, report, progress)
         return self.finish(batch, [report], progress)

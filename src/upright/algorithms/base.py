@@ -1,5 +1,6 @@
 """What the algorithms share: rollout -> batch, a sum of losses, a gradient step on it."""
 
+import math
 from abc import ABC, abstractmethod
 from typing import Generic, NamedTuple, TypeVar
 
@@ -8,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from upright.errors import NonFiniteError
 from upright.optimizer import Adam
 from upright.policy import Policy
 from upright.rollout import Rollout
 from upright.settings import Settings
+from upright.state import State, generator_state, restore_generator
 from upright.statistics import explained_variance
 
 Metrics = dict[str, float]
@@ -99,17 +102,62 @@ class Algorithm(ABC, Generic[SettingsT]):
             loss = loss - settings.ent_coef * entropy
         return loss
 
-    def minimize(self, loss: Tensor, progress: float) -> None:
-        """One gradient step with a clipped gradient."""
+    def minimize(self, loss: Tensor, report: Reports, progress: float) -> None:
+        """One gradient step with a clipped gradient.
+
+        Raises:
+            NonFiniteError: The loss or the gradient is; no weight has changed then.
+        """
+        self._refuse_loss(loss, report)
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
+        norms = [optimizer.clip(self.settings.max_grad_norm) for optimizer in self.optimizers]
+        if not all(map(math.isfinite, norms)):
+            raise self._bad_gradient(norms)
         for optimizer in self.optimizers:
-            optimizer.clip(self.settings.max_grad_norm)
             optimizer.step(self.settings.learning_rate.at(progress))
 
+    def _refuse_loss(self, loss: Tensor, report: Reports) -> None:
+        total = float(loss.detach())
+        if math.isfinite(total):
+            return
+        for name, part in report.items():
+            if not part.isfinite().all():
+                raise NonFiniteError(name, float(part.mean()))
+        raise NonFiniteError("loss", total)
+
+    def _bad_gradient(self, norms: list[float]) -> NonFiniteError:
+        norm = next(norm for norm in norms if not math.isfinite(norm))
+        for name, parameter in self.policy.named_parameters():
+            if parameter.grad is not None and not parameter.grad.isfinite().all():
+                return NonFiniteError(f"The gradient of {name}", norm)
+        return NonFiniteError("The gradient's norm", norm)
+
+    def state(self) -> State:
+        """What an update depends on besides the weights: the optimisers and the generator."""
+        parts = {f"optimizer{index}": each.state() for index, each in enumerate(self.optimizers)}
+        return State.joined(parts | {"minibatches": State({"rng": generator_state(self.rng)})})
+
+    def restore(self, state: State) -> None:
+        """Go on where `state` was taken.
+
+        Raises:
+            UprightError: It is the state of another policy.
+        """
+        for index, optimizer in enumerate(self.optimizers):
+            optimizer.restore(state.part(f"optimizer{index}"))
+        restore_generator(self.rng, state.part("minibatches").value("rng", dict))
+
     def finish(self, batch: Batch, reports: list[Reports], progress: float) -> Metrics:
-        """What ends every update: the normaliser sees the batch, the reports become metrics."""
+        """What ends every update: the normaliser sees the batch, the reports become metrics.
+
+        Raises:
+            NonFiniteError: A step left weights that are not finite.
+        """
+        for optimizer in self.optimizers:
+            if not optimizer.flat.isfinite().all():
+                raise NonFiniteError("A weight of the policy", float("nan"))
         if self.policy.normalizer is not None:
             self.policy.normalizer.update(batch.obs)
         metrics = {

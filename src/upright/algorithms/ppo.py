@@ -70,7 +70,7 @@ class PPO(Algorithm[PPOSettings]):
             reports.append(report)
             if 0.0 < self.settings.target_kl * 1.5 < float(report["approx_kl"]):
                 break
-            self.minimize(loss, progress)
+            self.minimize(loss, report, progress)
         metrics = self.finish(batch, reports, progress)
         return metrics | {"train/clip_range": self.settings.clip_range.at(progress)}
 

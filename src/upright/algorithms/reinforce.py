@@ -42,5 +42,5 @@ class Reinforce(Algorithm[ReinforceSettings]):
             weights = standardize(batch.advantages, self.settings.normalize_eps)
             weighted = batch._replace(advantages=weights)
         loss, report = self.loss(weighted, progress)
-        self.minimize(loss, progress)
+        self.minimize(loss, report, progress)
         return self.finish(batch, [report], progress)

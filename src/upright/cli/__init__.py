@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Sequence
@@ -14,8 +15,10 @@ from upright.errors import UprightError, did_you_mean
 VERBS = {
     "play": "act at random in an environment, and print what comes of it",
     "train": "train a policy until it is solved and verified",
+    "resume": "go on with a run that was interrupted, or past its end",
     "evaluate": "play episodes with a trained policy",
     "verify": "repeat a run's recorded verdict",
+    "bundle": "pack a run into one file to share",
     "runs": "list the runs in a folder",
     "envs": "list what can be trained",
 }
@@ -46,7 +49,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Run one command; its exit code: 0, 1 (it failed), 2 (bad input), 130 (interrupted)."""
+    """Run one command; its exit code: 0, 1 (it failed), 2 (bad input), 130 or 143 (interrupted)."""
     words = list(sys.argv[1:] if words is None else words)
     try:
         return _dispatch(words)
@@ -62,7 +65,7 @@ def main(words: Sequence[str] | None = None) -> int:
 def _explain(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code that goes with it."""
     if isinstance(error, KeyboardInterrupt):
-        message, hint, code = "interrupted.", "", 130
+        message, hint, code = "interrupted.", _how_to_go_on(error), 128 + _signum(error)
     elif isinstance(error, UprightError):
         message, hint, code = error.message, error.hint, 2
     else:
@@ -72,6 +75,19 @@ def _explain(error: BaseException) -> int:
     if hint:
         print(f"hint:  {hint}", file=sys.stderr)
     return code
+
+
+def _signum(error: KeyboardInterrupt) -> int:
+    return int(getattr(error, "signum", signal.SIGINT))
+
+
+def _how_to_go_on(error: KeyboardInterrupt) -> str:
+    folder = getattr(error, "folder", "")
+    if not folder:
+        return ""
+    from upright.show.terminal import program
+
+    return f"`{program()} resume {folder}` goes on from where it stopped."
 
 
 def _dispatch(words: list[str]) -> int:

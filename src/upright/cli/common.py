@@ -33,6 +33,15 @@ def seed(text: str) -> int:
     return value
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """The flag without which no file decides what code runs."""
+    parser.add_argument(
+        "--trust-code",
+        action="store_true",
+        help="import the module or file that the settings name as the environment",
+    )
+
+
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table as text, columns as wide as they need to be."""
     table = [list(header), *(list(row) for row in rows)]

@@ -2,18 +2,19 @@
 
 import argparse
 
-from upright.cli.common import announce, count, print_json, seed
+from upright.cli.common import add_trust, announce, count, print_json, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright evaluate` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
     parser.add_argument("--episodes", type=count, default=100, metavar="N", help="default 100")
     parser.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
     parser.add_argument(
         "--stochastic", action="store_true", help="draw actions; default: the most probable one"
     )
     parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
+    add_trust(parser)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -21,7 +22,8 @@ def run(args: argparse.Namespace) -> int:
     announce(f"Evaluating {args.run} over {args.episodes} episodes; importing PyTorch ...")
     from upright.run import load
 
-    evaluation = load(args.run).evaluate(args.episodes, args.seed, not args.stochastic)
+    opened = load(args.run, trust_code=args.trust_code)
+    evaluation = opened.evaluate(args.episodes, args.seed, not args.stochastic)
     if args.json:
         print_json({"run": args.run, **evaluation.as_dict(), "seed": args.seed})
         return 0

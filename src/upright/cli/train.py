@@ -4,13 +4,13 @@ import argparse
 import sys
 from typing import Any
 
-from upright.cli.common import announce, print_json
+from upright.cli.common import add_trust, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright train` takes: the run's own flags, and every setting by its name."""
     add = parser.add_argument
-    add("env", metavar="ENV", nargs="?", help="a Gymnasium id, say CartPole-v1")
+    add("env", metavar="ENV", nargs="?", help="CartPole-v1, module:Name or file.py:Name")
     add("--algo", metavar="NAME", help="reinforce, actor-critic or ppo; default: the preset's")
     add("--preset", metavar="NAME", help="tuned, lesson or default; default: tuned if recorded")
     add("--config", metavar="FILE", help="TOML file of settings; flags go before it")
@@ -19,7 +19,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--threads", metavar="N", help="PyTorch's threads; default 1, the fastest for small nets")
     add("--device", metavar="NAME", help="auto, cpu or cuda; default auto")
     add("--until", metavar="WHEN", help="solved or budget; default solved")
+    add("--checkpoint-every", metavar="N", help="timesteps; default a twentieth of the budget")
+    add("--keep", metavar="K", help="newest checkpoints to keep beside the best; default 20")
+    add(
+        "--outside-space",
+        metavar="HOW",
+        help="observations outside their space: stop, accept, or"
+        " auto (stop, save for Gymnasium's own environments); default auto",
+    )
+    add("--env-timeout", metavar="S", help="seconds until a worker counts as hung; default 60")
     add("--json", action="store_true", help="end stdout with one JSON object")
+    add_trust(parser)
     _add_settings(parser)
 
 
@@ -69,23 +79,23 @@ def run(args: argparse.Namespace) -> int:
     announce(f"Upright: training {args.env or args.config or ''}; importing PyTorch ...")
     given = {name: value for name, value in vars(args).items() if value is not None}
     own = {name: given.pop(name) for name in ("env", "algo", "preset", "config") if name in given}
-    for name in ("json", "out", "debug"):
+    for name in ("json", "out", "debug", "trust_code"):
         given.pop(name)
 
-    from upright.envs import spec_of
+    from upright.envs import is_code, spec_of
     from upright.recipe import resolve
 
     recipe = resolve(**own, **given)
-    spec_of(recipe.env)
+    if "env" in own or not is_code(recipe.env):
+        spec_of(recipe.env)
 
     from upright.experiment import train
-    from upright.show.terminal import LessonScores, Lines, LiveLine
+    from upright.show.terminal import listener_for
 
-    kind = LiveLine if sys.stderr.isatty() else Lines
-    if recipe.preset == "lesson":
-        kind = LessonScores
-    listener = kind(sys.stderr, sys.stderr if args.json else sys.stdout)
-    train(**own, **given, out=args.out, listener=listener)
+    listener = listener_for(
+        sys.stderr, sys.stderr if args.json else sys.stdout, recipe.preset == "lesson"
+    )
+    train(**own, **given, out=args.out, listener=listener, trust_code=args.trust_code)
     if args.json:
         print_json(listener.summary)
     return 0

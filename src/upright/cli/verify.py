@@ -2,22 +2,23 @@
 
 import argparse
 
-from upright.cli.common import announce, print_json
+from upright.cli.common import add_trust, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright verify` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
     parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
+    add_trust(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Verify."""
     announce(f"Repeating the verdict of {args.run}; importing PyTorch ...")
-    from upright.experiment import verify
     from upright.run import load
+    from upright.verification import verify
 
-    found = load(args.run)
+    found = load(args.run, trust_code=args.trust_code)
     verification = verify(found)
     record = found.verdict_record()
     if args.json:

@@ -1,13 +1,16 @@
 """A training run as it goes, on a terminal, in a log file, or as the lesson prints it."""
 
+import contextlib
+import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
 from upright.evaluation import Evaluation
-from upright.experiment import Listener
+from upright.listener import Listener
 from upright.trainer import Iteration, Trainer
 from upright.verdict import Verdict
 
@@ -27,6 +30,13 @@ def sentence(verdict: Verdict, summary: dict[str, Any]) -> str:
         f"{summary['train_seconds']:.2f} s of training, "
         f"{summary['eval_seconds']:.2f} s of evaluations"
     )
+
+
+def listener_for(stream: TextIO, results: TextIO, lesson: bool = False) -> "Lines":
+    """What shows a run on `stream`: it moves on a terminal, and is made of lines elsewhere."""
+    if lesson:
+        return LessonScores(stream, results)
+    return LiveLine(stream, results) if stream.isatty() else Lines(stream, results)
 
 
 def program() -> str:
@@ -56,6 +66,30 @@ class Lines(Listener):
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
         self.say(f"device {trainer.device_reason}")
+        if not trainer.exact:
+            self.say("not exact: this vector form cannot be restored, so a resume will differ")
+
+    def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
+        """Say where it goes on, and what should be known about that."""
+        self.started(trainer, folder)
+        for note in notes:
+            self.say(note)
+
+    def stopping(self, signum: int) -> None:
+        """Say that the signal was heard; past the stream's own lock, from a signal handler."""
+        text = b"\nFinishing the iteration, then a checkpoint; a second signal leaves at once.\n"
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._stream.fileno(), text)
+
+    def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Say that there is nothing to do."""
+        self.summary = summary
+        print(
+            f"{folder} is finished after {summary['timesteps']:,} steps; nothing is left to do. "
+            "--total-timesteps goes on past its end.",
+            file=self._results,
+            flush=True,
+        )
 
     def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
         """The greedy policy's mean return."""

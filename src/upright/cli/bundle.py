@@ -1,0 +1,26 @@
+"""Pack a run into one file that can be shared; everything that takes a run takes it."""
+
+import argparse
+from pathlib import Path
+
+from upright.cli.common import announce
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright bundle` takes."""
+    parser.add_argument("run", metavar="RUN", help="a run folder")
+    parser.add_argument("--out", metavar="FILE", help="default: ENVIRONMENT-NAME.zip, here")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Bundle."""
+    announce(f"Bundling {args.run}")
+    from upright.bundle import write_bundle
+    from upright.run import load
+
+    found = load(args.run)
+    name = f"{found.path.resolve().parent.name}-{found.path.resolve().name}.zip"
+    out = Path(args.out or name)
+    write_bundle(found.path, out)
+    print(f"{out}  {out.stat().st_size:,} bytes")
+    return 0

@@ -1,0 +1,171 @@
+"""Around every single environment: what it raises and returns is checked, and named if wrong."""
+
+import os
+import signal
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+from numpy.typing import NDArray
+
+from upright.envs.sources import EnvSource, make_env
+from upright.errors import UprightError
+
+FAULT = "upright_fault"
+_CONTRACT = "(observation, reward, terminated, truncated, info)"
+
+
+class Replayed(NamedTuple):
+    """Where an episode stands after it was played again; whether it came that far."""
+
+    obs: NDArray[np.float32]
+    whole: bool
+
+
+class Guard(gym.Wrapper[Any, Any, Any, Any]):
+    """One environment whose faults name its index and what it returned.
+
+    Args:
+        env: The environment.
+        index: Its number among those that are stepped together.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
+        super().__init__(env)
+        self._index = index
+        self._shape, self._dtype = env.observation_space.shape, env.observation_space.dtype
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """A new episode.
+
+        Raises:
+            UprightError: It raised, or returned no observation of its space.
+        """
+        try:
+            returned = self.env.reset(**options)
+        except Exception as error:
+            raise self._raised("reset", error) from error
+        if type(returned) is not tuple or len(returned) != 2:
+            raise self._returned("reset", returned, "(observation, info)")
+        return self._observation("reset", returned[0]), returned[1]
+
+    def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """One action.
+
+        Raises:
+            UprightError: It raised, or returned something else than it should.
+        """
+        try:
+            returned = self.env.step(action)
+        except Exception as error:
+            raise self._raised("step", error) from error
+        if type(returned) is not tuple or len(returned) != 5:
+            raise self._returned("step", returned, _CONTRACT)
+        obs, reward, terminated, truncated, info = returned
+        if type(reward) is not float:
+            reward = self._reward(reward)
+        if type(terminated) is not bool or type(truncated) is not bool:
+            terminated, truncated = self._flag(terminated), self._flag(truncated)
+        return self._observation("step", obs), reward, terminated, truncated, info
+
+    def replay(self, seed: int, actions: Sequence[Any]) -> Replayed:
+        """Play an unfinished episode again, from its seed and its actions."""
+        obs, _ = self.reset(seed=seed)
+        whole = True
+        for action in actions:
+            if not whole:
+                break
+            obs, _, terminated, truncated, _ = self.step(action)
+            whole = not (terminated or truncated)
+        return Replayed(np.array(obs, np.float32), whole)
+
+    def _observation(self, call: str, obs: Any) -> Any:
+        if type(obs) is np.ndarray and obs.shape == self._shape and obs.dtype == self._dtype:
+            return obs
+        try:
+            found = np.asarray(obs)
+        except Exception:
+            found = np.empty(0, object)
+        if found.shape != self._shape:
+            raise self._fault(
+                f"{call}() returned an observation of shape {found.shape}, "
+                f"its space says {self._shape}"
+            )
+        if self._dtype is None or not np.can_cast(found.dtype, self._dtype, "same_kind"):
+            raise self._fault(
+                f"{call}() returned an observation of type {found.dtype}, "
+                f"its space says {self._dtype}"
+            )
+        return found.astype(self._dtype)
+
+    def _reward(self, reward: Any) -> float:
+        number = isinstance(reward, int | float | np.number | np.bool_ | np.ndarray)
+        if not number or np.size(reward) != 1 or np.iscomplexobj(reward):
+            raise self._fault(f"step() returned the reward {_shown(reward)}, which is no number")
+        return float(np.asarray(reward).reshape(()))
+
+    def _flag(self, flag: Any) -> bool:
+        if not isinstance(flag, bool | np.bool_ | int):
+            raise self._fault(
+                f"step() returned {_shown(flag)} for True or False; it should return {_CONTRACT}"
+            )
+        return bool(flag)
+
+    def _returned(self, call: str, returned: Any, contract: str) -> UprightError:
+        count = f"{len(returned)} values" if isinstance(returned, tuple) else _shown(returned)
+        return self._fault(f"{call}() returned {count}, not {contract}")
+
+    def _raised(self, call: str, error: Exception) -> UprightError:
+        return self._fault(f"{call}() raised {type(error).__name__}: {_shown(str(error), str)}")
+
+    def _fault(self, what: str) -> UprightError:
+        return UprightError(
+            f"Environment {self._index} ({_name(self.env)}): {what}.",
+            "The environment is at fault; mend it, or train another.",
+        )
+
+
+class WorkerGuard(Guard):
+    """The same in a worker process: a fault travels as a value, so that the worker lives on."""
+
+    def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
+        super().__init__(env, index)
+        self._nothing = np.zeros(self._shape or (), self._dtype)
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """A new episode; `FAULT` in info says what went wrong."""
+        try:
+            obs, _ = super().reset(**options)
+        except UprightError as error:
+            return self._nothing, {FAULT: error.message}
+        return obs, {}
+
+    def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
+        """One action; `FAULT` in info says what went wrong."""
+        try:
+            obs, reward, terminated, truncated, _ = super().step(action)
+        except UprightError as error:
+            return self._nothing, 0.0, False, True, {FAULT: error.message}
+        return obs, reward, terminated, truncated, {}
+
+    def replay_own(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Replayed:
+        """`replay` of this environment's part of what all workers are sent."""
+        return self.replay(seeds[self._index], actions[self._index])
+
+
+def make_worker(env: EnvSource, index: int, parent: int) -> gym.Env[Any, Any]:
+    """One environment in a worker process, which leaves signals to its parent."""
+    if os.getpid() != parent:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    return WorkerGuard(make_env(env), index)
+
+
+def _name(env: gym.Env[Any, Any]) -> str:
+    return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
+
+
+def _shown(value: Any, show: Any = repr) -> str:
+    text = str(show(value))
+    return text if len(text) <= 200 else f"{text[:200]} ..."

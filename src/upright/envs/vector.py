@@ -1,0 +1,108 @@
+"""Environments with a vector form of their own, which reset themselves on the next step."""
+
+from typing import Any
+
+import numpy as np
+from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
+
+from upright.envs.step import Array, Bools, Step
+from upright.errors import UprightError
+from upright.seeding import derive_seed
+from upright.state import State, generator_state, restore_generator
+
+# A vector form is restored from these attributes, shapes with -1 for N, and its generator.
+RESTORABLE: dict[type[Any], dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
+    CartPoleVectorEnv: {
+        "state": ((4, -1), np.float64),
+        "steps": ((-1,), np.int32),
+        "prev_done": ((-1,), np.bool_),
+    }
+}
+
+
+class NextStepEnvs:
+    """A vector environment that resets itself on the step after the done one."""
+
+    backend = "vector"
+    replaces_final_obs = False
+
+    def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int) -> None:
+        self._vector, self._seed = vector, seed
+        self.num_envs = vector.num_envs
+        self.observation_space = vector.single_observation_space
+        self.action_space = vector.single_action_space
+        self.exact = type(vector.unwrapped) in RESTORABLE
+        self._was_done = np.zeros(self.num_envs, np.bool_)
+        self._fresh, self._anew = True, 0
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere; the generator is seeded once and then runs on."""
+        if seed is not None:
+            self._seed, self._fresh = seed, True
+        start = derive_seed(self._seed, self._anew) if self._fresh else None
+        try:
+            obs, _ = self._vector.reset(seed=start)
+        except Exception as error:
+            raise self._fault("reset", error) from error
+        self._fresh = False
+        self._was_done = np.zeros(self.num_envs, np.bool_)
+        return np.asarray(obs, np.float32)
+
+    def step(self, actions: Array) -> Step:
+        """One action in every environment; rows that are resetting come back not valid."""
+        try:
+            obs, rewards, terminated, truncated, _ = self._vector.step(actions)
+        except Exception as error:
+            raise self._fault("step", error) from error
+        valid = ~self._was_done
+        self._was_done = terminated | truncated
+        return Step(obs.astype(np.float32, copy=False), rewards, terminated, truncated, valid)
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Nothing to do: the next step resets."""
+        return obs
+
+    def state(self, unfinished: bool = True) -> State:
+        """The vector form's own arrays and generator, where it is known which those are."""
+        own, values = self._vector.unwrapped, {"kind": "vector", "anew": self._anew}
+        arrays = {"was_done": self._was_done.copy()}
+        if self.exact:
+            values["generator"] = generator_state(own.np_random)
+            for name in RESTORABLE[type(own)]:
+                arrays[name] = np.array(getattr(own, name))
+        return State(values, arrays)
+
+    def restore(
+        self, state: State, obs: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32] | None, Bools]:
+        """The environments as they stood, or all of them anew where that cannot be done."""
+        own, n = self._vector.unwrapped, self.num_envs
+        self._anew = state.count("anew") % 2**31
+        if not self.exact or "generator" not in state.values:
+            self._anew += 1
+            self._fresh = True
+            return self.reset(), np.ones(n, np.bool_)
+        was_done = state.array("was_done", (n,), np.bool_)
+        self.reset()
+        for name, (shape, dtype) in RESTORABLE[type(own)].items():
+            whole = tuple(n if length == -1 else length for length in shape)
+            setattr(own, name, state.array(name, whole, dtype).copy())
+        restore_generator(own.np_random, state.value("generator", dict))
+        self._was_done = was_done.copy()
+        stands = state.array("state", (4, n), np.float64).T.astype(np.float32)
+        if obs is not None and stands.tobytes() != obs.tobytes():
+            raise UprightError("The recorded environments contradict their own observations.")
+        return obs, np.zeros(n, np.bool_)
+
+    def close(self) -> None:
+        """Release what the environments hold."""
+        self._vector.close()
+
+    def _fault(self, call: str, error: Exception) -> UprightError:
+        name = type(self._vector.unwrapped).__name__
+        return UprightError(
+            f"The environments ({name}): {call}() raised {type(error).__name__}: {error}.",
+            "--backend sync runs them one by one, and names the one at fault.",
+        )

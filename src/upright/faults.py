@@ -1,0 +1,76 @@
+"""What must not reach the weights: numbers not finite, observations outside their space."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from upright.errors import NonFiniteError, UprightError
+from upright.policy import Policy
+from upright.rollout import Rollout
+
+TOLERANCE = 1e-5
+
+
+def refuse_nonfinite(rollout: Rollout) -> None:
+    """Raise on the first observation or reward of a rollout that is NaN or infinite.
+
+    Raises:
+        NonFiniteError: With the environment's index and the step.
+    """
+    for name, rows in (("observation", rollout.obs), ("reward", rollout.rewards)):
+        if not np.isfinite(rows).all():
+            t, n, *_ = np.argwhere(~np.isfinite(rows))[0].tolist()
+            raise _nonfinite(name, rows[t, n], n, t)
+    if not np.isfinite(rollout.final_obs).all():
+        row = int(np.argwhere(~np.isfinite(rollout.final_obs))[0][0])
+        t, n = rollout.final_index[row].tolist()
+        raise _nonfinite("final observation", rollout.final_obs[row], n, t)
+
+
+def _nonfinite(name: str, values: Any, n: int, t: int) -> NonFiniteError:
+    flat = np.ravel(values)
+    found = float(flat[~np.isfinite(flat)][0])
+    return NonFiniteError(f"The {name}", found, f" in environment {n} at step {t} of the rollout")
+
+
+def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
+    """Raise on the first observation of a rollout outside the bounds of its Box.
+
+    Raises:
+        UprightError: With the environment's index, the observation and the bound.
+    """
+    if not isinstance(space, gym.spaces.Box):
+        return
+    low, high = _widened(space.low, -1.0), _widened(space.high, 1.0)
+    outside = (rollout.obs < low) | (rollout.obs > high)
+    if outside.any():
+        t, n, *place = np.argwhere(outside)[0].tolist()
+        index = tuple(place)
+        raise UprightError(
+            f"Environment {n} returned the observation {rollout.obs[t, n].tolist()}, outside its "
+            f"space: element {index[0] if len(index) == 1 else index} should be between "
+            f"{space.low[index]:g} and {space.high[index]:g}.",
+            "Mend the environment or its observation_space, or accept it with "
+            "--outside-space accept.",
+        )
+
+
+def _widened(bound: NDArray[Any], direction: float) -> NDArray[np.float64]:
+    """The bound with room for rounding to float32."""
+    wide = bound.astype(np.float64)
+    return wide + direction * TOLERANCE * np.where(np.isfinite(wide), 1.0 + np.abs(wide), 0.0)
+
+
+@torch.no_grad()
+def blame(policy: Policy, rollout: Rollout) -> str:
+    """Which environment a loss or a gradient that is not finite comes from, in words."""
+    obs = torch.as_tensor(rollout.obs[:-1], device=policy.device)
+    params, values = policy(obs)
+    fine = params.isfinite().all(dim=-1) & values.isfinite()
+    guilty = (~fine).any(dim=0).nonzero().flatten().tolist()
+    if not guilty or len(guilty) == rollout.obs.shape[1]:
+        return "no single environment is to blame"
+    return f"first in environment {guilty[0]}"

@@ -1,0 +1,34 @@
+"""What may look on while a run goes."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from upright.evaluation import Evaluation
+from upright.trainer import Iteration, Trainer
+from upright.verdict import Verdict
+
+
+class Listener:
+    """What may look on while a run goes; every method may be overridden."""
+
+    def started(self, trainer: Trainer, folder: Path) -> None:
+        """The run folder is there, the first collect comes next."""
+
+    def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
+        """A run goes on; `notes` are sentences that a person should read."""
+
+    def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
+        """An iteration ended; `row` is what went to metrics.jsonl."""
+
+    def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
+        """The greedy policy was evaluated."""
+
+    def stopping(self, signum: int) -> None:
+        """A signal asked to stop; the iteration is finished first. Called in a signal handler."""
+
+    def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
+        """The verdict is there and safe on the disk."""
+
+    def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
+        """A run that was to be resumed has nothing left to do."""

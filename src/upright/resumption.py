@@ -1,0 +1,224 @@
+"""Go on with a run that stopped, exactly where a checkpoint left it, and check that it is there."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from upright.budget import with_budget
+from upright.bundle import refuse_links
+from upright.checkpoint import checkpoints, recorded_mean
+from upright.envs import EnvSource
+from upright.errors import UprightError
+from upright.experiment import Experiment, closing_on_error, conditions
+from upright.listener import Listener
+from upright.lock import RunLock
+from upright.policy import Weights
+from upright.recipe import Recipe, checked, command_line
+from upright.run import Run
+from upright.state import State
+from upright.trainer import Trainer
+from upright.verdict import Judge
+from upright.writer import RunWriter, copy_of_run
+
+SUMMARY = (
+    "run",
+    "env",
+    "algo",
+    "seed",
+    "timesteps",
+    "iterations",
+    "train_seconds",
+    "eval_seconds",
+    "solved",
+    "mean_return",
+    "threshold",
+)
+
+
+def resume(
+    path: str | Path,
+    env: EnvSource | None = None,
+    *,
+    total_timesteps: int | None = None,
+    out: str | Path = "runs",
+    listener: Listener | None = None,
+    trust_code: bool = False,
+    **operation: Any,
+) -> Run:
+    """Go on from the newest whole checkpoint, as if the run had never stopped.
+
+    Args:
+        path: A run folder, or a bundle, which goes on in a fresh folder.
+        env: What makes the environment, where the recorded name is no registered id.
+        total_timesteps: Another budget; what it means for schedules is said to the listener.
+        out: Where the fresh folder of a bundle goes.
+        listener: Is told how it goes.
+        trust_code: Whether a recorded name such as "module:Name" may be imported and run.
+        **operation: checkpoint_every, keep, outside_space or env_timeout, in the place of the
+            recorded ones; none of them changes what is learned.
+
+    Returns:
+        The run, finished; at once where there is nothing left to do.
+
+    Raises:
+        UprightError: The run cannot go on; nothing of it was changed then.
+        Interrupted: As in `train`.
+    """
+    listener = listener or Listener()
+    run = Run(path, env, trust_code)
+    source, lock = run.env, None
+    try:
+        if not run.is_bundle:
+            refuse_links(run.path)
+            lock = RunLock(run.path)
+            run = Run(path, env, trust_code)
+        unchanged = total_timesteps in (None, run.recipe.settings.total_timesteps)
+        if run.status == "finished" and unchanged:
+            summary = {name: run.info.get(name) for name in SUMMARY}
+            listener.already_finished(run.source, summary)
+            return run
+        found = _newest(run)
+        recipe, notes = _recipe(run, found, None if unchanged else total_timesteps, operation)
+        experiment, lost = _restored(source, recipe, found, listener)
+        with closing_on_error(experiment.trainer, experiment.judge):
+            folder = run.path
+            if run.is_bundle:
+                folder = copy_of_run(run.path, out, recipe)
+                lock = RunLock(folder)
+            assert lock is not None
+            trainer = experiment.trainer
+            said = [
+                f"Going on from step {trainer.timesteps:,}.",
+                *found.passed_over,
+                *notes,
+                *_exactness(run.info, trainer, lost),
+            ]
+            writer = _reopened(run, folder, lock, recipe, found, said, trainer)
+            lock = None
+    finally:
+        if lock is not None:
+            lock.release()
+    return experiment.go(writer, lambda: listener.resumed(experiment.trainer, folder, said))
+
+
+class Found(NamedTuple):
+    """The newest whole checkpoint; without weights where the run stopped before its first."""
+
+    weights: Weights | None
+    state: State
+    passed_over: list[str]
+
+    @property
+    def timesteps(self) -> int:
+        """The transitions that are behind the run."""
+        if self.weights is None:
+            return 0
+        return self.state.part("run").part("trainer").part("counters").count("timesteps")
+
+
+def _newest(run: Run) -> Found:
+    """The newest whole checkpoint.
+
+    Raises:
+        UprightError: There are checkpoints, and none of them is whole.
+    """
+    passed_over: list[str] = []
+    for folder in checkpoints(run.path / "checkpoints"):
+        try:
+            return Found(*run.checkpoint(folder), passed_over)
+        except UprightError as error:
+            passed_over.append(f"Passed over the checkpoint {folder.name}: {error.message}")
+    if passed_over:
+        raise UprightError(
+            f"{run.source} has no whole checkpoint. {passed_over[0]}",
+            "`upright train --config` repeats the run from its settings.toml.",
+        )
+    logs = State({"metrics.jsonl_bytes": 0, "episodes.jsonl_bytes": 0})
+    return Found(None, State.joined({"log": logs}), passed_over)
+
+
+def _recipe(
+    run: Run, found: Found, total_timesteps: int | None, operation: dict[str, Any]
+) -> tuple[Recipe, list[str]]:
+    """What the run goes on with, and what to say of it."""
+    recipe = run.recipe
+    notes: list[str] = []
+    if recipe.env != run.info.get("env"):
+        raise UprightError(f"{run.source}: run.json and settings.toml name other environments.")
+    if total_timesteps is not None:
+        recipe, notes = with_budget(recipe, total_timesteps, found.timesteps)
+        if run.status == "finished" and run.solved and recipe.until == "solved":
+            recipe = recipe.model_copy(update={"until": "budget"})
+            notes.append("The policy is verified already; until = budget from here on.")
+    return checked(recipe, operation), notes
+
+
+def _restored(
+    source: EnvSource, recipe: Recipe, found: Found, listener: Listener
+) -> tuple[Experiment, list[int]]:
+    """The experiment as the checkpoint knows it, and the environments that arrived elsewhere."""
+    trainer = Trainer.of(recipe, source)
+    with closing_on_error(trainer):
+        judge = Judge(source, recipe.seed, recipe.settings.timesteps_between_evaluations)
+    with closing_on_error(trainer, judge):
+        experiment = Experiment(trainer, judge, listener)
+        lost: list[int] = []
+        if found.weights is not None:
+            lost = experiment.restore(found.weights, found.state.part("run"))
+    return experiment, lost
+
+
+def _reopened(
+    run: Run,
+    folder: Path,
+    lock: RunLock,
+    recipe: Recipe,
+    found: Found,
+    said: list[str],
+    trainer: Trainer,
+) -> RunWriter:
+    """The run's writer, with the logs cut back to the checkpoint."""
+    log = found.state.part("log")
+    rows = run.metrics(log.count("metrics.jsonl_bytes"))
+    means = {each.name: recorded_mean(each) for each in checkpoints(folder / "checkpoints")}
+    resumptions = run.info.get("resumptions")
+    earlier = resumptions if isinstance(resumptions, list) else []
+    record = {"timesteps": trainer.timesteps, "notes": said, **conditions(trainer)}
+    writer = RunWriter(folder, lock, run.info, recipe.keep)
+    try:
+        writer.continue_from(log, rows, {k: mean for k, mean in means.items() if mean is not None})
+        if recipe != run.recipe:
+            writer.recipe(recipe, command_line(recipe))
+        writer.update(status="running", resumptions=[*earlier, record])
+    except BaseException:
+        writer.close()
+        raise
+    return writer
+
+
+def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> list[str]:
+    """What keeps the resumed run from being bit-identical, in sentences."""
+    before, now = _flat(recorded), _flat(conditions(trainer))
+    differing = [
+        f"{name} {before.get(name)} there, {value} here"
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+    said = []
+    if differing:
+        said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
+    if lost and not trainer.exact:
+        said.append("This vector form cannot be restored: every environment begins a new episode.")
+    elif lost:
+        numbers = ", ".join(map(str, lost))
+        said.append(
+            f"Not bit-identical: environment{'s'[: len(lost) > 1]} {numbers} could not be "
+            "restored. Played again, the episode arrived at another observation; it was cut as "
+            "truncated, and a new one begins."
+        )
+    return said
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    versions = record.get("versions")
+    named = {name: record.get(name) for name in ("threads", "backend", "device")}
+    return named | (versions if isinstance(versions, dict) else {})

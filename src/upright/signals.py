@@ -1,0 +1,59 @@
+"""Ctrl-C and SIGTERM: the first asks to stop, the second leaves at once."""
+
+import signal
+import threading
+from collections.abc import Callable
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the training; what was learned is in the run folder.
+
+    Args:
+        signum: The signal's number; a command line exits with 128 + signum.
+        folder: The run that `upright resume` takes; empty where it left without a last checkpoint.
+    """
+
+    def __init__(self, signum: int, folder: str = "") -> None:
+        super().__init__(f"interrupted by {signal.Signals(signum).name}")
+        self.signum, self.folder = signum, folder
+
+
+class Interruption:
+    """While it is entered, the first signal is only noted, and the second raises `Interrupted`.
+
+    Python takes signals in the main thread; elsewhere nothing is caught.
+
+    Args:
+        noticed: Called once, with the first signal, from the signal handler.
+    """
+
+    def __init__(self, noticed: Callable[[int], None]) -> None:
+        self.signum: int | None = None
+        self._noticed = noticed
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for signum in STOPPING:
+                self._previous[signum] = signal.signal(signum, self._handle)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for signum, previous in self._previous.items():
+            signal.signal(signum, previous if previous is not None else signal.SIG_DFL)
+        self._previous.clear()
+
+    def _handle(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum is not None:
+            raise Interrupted(signum)
+        self.signum = signum
+        self._noticed(signum)

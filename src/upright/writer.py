@@ -1,0 +1,336 @@
+"""Writes a run folder, and stops with a clear sentence where the disk does."""
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+from safetensors.numpy import save as save_arrays
+
+from upright.checkpoint import (
+    SCHEMA,
+    checkpoints,
+    discard,
+    save_checkpoint,
+    sha256,
+    versions,
+    weights_bytes,
+)
+from upright.errors import UprightError
+from upright.events import EventLog
+from upright.files import as_json, sync_folder, write_atomically, write_json, write_synced
+from upright.lock import RunLock
+from upright.policy import Weights
+from upright.reading import read_bytes
+from upright.recipe import Recipe
+from upright.rollout import Episode
+from upright.state import State
+from upright.trainer import PoisonedError
+from upright.verdict import Verdict
+
+METRICS, EPISODES = "metrics.jsonl", "episodes.jsonl"
+LOG_BYTES = 16 << 30
+
+
+def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | Path]) -> Path:
+    """A run folder that is there at once and whole; a name that is taken gets a number.
+
+    Args:
+        out: The folder of runs.
+        recipe: What the folder is named after.
+        files: The first files, by relative path: their bytes, or what to copy.
+
+    Raises:
+        UprightError: It cannot be written.
+    """
+    parent = Path(out) / folder_name(recipe.env)
+    temporary = parent / f".{recipe.algo}-s{recipe.seed}.{os.getpid()}.tmp"
+    try:
+        parent.mkdir(parents=True, exist_ok=True)
+        temporary.mkdir()
+        try:
+            for name, content in files.items():
+                (temporary / name).parent.mkdir(parents=True, exist_ok=True)
+                if isinstance(content, Path):
+                    shutil.copyfile(content, temporary / name)
+                else:
+                    write_synced(temporary / name, content)
+            (temporary / "checkpoints").mkdir(exist_ok=True)
+            return _place(temporary, parent, f"{recipe.algo}-s{recipe.seed}")
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    except OSError as error:
+        raise UprightError(
+            f"Cannot write the run below {out}: {error.strerror}.",
+            "Choose another folder with --out.",
+        ) from error
+
+
+def copy_of_run(source: Path, out: str | Path, recipe: Recipe) -> Path:
+    """A fresh run folder with the files of another, which was checked before.
+
+    Raises:
+        UprightError: It cannot be written.
+    """
+    files = [path for path in source.rglob("*") if path.is_file()]
+    return new_run_folder(
+        out, recipe, {path.relative_to(source).as_posix(): path for path in files}
+    )
+
+
+def _place(temporary: Path, parent: Path, name: str) -> Path:
+    number = 1
+    while True:
+        folder = parent / (name if number == 1 else f"{name}-{number}")
+        number += 1
+        if folder.exists():
+            continue
+        try:
+            temporary.rename(folder)
+        except OSError:
+            if not folder.exists():
+                raise
+            continue
+        sync_folder(parent)
+        return folder
+
+
+def folder_name(env: str) -> str:
+    """The folder of an environment's runs: its id, in characters that every system takes."""
+    return re.sub(r"[^\w.-]", "-", env.replace("/", "--")).strip("-.") or "env"
+
+
+def first_files(recipe: Recipe, command: str, info: dict[str, Any]) -> dict[str, bytes]:
+    """What a run folder holds before the first step."""
+    record = {
+        "schema": SCHEMA,
+        "env": recipe.env,
+        "algo": recipe.algo,
+        "seed": recipe.seed,
+        "preset": recipe.preset,
+        "status": "running",
+        **info,
+    }
+    return {
+        "settings.toml": tomli_w.dumps(recipe.flat()).encode(),
+        "command.txt": f"{command}\n".encode(),
+        METRICS: b"",
+        EPISODES: b"",
+        "run.json": as_json(record),
+    }
+
+
+class RunWriter:
+    """Writes into one run folder, which is locked while it does.
+
+    Args:
+        path: The folder.
+        lock: Held on it, and released by `close`.
+        info: What run.json says.
+        keep: The newest checkpoints that are kept, beside the best.
+
+    Raises:
+        UprightError: The folder cannot be written.
+    """
+
+    def __init__(self, path: Path, lock: RunLock, info: dict[str, Any], keep: int) -> None:
+        self.path, self._lock, self._info, self._keep = path, lock, info, keep
+        self._background = ThreadPoolExecutor(1, "checkpoint")
+        self._pending: Future[None] | None = None
+        self._means: dict[str, float] = {}
+        self._saved = ""
+        with self._writing():
+            self._logs = {name: (path / name).open("ab") for name in (METRICS, EPISODES)}
+            self._lengths = {name: (path / name).stat().st_size for name in self._logs}
+        self._events = EventLog(path)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Say in one sentence what the disk refused, and what is safe."""
+        try:
+            yield
+        except OSError as error:
+            gone = not self.path.exists()
+            reason = "the folder is gone" if gone else error.strerror or str(error)
+            newest = next(iter(checkpoints(self.path / "checkpoints")), None)
+            safe = "no checkpoint yet" if newest is None else f"the newest checkpoint is {newest}"
+            raise UprightError(
+                f"Cannot write into {self.path}: {reason}; {safe}.",
+                "Start it again." if gone else "Mend that, then `upright resume` goes on.",
+            ) from error
+
+    def update(self, **changes: Any) -> None:
+        """Change what run.json says."""
+        self._info |= changes
+        with self._writing():
+            write_json(self.path / "run.json", self._info)
+
+    def recipe(self, recipe: Recipe, command: str) -> None:
+        """Replace the settings, of a run that goes on with another budget."""
+        with self._writing():
+            write_atomically(self.path / "settings.toml", tomli_w.dumps(recipe.flat()))
+            write_atomically(self.path / "command.txt", f"{command}\n")
+
+    def row(self, row: dict[str, Any], episodes: Iterable[Episode] = ()) -> None:
+        """Append one object to metrics.jsonl, its numbers to the events, its episodes to theirs."""
+        if self._pending is not None and self._pending.done():
+            self.settle()
+        timesteps = row["time/total_timesteps"]
+        lines = [
+            json.dumps(
+                {
+                    "timesteps": timesteps,
+                    "iteration": row["iteration"],
+                    "env": episode.env_index,
+                    "return": episode.episode_return,
+                    "length": episode.length,
+                }
+            )
+            + "\n"
+            for episode in episodes
+        ]
+        with self._writing():
+            self._append(METRICS, json.dumps(row, allow_nan=False) + "\n")
+            self._append(EPISODES, "".join(lines))
+            self._events.add(row)
+
+    def _append(self, name: str, text: str) -> None:
+        data = text.encode()
+        self._logs[name].write(data)
+        self._logs[name].flush()
+        self._lengths[name] += len(data)
+
+    def checkpoint(
+        self, timesteps: int, weights: Weights, state: State, mean: float | None
+    ) -> None:
+        """Write a checkpoint beside the training; what goes wrong is raised by the next call.
+
+        Args:
+            timesteps: Names the folder.
+            weights: The policy's; copied before this returns.
+            state: Shares no memory with what goes on training.
+            mean: The mean return, where the policy of this moment was evaluated.
+        """
+        self.settle()
+        name = f"{timesteps:09d}"
+        if name == self._saved:
+            return
+        self._saved = name
+        if mean is not None:
+            self._means[name] = mean
+        own = {f"{log}_bytes": length for log, length in self._lengths.items()}
+        whole = State.joined({"run": state, "log": State({**own, "mean": self._means.get(name)})})
+        copied = {each: tensor.detach().cpu().clone() for each, tensor in weights.items()}
+        self._pending = self._background.submit(self._save, name, copied, whole)
+
+    def _save(self, name: str, weights: Weights, state: State) -> None:
+        for log in self._logs.values():
+            os.fsync(log.fileno())
+        save_checkpoint(self.path / "checkpoints" / name, weights, state)
+        self._prune()
+
+    def _prune(self) -> None:
+        present = list(checkpoints(self.path / "checkpoints"))
+        known = [path for path in present if path.name in self._means]
+        best = max(known, key=lambda path: self._means[path.name], default=None)
+        for path in present[self._keep :]:
+            if path != best:
+                discard(path)
+
+    def settle(self) -> None:
+        """Wait until the checkpoint that is being written is whole.
+
+        Raises:
+            UprightError: It could not be written.
+        """
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            with self._writing():
+                pending.result()
+
+    def continue_from(
+        self, log: State, rows: list[dict[str, Any]], means: dict[str, float]
+    ) -> None:
+        """Cut what was logged after a checkpoint, and hand the events what was logged before."""
+        with self._writing():
+            for name, file in self._logs.items():
+                file.close()
+                length = log.count(f"{name}_bytes")
+                data = read_bytes(self.path / name, LOG_BYTES)
+                if len(data) != length:
+                    write_atomically(self.path / name, data[:length])
+                self._logs[name] = (self.path / name).open("ab")
+                self._lengths[name] = min(length, len(data))
+        self._means = dict(means)
+        self._events = EventLog(self.path, rows)
+
+    def verdict(self, verdict: Verdict) -> None:
+        """The proven (or best) policy, then what was found of it."""
+        digest = self.weights(verdict.candidate.weights)
+        record = {
+            "schema": SCHEMA,
+            "env": self._info["env"],
+            "solved": verdict.solved,
+            "threshold": verdict.proof.threshold,
+            "mean": verdict.proof.mean,
+            "interval": list(verdict.proof.interval),
+            "timesteps": verdict.candidate.timesteps,
+            "weights_sha256": digest,
+            "versions": versions(),
+            "selection": verdict.candidate.selection.as_dict(),
+            "proof": verdict.proof.as_dict(),
+        }
+        with self._writing():
+            write_json(self.path / "evaluation.json", record)
+
+    def weights(self, weights: Weights) -> str:
+        """Write policy.safetensors; its SHA-256."""
+        data = weights_bytes(weights)
+        with self._writing():
+            write_atomically(self.path / "policy.safetensors", data)
+        return sha256(data)
+
+    def failure(self, error: PoisonedError) -> Path:
+        """Keep the rollout that stopped the training; the folder it went to."""
+        number, base = 1, self.path / "failures" / f"iteration-{error.iteration:06d}"
+        folder = base
+        with self._writing():
+            while folder.exists():
+                number += 1
+                folder = base.with_name(f"{base.name}-{number}")
+            folder.mkdir(parents=True)
+            rollout = error.rollout
+            names = ("obs", "actions", "rewards", "terminated", "truncated", "valid")
+            arrays = {name: getattr(rollout, name).copy() for name in (*names, "final_obs")}
+            arrays["final_index"] = rollout.final_index.copy()
+            write_synced(folder / "rollout.safetensors", save_arrays(arrays))
+            write_synced(
+                folder / "what.json",
+                as_json({"iteration": error.iteration, "message": error.message}),
+            )
+        return folder
+
+    def close(self) -> None:
+        """Flush and end the files that were appended to, and let others in.
+
+        Raises:
+            UprightError: The disk refused what was left to write.
+        """
+        try:
+            self.settle()
+            with self._writing():
+                for file in self._logs.values():
+                    file.close()
+                self._events.close()
+        finally:
+            self._background.shutdown()
+            for file in self._logs.values():
+                with suppress(OSError):
+                    file.close()
+            self._lock.release()
