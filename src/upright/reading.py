@@ -63,6 +63,9 @@ def read_bytes(path: Path, limit: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):
             raise UprightError(f"{path} is not a regular file.")
         if status.st_size > limit:
+            kind = foreign_kind(file.read(512))
+            if kind:
+                raise UprightError(f"{path} is {kind}.", _CONVERT)
             raise UprightError(
                 f"{path} has {status.st_size:,} bytes, more than the {limit:,} that are allowed."
             )
@@ -152,7 +155,6 @@ def read_tensors(path: Path, limit: int, expected: Header | None = None) -> byte
         UprightError: The file is missing, foreign, too large, torn, or holds something else.
     """
     data = read_bytes(path, limit)
-    refuse_foreign(path, data[:512])
     header = parse_header(data, str(path))
     if expected is not None and header != expected:
         raise UprightError(
@@ -184,6 +186,9 @@ def parse_header(data: bytes, name: str) -> Header:
     try:
         return _parse_header(data)
     except (UprightError, ValueError) as error:
+        kind = foreign_kind(data[:512])  # asked last: a header's length may look like a pickle
+        if kind:
+            raise UprightError(f"{name} is {kind}.", _CONVERT) from error
         reason = error.message if isinstance(error, UprightError) else str(error)
         raise UprightError(f"{name} is not a safetensors file: {reason.rstrip('.')}.") from error
 
@@ -231,17 +236,6 @@ def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]
     if end - begin != math.prod(shape) * DTYPES[dtype]:
         raise ValueError(f"the shape of {name!r} does not fit its bytes")
     return dtype, tuple(shape), (begin, end)
-
-
-def refuse_foreign(path: Path, start: bytes) -> None:
-    """Refuse by name the kinds of file that could run code, or that people mistake for weights.
-
-    Raises:
-        UprightError: `start`, the file's first bytes, is the start of a pickle or of an archive.
-    """
-    kind = foreign_kind(start)
-    if kind:
-        raise UprightError(f"{path} is {kind}.", _CONVERT)
 
 
 def foreign_kind(start: bytes) -> str:
