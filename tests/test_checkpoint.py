@@ -5,13 +5,23 @@ import pickle
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save
 
 from support import policy_for, same_weights, weights_of
-from upright.checkpoint import load_weights, save_checkpoint, sha256, versions, weights_bytes
+from upright.checkpoint import (
+    checkpoints,
+    load_weights,
+    read_checkpoint,
+    save_checkpoint,
+    sha256,
+    versions,
+    weights_bytes,
+)
 from upright.errors import UprightError
+from upright.state import State
 
 
 def test_weights_read_back_bit_for_bit_with_their_digest(tmp_path: Path) -> None:
@@ -81,7 +91,7 @@ def test_what_does_not_fit_the_policy_is_refused_and_changes_nothing(
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UprightError, match="Cannot read the weights"):
+    with pytest.raises(UprightError, match=r"Cannot read .*policy\.safetensors: No such file"):
         load_weights(tmp_path / "policy.safetensors", policy_for("ppo"))
 
 
@@ -100,17 +110,44 @@ def test_loading_never_executes_anything(tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_is_whole_and_its_manifest_is_true(tmp_path: Path) -> None:
-    folder = tmp_path / "checkpoints" / "000000128"
-    weights = weights_bytes(policy_for("ppo").state_dict())
-    save_checkpoint(folder, weights, {"mean": torch.ones(3)}, {"timesteps": 128})
+    folder = tmp_path / "000000128"
+    weights = policy_for("ppo").state_dict()
+    state = State.joined({"a": State({"timesteps": 128}, {"mean": np.ones(3)})})
+    save_checkpoint(folder, weights, state)
     manifest = json.loads((folder / "manifest.json").read_text())
     assert set(manifest["files"]) == {"policy.safetensors", "trainer.safetensors", "state.json"}
     for name, entry in manifest["files"].items():
         data = (folder / name).read_bytes()
         assert entry == {"bytes": len(data), "sha256": sha256(data)}
-    assert (folder / "policy.safetensors").read_bytes() == weights
-    assert json.loads((folder / "state.json").read_text())["timesteps"] == 128
-    assert [path.name for path in folder.parent.iterdir()] == ["000000128"]
+    assert (folder / "policy.safetensors").read_bytes() == weights_bytes(weights)
+    assert [path.name for path in tmp_path.iterdir()] == ["000000128"]
+    found, read = read_checkpoint(folder, policy_for("ppo", seed=1))
+    assert {name: tensor.tolist() for name, tensor in found.items()} == {
+        name: tensor.tolist() for name, tensor in weights.items()
+    }
+    assert read.values == state.values
+    np.testing.assert_array_equal(read.part("a").array("mean", (3,), np.float64), np.ones(3))
+
+
+def test_a_checkpoint_gives_way_to_one_of_the_same_name(tmp_path: Path) -> None:
+    folder = tmp_path / "000000128"
+    for seed in (1, 2):
+        save_checkpoint(folder, policy_for("ppo", seed=seed).state_dict(), State())
+    assert [path.name for path in tmp_path.iterdir()] == ["000000128"]
+    found, _ = read_checkpoint(folder, policy_for("ppo"))
+    assert same_weights(
+        {name: tensor.numpy() for name, tensor in found.items()},
+        weights_of(policy_for("ppo", seed=2)),
+    )
+
+
+def test_checkpoints_are_listed_newest_first_and_links_are_none(tmp_path: Path) -> None:
+    for name in ("000000009", "000000100", ".000000200.tmp", "x"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "000000300").symlink_to(tmp_path / "x")
+    (tmp_path / "000000400").write_text("")
+    assert [path.name for path in checkpoints(tmp_path)] == ["000000100", "000000009"]
+    assert list(checkpoints(tmp_path / "nothing")) == []
 
 
 def test_versions_name_what_numbers_depend_on() -> None:

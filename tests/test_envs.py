@@ -118,7 +118,7 @@ def test_another_unknown_id_is_a_clear_error_too(name: str) -> None:
 
 
 def test_a_module_that_is_not_there_is_a_clear_error() -> None:
-    with pytest.raises(UprightError, match="There is no environment 'no_such_module:X-v0'"):
+    with pytest.raises(UprightError, match=r"Importing no_such_module .* No module named"):
         make_env("no_such_module:X-v0")
 
 

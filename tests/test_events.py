@@ -33,11 +33,15 @@ def test_rows_are_kept_whether_they_waited_or_not(
 ) -> None:
     monkeypatch.setattr("upright.events.GRACE_SECONDS", grace)
     log = EventLog(tmp_path)
-    log.add(10, {"a/b": 1.0})
+    log.add({"iteration": 1, "time/total_timesteps": 10, "a/b": 1.0})
     assert bool(list(tmp_path.iterdir())) is (grace < 0)
-    log.add(20, {"a/b": 2.0, "c/d": 3.0})
+    log.add({"iteration": 2, "time/total_timesteps": 20, "a/b": 2.0, "c/d": 3.0})
     log.close()
-    assert read(tmp_path) == {"a/b": [(10, 1.0), (20, 2.0)], "c/d": [(20, 3.0)]}
+    assert read(tmp_path) == {
+        "time/total_timesteps": [(10, 10.0), (20, 20.0)],
+        "a/b": [(10, 1.0), (20, 2.0)],
+        "c/d": [(20, 3.0)],
+    }
 
 
 def test_a_log_without_rows_writes_no_file(tmp_path: Path) -> None:

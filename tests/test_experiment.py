@@ -1,7 +1,10 @@
 """A whole experiment: what is written, when it stops, how it ends, how it is verified."""
 
 import json
+import os
 import shlex
+import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from upright.evaluation import Evaluation, Evaluator
 from upright.recipe import read_recipe
 from upright.run import Run
 from upright.seeding import Stream, derive_seed
+from upright.signals import Interrupted
 
 SMALL: dict[str, Any] = {"preset": "default", "num_envs": 8, "num_steps": 16, "num_epochs": 2}
 QUICK: dict[str, Any] = SMALL | {"learning_rate": 0.02, "hidden_sizes": [16], "gamma": 0.5}
@@ -27,6 +31,8 @@ FILES = {
     "settings.toml",
     "command.txt",
     "metrics.jsonl",
+    "episodes.jsonl",
+    ".lock",
     "checkpoints",
     "policy.safetensors",
     "evaluation.json",
@@ -64,7 +70,7 @@ def test_a_finished_run_has_its_files(finished_run: Path) -> None:
     assert info["threads"] == 1
     assert info["backend"] == "vector"
     assert info["versions"]["torch"] == torch.__version__
-    (checkpoint,) = (finished_run / "checkpoints").iterdir()
+    checkpoint = max((finished_run / "checkpoints").iterdir())
     assert checkpoint.name == f"{info['timesteps']:09d}"
     assert {path.name for path in checkpoint.iterdir()} == {
         "policy.safetensors",
@@ -119,7 +125,7 @@ def test_the_command_line_that_was_written_means_the_same_recipe(
     parser = Parser()
     add_arguments(parser)
     given = vars(parser.parse_strictly(words))
-    for name in ("json", "out"):
+    for name in ("json", "out", "trust_code"):
         given.pop(name)
     assert (upright_, train) == ("upright", "train")
     assert resolve(**given) == run.recipe
@@ -264,18 +270,18 @@ def test_unsolved_the_best_evaluated_policy_is_kept(
     assert not same_weights(watcher.seen[1][1], watcher.seen[2][1])
 
 
-class Interrupting(Weights):
-    """Raises where it is told to."""
+class Disturbing(Weights):
+    """Does something where it is told to."""
 
-    def __init__(self, where: str, error: BaseException, after: int = 0) -> None:
+    def __init__(self, where: str, disturb: Callable[[], None], after: int = 0) -> None:
         super().__init__()
-        self.where, self.error, self.left = where, error, after
+        self.where, self.disturb, self.left = where, disturb, after
 
     def reach(self, where: str) -> None:
         if where == self.where:
             self.left -= 1
             if self.left < 0:
-                raise self.error
+                self.disturb()
 
     def started(self, trainer: Any, folder: Path) -> None:
         super().started(trainer, folder)
@@ -294,26 +300,67 @@ class Interrupting(Weights):
         self.reach("concluded")
 
 
-@pytest.mark.parametrize("where", ["started", "iterated", "evaluated", "concluded"])
-def test_an_interrupted_run_says_so_and_keeps_a_policy(tmp_path: Path, where: str) -> None:
-    listener = Interrupting(where, KeyboardInterrupt())
-    with pytest.raises(KeyboardInterrupt):
+def signal_once() -> None:
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def signal_twice() -> None:
+    signal_once()
+    signal_once()
+
+
+def break_down() -> None:
+    raise RuntimeError("no more")
+
+
+@pytest.mark.parametrize("where", ["started", "iterated", "evaluated"])
+def test_an_interrupted_run_finishes_the_iteration_and_keeps_a_policy(
+    tmp_path: Path, where: str
+) -> None:
+    listener = Disturbing(where, signal_once)
+    with pytest.raises(Interrupted) as caught:
         cartpole(tmp_path, total_timesteps=512, listener=listener)
+    assert (caught.value.signum, caught.value.folder) == (signal.SIGINT, str(listener.folder))
     run = upright.load(listener.folder)
     assert run.status == "interrupted"
+    assert len(run.metrics()) == len(listener.rows) >= 1
+    assert run.info["timesteps"] == listener.trainer.timesteps
     action, _ = run.policy.predict(np.zeros(4), deterministic=True)
     assert action in (0, 1)
-    assert len(run.metrics()) == len(listener.rows)
+    checkpoint = max((run.path / "checkpoints").iterdir())
+    assert len(list(checkpoint.iterdir())) == 4
+
+
+def test_a_signal_after_the_verdict_leaves_the_run_finished(tmp_path: Path) -> None:
+    listener = Disturbing("concluded", signal_once)
+    with pytest.raises(KeyboardInterrupt):
+        cartpole(tmp_path, total_timesteps=512, listener=listener)
+    assert upright.load(listener.folder).status == "finished"
+
+
+def test_a_second_signal_leaves_at_once(tmp_path: Path) -> None:
+    listener = Disturbing("evaluated", signal_twice)
+    with pytest.raises(Interrupted) as caught:
+        cartpole(tmp_path, total_timesteps=512, listener=listener)
+    assert caught.value.folder == ""
+    run = upright.load(listener.folder)
+    assert (run.status, listener.rows) == ("interrupted", [])
+    assert same_weights(weights_of(run.policy), listener.seen[0][1])
+
+
+def test_the_handlers_of_the_caller_come_back(tmp_path: Path) -> None:
+    before = [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)]
+    cartpole(tmp_path, total_timesteps=128)
+    assert [signal.getsignal(signum) for signum in (signal.SIGINT, signal.SIGTERM)] == before
 
 
 def test_interrupted_before_any_evaluation_the_last_weights_are_kept(tmp_path: Path) -> None:
-    listener = Interrupting("iterated", KeyboardInterrupt(), after=1)
+    listener = Disturbing("iterated", signal_once, after=1)
     with pytest.raises(KeyboardInterrupt):
         cartpole(tmp_path, total_timesteps=100_000, listener=listener)
     run = upright.load(listener.folder)
     assert len(run.metrics()) == 2
     assert same_weights(weights_of(run.policy), weights_of(listener.trainer.policy))
-    assert run.info["timesteps"] == listener.trainer.timesteps
 
 
 def test_interrupted_after_a_proof_the_proven_weights_are_kept(
@@ -321,7 +368,7 @@ def test_interrupted_after_a_proof_the_proven_weights_are_kept(
 ) -> None:
     # Selected and proven; then a better one whose proof fails.
     script_means(monkeypatch, 1.0, 1.0, 2.0, 0.0)
-    listener = Interrupting("evaluated", KeyboardInterrupt(), after=1)
+    listener = Disturbing("evaluated", signal_once, after=1)
     settings = QUICK | {"eval_every": 128, "until": "budget"}
     with pytest.raises(KeyboardInterrupt):
         upright.train(easy, algo="ppo", out=tmp_path, listener=listener, **settings)
@@ -331,8 +378,16 @@ def test_interrupted_after_a_proof_the_proven_weights_are_kept(
     assert same_weights(kept, proven)
 
 
+def test_a_run_that_broke_before_its_first_checkpoint_has_no_weights(tmp_path: Path) -> None:
+    listener = Disturbing("iterated", break_down)
+    with pytest.raises(RuntimeError, match="no more"):
+        cartpole(tmp_path, total_timesteps=100_000, listener=listener)
+    with pytest.raises(UprightError, match="is failed and has no weights yet"):
+        _ = upright.load(listener.folder).policy
+
+
 def test_a_run_that_breaks_says_failed(tmp_path: Path) -> None:
-    listener = Interrupting("iterated", RuntimeError("no more"))
+    listener = Disturbing("iterated", break_down)
     with pytest.raises(RuntimeError, match="no more"):
         cartpole(tmp_path, total_timesteps=512, listener=listener)
     assert upright.load(listener.folder).status == "failed"

@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from upright.errors import UprightError
 from upright.optimizer import Adam
 
 
@@ -78,9 +79,29 @@ def test_the_state_holds_what_the_next_step_depends_on() -> None:
     adam.step(0.1)
     state = adam.state()
     count = sum(parameter.numel() for parameter in network.parameters())
-    assert {name: tuple(tensor.shape) for name, tensor in state.items()} == {
+    assert {name: array.shape for name, array in state.arrays.items()} == {
         "mean": (count,),
         "square": (count,),
-        "steps": (),
     }
-    assert int(state["steps"]) == 1
+    assert state.values == {"steps": 1}
+
+
+def test_a_restored_optimiser_takes_the_same_step() -> None:
+    network, twin = twins()
+    one, other = Adam(network.parameters()), Adam(twin.parameters())
+    for _ in range(3):
+        one.grad.normal_()
+        one.step(0.1)
+    other.restore(one.state())
+    other.flat.copy_(one.flat)
+    for adam in (one, other):
+        adam.grad.fill_(0.5)
+        adam.step(0.1)
+    assert torch.equal(one.flat, other.flat)
+    assert torch.equal(one.square, other.square)
+
+
+def test_the_state_of_another_policy_is_refused() -> None:
+    adam = Adam([torch.nn.Parameter(torch.zeros(3))])
+    with pytest.raises(UprightError, match="mean"):
+        adam.restore(Adam([torch.nn.Parameter(torch.zeros(4))]).state())

@@ -224,8 +224,8 @@ class Experiment:
         """Keep everything, then leave as the signal asked."""
         self._checkpoint()
         self.writer.settle()
-        best = self.judge.best if self.judge.verdict is None else self.judge.verdict.candidate
-        self.writer.weights(self.trainer.policy.state_dict() if best is None else best.weights)
+        if self.judge.best is None:
+            self.writer.weights(self.trainer.policy.state_dict())
         raise Interrupted(signum, str(self.writer.path))
 
     def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
@@ -258,6 +258,9 @@ class Experiment:
             self.writer.close()
         else:
             with suppress(UprightError):
+                judged = self.judge.verdict.candidate if self.judge.verdict else self.judge.best
+                if judged is not None:
+                    self.writer.weights(judged.weights)
                 self.writer.update(status=status, timesteps=self.trainer.timesteps)
             with suppress(UprightError):
                 self.writer.close()

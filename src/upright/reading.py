@@ -11,8 +11,6 @@ import stat
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from upright.errors import UprightError
 
 JSON_BYTES = 4 << 20
@@ -40,6 +38,7 @@ DTYPES = {
 }
 # It always matches from a quote on, closed or not: no start is tried twice.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+_BRACKETS = re.compile(r"[\[\]{}]")
 _CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
 
 
@@ -49,33 +48,41 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises:
         UprightError: It is missing, larger, a link, or no regular file.
     """
+    descriptor = _open(path)
     try:
-        flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
+                raise UprightError(f"{path} is not a regular file.")
+            if status.st_size > limit:
+                raise _too_large(path, status.st_size, limit, file.read(512))
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise UprightError(f"Cannot read {path}: {error.strerror}.") from error
+    if len(data) > limit:
+        raise _too_large(path, len(data), limit, data[:512])
+    return data
+
+
+def _open(path: Path) -> int:
+    """A descriptor of the file, never by way of a link and never waiting for one that writes."""
+    flags = os.O_RDONLY | getattr(os, "O_BINARY", 0)
+    flags |= getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
         if path.is_symlink():
             raise UprightError(f"{path} is a link, and links are not followed.", "Copy the file.")
-        descriptor = os.open(path, flags | getattr(os, "O_BINARY", 0))
+        return os.open(path, flags)
     except OSError as error:
         raise UprightError(f"Cannot read {path}: {error.strerror}.") from error
     except ValueError as error:
-        raise UprightError(f"Cannot read {path!r}: {error}.") from error
-    with os.fdopen(descriptor, "rb") as file:
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise UprightError(f"{path} is not a regular file.")
-        if status.st_size > limit:
-            kind = foreign_kind(file.read(512))
-            if kind:
-                raise UprightError(f"{path} is {kind}.", _CONVERT)
-            raise UprightError(
-                f"{path} has {status.st_size:,} bytes, more than the {limit:,} that are allowed."
-            )
-        try:
-            data = file.read(limit + 1)
-        except OSError as error:
-            raise UprightError(f"Cannot read {path}: {error.strerror}.") from error
-    if len(data) > limit:
-        raise UprightError(f"{path} grew past the {limit:,} bytes that are allowed.")
-    return data
+        raise UprightError(f"Cannot read {str(path)!r}: {error}.") from error
+
+
+def _too_large(path: Path, size: int, limit: int, start: bytes) -> UprightError:
+    kind = foreign_kind(start)
+    if kind:
+        return UprightError(f"{path} is {kind}.", _CONVERT)
+    return UprightError(f"{path} has {size:,} bytes, more than the {limit:,} that are allowed.")
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -95,9 +102,7 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
     """
     try:
         text = data.decode("utf-8")
-        depth = _depth(text)
-        if depth > MAX_DEPTH:
-            raise ValueError(f"its brackets are {depth} deep, at most {MAX_DEPTH} are allowed")
+        _refuse_depth(text)
         value = json.loads(
             text,
             object_pairs_hook=_unique,
@@ -111,13 +116,13 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
     return value
 
 
-def _depth(text: str) -> int:
-    """The deepest nesting of brackets outside strings, found without recursion."""
-    marks = np.frombuffer(_STRING.sub("", text).encode("utf-8", "replace"), np.uint8)
-    opening = (marks == ord("[")) | (marks == ord("{"))
-    closing = (marks == ord("]")) | (marks == ord("}"))
-    levels = np.cumsum(opening.astype(np.int32) - closing)
-    return int(levels.max(initial=0))
+def _refuse_depth(text: str) -> None:
+    """Refuse deep nesting before a parser recurses into it."""
+    depth = 0
+    for bracket in _BRACKETS.findall(_STRING.sub("", text)):
+        depth += 1 if bracket in "[{" else -1
+        if depth > MAX_DEPTH:
+            raise ValueError(f"its brackets are more than {MAX_DEPTH} deep")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ checkpoints/000016384/  policy.safetensors  evaluation.json
 
 import shutil
 import weakref
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -104,7 +105,7 @@ class Run:
         """The policy to use: the verified one, else the best evaluated, else the last."""
         policy = self.outline()
         path = self.path / "policy.safetensors"
-        if path.exists() or path.is_symlink() or not self._checkpoints():
+        if self.status == "finished" or path.exists() or path.is_symlink():
             load_weights(path, policy)
         else:
             policy.load_state_dict(self._newest_weights(), assign=True)
@@ -116,19 +117,16 @@ class Run:
         action_space = space_from_json(self.info.get("action_space", {}))
         return Policy.outline(observation_space, action_space, self.recipe.settings)
 
-    def _checkpoints(self) -> list[Path]:
-        return list(checkpoints(self.path / "checkpoints"))
-
     def _newest_weights(self) -> Weights:
         """The best that the newest whole checkpoint knows, of a run that came to no end."""
-        for folder in self._checkpoints():
-            try:
+        for folder in checkpoints(self.path / "checkpoints"):
+            with suppress(UprightError):
                 weights, state = self.checkpoint(folder)
-                judged = best_weights(state.part("run").part("judge"), weights)
-                return judged or weights
-            except UprightError as error:
-                last = error
-        raise last
+                return best_weights(state.part("run").part("judge"), weights) or weights
+        raise UprightError(
+            f"{self.source} is {self.status} and has no weights yet.",
+            "`upright resume` goes on with it.",
+        )
 
     def checkpoint(self, folder: Path) -> tuple[Weights, State]:
         """Weights and state of one of its checkpoints.

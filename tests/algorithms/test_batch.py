@@ -135,7 +135,7 @@ def test_separate_optimizers_clip_actor_and_critic_apart() -> None:
         for part in (policy.actor, policy.critic)
     ]
     loss = sum(parameter.sum() for parameter in policy.parameters()) * 100.0
-    algorithm.minimize(loss, progress=0.0)
+    algorithm.minimize(loss, {}, progress=0.0)
     norms = [float(optimizer.grad.norm()) for optimizer in algorithm.optimizers]
     assert norms == pytest.approx([0.5, 0.5], rel=1e-4)
 
@@ -147,7 +147,7 @@ def test_the_learning_rate_follows_its_schedule() -> None:
     bias = policy.actor.linear_layers()[-1].bias
     for progress, step in ((0.0, 0.1), (0.5, 0.06), (1.0, 0.02)):
         before = bias.detach().clone()
-        algorithm.minimize(policy.actor(torch.ones(1, 4)).sum(), progress)
+        algorithm.minimize(policy.actor(torch.ones(1, 4)).sum(), {}, progress)
         # A gradient of 1 at every step makes Adam's step the learning rate itself.
         torch.testing.assert_close(
             before - bias.detach(), torch.full((2,), step), rtol=1e-3, atol=0

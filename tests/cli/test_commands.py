@@ -55,6 +55,8 @@ def test_something_is_on_the_screen_before_anything_slow_is_imported() -> None:
     for words in (
         ("play", "CartPole-v1", "--random"),
         ("train", "CartPole-v1"),
+        ("resume", "runs/x"),
+        ("bundle", "runs/x"),
         ("evaluate", "runs/x"),
         ("verify", "runs/x"),
         ("runs",),
