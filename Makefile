@@ -4,13 +4,27 @@ BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := pyproject.toml constraints.txt
 
-.PHONY: cartpole test lint types bench clean
+FUZZ_SECONDS ?= 300
+
+.PHONY: cartpole test test-long fuzz lint types bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
 
 test: .venv/.test
 	$(BIN)/python -m pytest
+
+# The soak takes half an hour and one core; the other long tests run beside it.
+test-long: .venv/.test .venv/.fuzz
+	@$(BIN)/python -m pytest -m long -p no:cacheprovider tests/test_soak.py & soak=$$!; \
+	$(BIN)/python -m pytest -m long --ignore=tests/test_soak.py; long=$$?; \
+	$(MAKE) fuzz; fuzz=$$?; \
+	wait $$soak; soak=$$?; \
+	echo "long tests: $$long, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
+	[ $$long -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
+
+fuzz: .venv/.fuzz
+	$(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)
 
 lint: .venv/.dev
 	$(BIN)/ruff check .
@@ -33,6 +47,10 @@ clean:
 
 .venv/.test: .venv/.core
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+.venv/.fuzz: .venv/.core
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[fuzz]"
 	@touch $@
 
 .venv/.dev: .venv/.core

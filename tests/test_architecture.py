@@ -40,6 +40,7 @@ FLOORS: dict[str, int] = {
     "listing": 2,
     "rollout": 2,
     "faults": 3,
+    "folders": 3,
     "evaluation": 2,
     "algorithms": 3,
     "verdict": 3,

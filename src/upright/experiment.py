@@ -13,6 +13,7 @@ import numpy as np
 from upright.checkpoint import versions
 from upright.envs import EnvSource, is_code
 from upright.errors import UprightError
+from upright.folders import first_files, new_run_folder
 from upright.listener import Listener
 from upright.lock import RunLock
 from upright.policy import Weights
@@ -24,7 +25,7 @@ from upright.spaces import space_to_json
 from upright.state import State
 from upright.trainer import Iteration, PoisonedError, Trainer
 from upright.verdict import Judge, Verdict
-from upright.writer import RunWriter, first_files, new_run_folder
+from upright.writer import RunWriter
 
 RECENT = 100
 

@@ -9,6 +9,7 @@ from upright.checkpoint import checkpoints, recorded_mean
 from upright.envs import EnvSource
 from upright.errors import UprightError
 from upright.experiment import Experiment, closing_on_error, conditions
+from upright.folders import EPISODES, METRICS, copy_of_run
 from upright.listener import Listener
 from upright.lock import RunLock
 from upright.policy import Weights
@@ -17,7 +18,7 @@ from upright.run import Run
 from upright.state import State
 from upright.trainer import Trainer
 from upright.verdict import Judge
-from upright.writer import RunWriter, copy_of_run
+from upright.writer import RunWriter
 
 SUMMARY = (
     "run",
@@ -132,7 +133,7 @@ def _newest(run: Run) -> Found:
             f"{run.source} has no whole checkpoint. {passed_over[0]}",
             "`upright train --config` repeats the run from its settings.toml.",
         )
-    logs = State({"metrics.jsonl_bytes": 0, "episodes.jsonl_bytes": 0})
+    logs = State({f"{name}_bytes": 0 for name in (METRICS, EPISODES)})
     return Found(None, State.joined({"log": logs}), passed_over)
 
 
@@ -178,7 +179,7 @@ def _reopened(
 ) -> RunWriter:
     """The run's writer, with the logs cut back to the checkpoint."""
     log = found.state.part("log")
-    rows = run.metrics(log.count("metrics.jsonl_bytes"))
+    rows = run.metrics(log.count(f"{METRICS}_bytes"))
     means = {each.name: recorded_mean(each) for each in checkpoints(folder / "checkpoints")}
     resumptions = run.info.get("resumptions")
     earlier = resumptions if isinstance(resumptions, list) else []
