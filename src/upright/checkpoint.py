@@ -4,7 +4,6 @@ import hashlib
 import os
 import platform
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import gymnasium
@@ -19,6 +18,7 @@ from safetensors.torch import save as save_tensors
 import upright
 from upright.errors import UprightError
 from upright.files import as_json, sync_folder, write_synced
+from upright.files import checkpoints as checkpoints
 from upright.policy import Policy, Weights
 from upright.reading import (
     DTYPES,
@@ -141,16 +141,6 @@ def discard(folder: Path) -> None:
     shutil.rmtree(doomed, ignore_errors=True)
     folder.rename(doomed)
     shutil.rmtree(doomed, ignore_errors=True)
-
-
-def checkpoints(parent: Path) -> Iterator[Path]:
-    """The checkpoint folders in `parent`, newest first, whole or not; links are none."""
-    if parent.is_symlink() or not parent.is_dir():
-        return
-    found = [path for path in parent.iterdir() if path.name.isascii() and path.name.isdigit()]
-    for path in sorted(found, key=lambda path: int(path.name), reverse=True):
-        if path.is_dir() and not path.is_symlink():
-            yield path
 
 
 def read_checkpoint(folder: Path, policy: Policy) -> tuple[Weights, State]:

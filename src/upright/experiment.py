@@ -195,7 +195,8 @@ class Experiment:
         return Run(self.writer.path, None if isinstance(env, str) and not is_code(env) else env)
 
     def _learn(self, interruption: Interruption) -> None:
-        stops_when_solved = self.trainer.recipe.until == "solved"
+        if self._is_settled():
+            return
         for iteration in self.trainer:
             self._recent.extend(iteration.episodes)
             self._mean = None
@@ -206,13 +207,17 @@ class Experiment:
             row = self._row(iteration)
             self.writer.row(row, iteration.episodes)
             self.listener.iterated(iteration, row)
-            if stops_when_solved and self.judge.verdict is not None:
+            if self._is_settled():
                 break
             if interruption.signum is not None:
                 self._stop(interruption.signum)
             if iteration.timesteps >= self._due:
                 self._due = self._next(iteration.timesteps)
                 self._checkpoint()
+
+    def _is_settled(self) -> bool:
+        """Whether the run was to end with a proof, and has one."""
+        return self.trainer.recipe.until == "solved" and self.judge.verdict is not None
 
     def _next(self, timesteps: int) -> int:
         return timesteps - timesteps % self._every + self._every
@@ -226,7 +231,7 @@ class Experiment:
         self._checkpoint()
         self.writer.settle()
         if self.judge.best is None:
-            self.writer.weights(self.trainer.policy.state_dict())
+            self.writer.unjudged(self.trainer.policy.state_dict())
         raise Interrupted(signum, str(self.writer.path))
 
     def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
@@ -261,7 +266,7 @@ class Experiment:
             with suppress(UprightError):
                 judged = self.judge.verdict.candidate if self.judge.verdict else self.judge.best
                 if judged is not None:
-                    self.writer.weights(judged.weights)
+                    self.writer.unjudged(judged.weights)
                 self.writer.update(status=status, timesteps=self.trainer.timesteps)
             with suppress(UprightError):
                 self.writer.close()

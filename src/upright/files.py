@@ -1,7 +1,8 @@
-"""Writing that is either whole or absent."""
+"""Writing that is either whole or absent, and finding what is."""
 
 import json
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -48,3 +49,13 @@ def write_json(path: Path, value: Any) -> None:
 def as_json(value: Any) -> bytes:
     """Strict JSON: a number that is not finite is an error, not a word of its own."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()
+
+
+def checkpoints(parent: Path) -> Iterator[Path]:
+    """The checkpoint folders in `parent`, newest first, whole or not; links are none."""
+    if parent.is_symlink() or not parent.is_dir():
+        return
+    found = [path for path in parent.iterdir() if path.name.isascii() and path.name.isdigit()]
+    for path in sorted(found, key=lambda path: int(path.name), reverse=True):
+        if path.is_dir() and not path.is_symlink():
+            yield path

@@ -10,6 +10,7 @@ import gymnasium as gym
 from upright import presets
 from upright.envs import make_env
 from upright.errors import UprightError
+from upright.files import checkpoints
 from upright.lock import status_of
 from upright.reading import read_json
 
@@ -92,4 +93,8 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             continue
         hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
         if "schema" in info and not hidden:
-            yield path.parent, info | {"status": status_of(path.parent, info.get("status"))}
+            newest = next(iter(checkpoints(path.parent / "checkpoints")), None)
+            info = info | {"status": status_of(path.parent, info.get("status"))}
+            if newest is not None:
+                info.setdefault("timesteps", int(newest.name))
+            yield path.parent, info

@@ -5,10 +5,11 @@ from typing import Any, NamedTuple
 
 from upright.budget import with_budget
 from upright.bundle import refuse_links
-from upright.checkpoint import checkpoints, recorded_mean
-from upright.envs import EnvSource
+from upright.checkpoint import recorded_mean
+from upright.envs import EnvSource, episodes_stand_alone
 from upright.errors import UprightError
 from upright.experiment import Experiment, closing_on_error, conditions
+from upright.files import checkpoints
 from upright.folders import EPISODES, METRICS, copy_of_run
 from upright.listener import Listener
 from upright.lock import RunLock
@@ -104,6 +105,7 @@ def resume(
 class Found(NamedTuple):
     """The newest whole checkpoint; without weights where the run stopped before its first."""
 
+    name: str
     weights: Weights | None
     state: State
     passed_over: list[str]
@@ -125,7 +127,7 @@ def _newest(run: Run) -> Found:
     passed_over: list[str] = []
     for folder in checkpoints(run.path / "checkpoints"):
         try:
-            return Found(*run.checkpoint(folder), passed_over)
+            return Found(folder.name, *run.checkpoint(folder), passed_over)
         except UprightError as error:
             passed_over.append(f"Passed over the checkpoint {folder.name}: {error.message}")
     if passed_over:
@@ -134,7 +136,7 @@ def _newest(run: Run) -> Found:
             "`upright train --config` repeats the run from its settings.toml.",
         )
     logs = State({f"{name}_bytes": 0 for name in (METRICS, EPISODES)})
-    return Found(None, State.joined({"log": logs}), passed_over)
+    return Found("", None, State.joined({"log": logs}), passed_over)
 
 
 def _recipe(
@@ -186,10 +188,11 @@ def _reopened(
     record = {"timesteps": trainer.timesteps, "notes": said, **conditions(trainer)}
     writer = RunWriter(folder, lock, run.info, recipe.keep)
     try:
-        writer.continue_from(log, rows, {k: mean for k, mean in means.items() if mean is not None})
+        known = {name: mean for name, mean in means.items() if mean is not None}
+        writer.continue_from(found.name, log, rows, known)
         if recipe != run.recipe:
             writer.recipe(recipe, command_line(recipe))
-        writer.update(status="running", resumptions=[*earlier, record])
+        writer.update(status="running", timesteps=trainer.timesteps, resumptions=[*earlier, record])
     except BaseException:
         writer.close()
         raise
@@ -215,6 +218,11 @@ def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> l
             f"Not bit-identical: environment{'s'[: len(lost) > 1]} {numbers} could not be "
             "restored. Played again, the episode arrived at another observation; it was cut as "
             "truncated, and a new one begins."
+        )
+    if trainer.backend != "vector" and not episodes_stand_alone(trainer.env, trainer.recipe.seed):
+        said.append(
+            "Not bit-identical: an episode of this environment differs after another one came "
+            "before it, and those were not played again."
         )
     return said
 

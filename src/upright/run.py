@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from upright.bundle import unpack
-from upright.checkpoint import READABLE, checkpoints, load_weights, read_checkpoint
+from upright.checkpoint import READABLE, load_weights, read_checkpoint
 from upright.envs import EnvSource, is_code, reward_threshold
 from upright.errors import UprightError
 from upright.evaluation import EPISODES, Evaluation, Evaluator
+from upright.files import checkpoints
 from upright.lock import status_of
 from upright.policy import Policy, Weights
 from upright.reading import parse_json, read_bytes, read_json

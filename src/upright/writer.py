@@ -13,7 +13,6 @@ from safetensors.numpy import save as save_arrays
 
 from upright.checkpoint import (
     SCHEMA,
-    checkpoints,
     discard,
     save_checkpoint,
     sha256,
@@ -22,7 +21,7 @@ from upright.checkpoint import (
 )
 from upright.errors import UprightError
 from upright.events import EventLog
-from upright.files import as_json, write_atomically, write_json, write_synced
+from upright.files import as_json, checkpoints, write_atomically, write_json, write_synced
 from upright.folders import EPISODES, METRICS
 from upright.lock import RunLock
 from upright.policy import Weights
@@ -165,19 +164,26 @@ class RunWriter:
                 pending.result()
 
     def continue_from(
-        self, log: State, rows: list[dict[str, Any]], means: dict[str, float]
+        self, name: str, log: State, rows: list[dict[str, Any]], means: dict[str, float]
     ) -> None:
-        """Cut what was logged after a checkpoint, and hand the events what was logged before."""
+        """Cut what was logged after a checkpoint, and hand the events what was logged before.
+
+        Args:
+            name: The checkpoint's; empty where the run begins again.
+            log: What the checkpoint says of the logs.
+            rows: The metrics up to there.
+            means: The mean returns of the checkpoints whose policies were evaluated, by name.
+        """
         with self._writing():
-            for name, file in self._logs.items():
+            for each, file in self._logs.items():
                 file.close()
-                length = log.count(f"{name}_bytes")
-                data = read_bytes(self.path / name, LOG_BYTES)
+                length = log.count(f"{each}_bytes")
+                data = read_bytes(self.path / each, LOG_BYTES)
                 if len(data) != length:
-                    write_atomically(self.path / name, data[:length])
-                self._logs[name] = (self.path / name).open("ab")
-                self._lengths[name] = min(length, len(data))
-        self._means = dict(means)
+                    write_atomically(self.path / each, data[:length])
+                self._logs[each] = (self.path / each).open("ab")
+                self._lengths[each] = min(length, len(data))
+        self._means, self._saved = dict(means), name
         self._events = EventLog(self.path, rows)
 
     def verdict(self, verdict: Verdict) -> None:
@@ -205,6 +211,11 @@ class RunWriter:
         with self._writing():
             write_atomically(self.path / "policy.safetensors", data)
         return sha256(data)
+
+    def unjudged(self, weights: Weights) -> None:
+        """Write policy.safetensors, but never beside a verdict on other weights."""
+        if not (self.path / "evaluation.json").exists():
+            self.weights(weights)
 
     def failure(self, error: PoisonedError) -> Path:
         """Keep the rollout that stopped the training; the folder it went to."""

@@ -11,6 +11,7 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from upright.envs.history import episodes_stand_alone
 from upright.envs.local import SyncEnvs
 from upright.envs.sources import (
     EnvFactory,
@@ -36,6 +37,7 @@ __all__ = [
     "NextStepEnvs",
     "Step",
     "SyncEnvs",
+    "episodes_stand_alone",
     "fastest_backend",
     "is_code",
     "is_gymnasiums_own",
