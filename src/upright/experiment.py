@@ -17,7 +17,7 @@ from upright.folders import first_files, new_run_folder
 from upright.listener import Listener
 from upright.lock import RunLock
 from upright.policy import Weights
-from upright.recipe import command_line, resolve
+from upright.recipe import command_line
 from upright.rollout import Episode
 from upright.run import Run
 from upright.signals import Interrupted, Interruption
@@ -62,14 +62,7 @@ def train(
             environment, a number or the disk failed on the way.
         Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
     """
-    if env is None:
-        named = resolve(None, algo, preset=preset, config=config, **settings).env
-        if is_code(named) and not trust_code:
-            raise UprightError(
-                f"{config} names the environment {named}, code that would be imported and run.",
-                "If you trust it, say --trust-code, or name the environment yourself.",
-            )
-    trainer = Trainer(env, algo, preset=preset, config=config, **settings)
+    trainer = Trainer(env, algo, preset=preset, config=config, trust_code=trust_code, **settings)
     recipe = trainer.recipe
     listener = listener or Listener()
     with closing_on_error(trainer):

@@ -10,7 +10,7 @@ import torch
 
 from upright.algorithms import ALGORITHMS
 from upright.algorithms.base import Metrics
-from upright.envs import EnvSource, is_gymnasiums_own, make_envs, name_of
+from upright.envs import EnvSource, is_code, is_gymnasiums_own, make_envs, name_of
 from upright.errors import NonFiniteError, UprightError
 from upright.faults import blame, refuse_nonfinite, refuse_outside
 from upright.policy import Policy, Weights, choose_device
@@ -67,6 +67,7 @@ class Trainer:
         algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
         preset: "tuned", "lesson" or "default"; tuned where there is one.
         config: A TOML file of settings.
+        trust_code: Whether an environment that only the config file names may be imported code.
         **settings: Any setting, and any other field of `Recipe` (seed, device, threads ...).
 
     Raises:
@@ -80,10 +81,17 @@ class Trainer:
         *,
         preset: str | None = None,
         config: str | Path | None = None,
+        trust_code: bool = False,
         **settings: Any,
     ) -> None:
         name = None if env is None else name_of(env)
         recipe = resolve(name, algo, preset=preset, config=config, **settings)
+        if env is None and is_code(recipe.env) and not trust_code:
+            raise UprightError(
+                f"{config} names the environment {recipe.env}, code that would be imported and "
+                "run.",
+                "If you trust it, say --trust-code, or name the environment yourself.",
+            )
         self._build(recipe, recipe.env if env is None else env)
 
     @classmethod
