@@ -45,17 +45,24 @@ def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
     if not isinstance(space, gym.spaces.Box):
         return
     low, high = _widened(space.low, -1.0), _widened(space.high, 1.0)
-    outside = (rollout.obs < low) | (rollout.obs > high)
-    if outside.any():
-        t, n, *place = np.argwhere(outside)[0].tolist()
-        index = tuple(place)
-        raise UprightError(
-            f"Environment {n} returned the observation {rollout.obs[t, n].tolist()}, outside its "
-            f"space: element {index[0] if len(index) == 1 else index} should be between "
-            f"{space.low[index]:g} and {space.high[index]:g}.",
-            "Mend the environment or its observation_space, or accept it with "
-            "--outside-space accept.",
-        )
+    for rows in (rollout.obs, rollout.final_obs):
+        outside = (rows < low) | (rows > high)
+        if outside.any():
+            where = np.argwhere(outside)[0].tolist()
+            if rows is rollout.obs:
+                n, obs, index = where[1], rows[where[0], where[1]], tuple(where[2:])
+            else:
+                n, obs, index = rollout.final_index[where[0], 1], rows[where[0]], tuple(where[1:])
+            raise _outside(n, obs, index, space)
+
+
+def _outside(n: int, obs: Any, index: tuple[int, ...], space: gym.spaces.Box) -> UprightError:
+    return UprightError(
+        f"Environment {n} returned the observation {obs.tolist()}, outside its space: element "
+        f"{index[0] if len(index) == 1 else index} should be between {space.low[index]:g} and "
+        f"{space.high[index]:g}.",
+        "Mend the environment or its observation_space, or accept it with --outside-space accept.",
+    )
 
 
 def _widened(bound: NDArray[Any], direction: float) -> NDArray[np.float64]:

@@ -1,12 +1,13 @@
 """Go on with a run that stopped, exactly where a checkpoint left it, and check that it is there."""
 
+import contextlib
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from upright.budget import with_budget
 from upright.bundle import refuse_links
 from upright.checkpoint import recorded_mean
-from upright.envs import EnvSource, episodes_stand_alone
+from upright.envs import EnvSource, episodes_stand_alone, make_envs
 from upright.errors import UprightError
 from upright.experiment import Experiment, closing_on_error, conditions
 from upright.files import checkpoints
@@ -44,7 +45,10 @@ def resume(
     out: str | Path = "runs",
     listener: Listener | None = None,
     trust_code: bool = False,
-    **operation: Any,
+    checkpoint_every: int | None = None,
+    keep: int | None = None,
+    outside_space: str | None = None,
+    env_timeout: float | None = None,
 ) -> Run:
     """Go on from the newest whole checkpoint, as if the run had never stopped.
 
@@ -55,8 +59,11 @@ def resume(
         out: Where the fresh folder of a bundle goes.
         listener: Is told how it goes.
         trust_code: Whether a recorded name such as "module:Name" may be imported and run.
-        **operation: checkpoint_every, keep, outside_space or env_timeout, in the place of the
-            recorded ones; none of them changes what is learned.
+        checkpoint_every: As in `Recipe`, in the place of what is recorded; so are the next ones,
+            none of which changes what is learned.
+        keep: Likewise.
+        outside_space: Likewise.
+        env_timeout: Likewise.
 
     Returns:
         The run, finished; at once where there is nothing left to do.
@@ -66,6 +73,12 @@ def resume(
         Interrupted: As in `train`.
     """
     listener = listener or Listener()
+    operation = {
+        "checkpoint_every": checkpoint_every,
+        "keep": keep,
+        "outside_space": outside_space,
+        "env_timeout": env_timeout,
+    }
     run = Run(path, env, trust_code)
     source, lock = run.env, None
     try:
@@ -219,12 +232,22 @@ def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> l
             "restored. Played again, the episode arrived at another observation; it was cut as "
             "truncated, and a new one begins."
         )
-    if trainer.backend != "vector" and not episodes_stand_alone(trainer.env, trainer.recipe.seed):
+    if trainer.backend != "vector" and not _stands_alone(trainer):
         said.append(
             "Not bit-identical: an episode of this environment differs after another one came "
             "before it, and those were not played again."
         )
     return said
+
+
+def _stands_alone(trainer: Trainer) -> bool:
+    timeout = trainer.recipe.env_timeout
+    with contextlib.ExitStack() as opened:
+        pair = []
+        for _ in range(2):
+            pair.append(make_envs(trainer.env, 1, 0, trainer.backend, timeout))
+            opened.callback(pair[-1].close)
+        return episodes_stand_alone(pair[0], pair[1], trainer.recipe.seed)
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

@@ -201,6 +201,7 @@ class LocalCollector:
             self._finished(rewards, (terminated | truncated) & valid, valid),
         )
 
+    @np.errstate(invalid="ignore", over="ignore")  # rewards are checked once the rollout is whole
     def _finished(self, rewards: Array, done: Array, valid: Array) -> tuple[Episode, ...]:
         """The episodes that ended in these steps; what has not ended is carried over."""
         returns = np.cumsum(rewards * valid, axis=0) + self._running_return

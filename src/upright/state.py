@@ -56,7 +56,7 @@ class State:
             UprightError: It is missing or of another type.
         """
         value = self.values.get(name)
-        if kind is float and type(value) is int:
+        if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
         if type(value) is not kind:
             raise UprightError(f"The recorded state has no valid '{name}'.")

@@ -10,7 +10,7 @@ import torch
 
 from upright.algorithms import ALGORITHMS
 from upright.algorithms.base import Metrics
-from upright.envs import EnvSource, is_code, is_gymnasiums_own, make_envs, name_of
+from upright.envs import Envs, EnvSource, is_code, is_gymnasiums_own, make_envs, name_of
 from upright.errors import NonFiniteError, UprightError
 from upright.faults import blame, refuse_nonfinite, refuse_outside
 from upright.policy import Policy, Weights, choose_device
@@ -113,9 +113,18 @@ class Trainer:
             chosen.backend,
             recipe.env_timeout,
         )
+        try:
+            self._learn_from(envs)
+        except BaseException:
+            envs.close()
+            raise
+
+    def _learn_from(self, envs: Envs) -> None:
+        """Make the policy, and what collects and learns, around the environments."""
+        recipe, chosen, seed = self.recipe, self.settings, self.recipe.seed
         self.backend, self.exact = envs.backend, envs.exact
         self._accepts_outside = recipe.outside_space == "accept" or (
-            recipe.outside_space == "auto" and is_gymnasiums_own(env)
+            recipe.outside_space == "auto" and is_gymnasiums_own(self.env)
         )
         self.policy = Policy(
             envs.observation_space, envs.action_space, chosen, derive_seed(seed, Stream.WEIGHTS)
@@ -158,11 +167,20 @@ class Trainer:
             refuse_nonfinite(rollout)
             if not self._accepts_outside:
                 refuse_outside(rollout, self.policy.observation_space)
-            metrics = self.algorithm.update(rollout, self.schedule_progress)
+            metrics = self._update(rollout)
         self.iterations += 1
         self.timesteps += rollout.timesteps
         self.episodes += len(rollout.episodes)
         return Iteration(self.iterations, self.timesteps, rollout.episodes, self.episodes, metrics)
+
+    def _update(self, rollout: Rollout) -> Metrics:
+        """One update, or none: a number that is not finite takes all of its steps back."""
+        before = self.algorithm.weights()
+        try:
+            return self.algorithm.update(rollout, self.schedule_progress)
+        except NonFiniteError:
+            self.algorithm.undo(before)
+            raise
 
     @contextmanager
     def _refusing(self, rollout: Rollout) -> Iterator[None]:

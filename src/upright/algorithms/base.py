@@ -134,6 +134,16 @@ class Algorithm(ABC, Generic[SettingsT]):
                 return NonFiniteError(f"The gradient of {name}", norm)
         return NonFiniteError("The gradient's norm", norm)
 
+    def weights(self) -> list[Tensor]:
+        """Copies of all weights, as `undo` takes them."""
+        return [optimizer.flat.clone() for optimizer in self.optimizers]
+
+    @torch.no_grad()
+    def undo(self, weights: list[Tensor]) -> None:
+        """Take back the steps since `weights` was called."""
+        for optimizer, flat in zip(self.optimizers, weights, strict=True):
+            optimizer.flat.copy_(flat)
+
     def state(self) -> State:
         """What an update depends on besides the weights: the optimisers and the generator."""
         parts = {f"optimizer{index}": each.state() for index, each in enumerate(self.optimizers)}

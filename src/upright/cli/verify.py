@@ -19,6 +19,7 @@ def run(args: argparse.Namespace) -> int:
     from upright.verification import verify
 
     found = load(args.run, trust_code=args.trust_code)
+    _ = found.env  # an environment that is code is no verdict that fails
     verification = verify(found)
     record = found.verdict_record()
     if args.json:

@@ -71,7 +71,6 @@ def make_envs(
             raise UprightError(f"{name_of(env)} has no vector form.", "Use the backend sync.")
         return NextStepEnvs(_make_vector(env, num_envs), seed)
     if backend == "async":
-        make_env(env).close()
         return AsyncEnvs(env, num_envs, seed, timeout)
     return SyncEnvs([make_env(env) for _ in range(num_envs)], seed)
 

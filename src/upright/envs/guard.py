@@ -2,7 +2,8 @@
 
 import os
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -12,6 +13,7 @@ from numpy.typing import NDArray
 from upright.envs.sources import EnvSource, make_env
 from upright.errors import UprightError
 
+Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
 
@@ -44,9 +46,9 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         """
         try:
             returned = self.env.reset(**options)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._raised("reset", error) from error
-        if type(returned) is not tuple or len(returned) != 2:
+        if not isinstance(returned, tuple) or len(returned) != 2:
             raise self._returned("reset", returned, "(observation, info)")
         return self._observation("reset", returned[0]), returned[1]
 
@@ -58,9 +60,9 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         """
         try:
             returned = self.env.step(action)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise self._raised("step", error) from error
-        if type(returned) is not tuple or len(returned) != 5:
+        if not isinstance(returned, tuple) or len(returned) != 5:
             raise self._returned("step", returned, _CONTRACT)
         obs, reward, terminated, truncated, info = returned
         if type(reward) is not float:
@@ -68,6 +70,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         if type(terminated) is not bool or type(truncated) is not bool:
             terminated, truncated = self._flag(terminated), self._flag(truncated)
         return self._observation("step", obs), reward, terminated, truncated, info
+
+    def close(self) -> None:
+        """Release the environment; what it raises then is nobody's loss."""
+        with suppress(Exception, SystemExit):
+            self.env.close()
 
     def replay(self, seed: int, actions: Sequence[Any]) -> Replayed:
         """Play an unfinished episode again, from its seed and its actions."""
@@ -93,17 +100,21 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
                 f"its space says {self._shape}"
             )
         if self._dtype is None or not np.can_cast(found.dtype, self._dtype, "same_kind"):
-            raise self._fault(
-                f"{call}() returned an observation of type {found.dtype}, "
-                f"its space says {self._dtype}"
-            )
-        return found.astype(self._dtype)
+            whole = found.dtype.kind in "iub" and np.issubdtype(self._dtype, np.integer)
+            if not whole or not np.array_equal(found.astype(self._dtype), found):
+                raise self._fault(
+                    f"{call}() returned an observation of type {found.dtype}, "
+                    f"its space says {self._dtype}"
+                )
+        with np.errstate(over="ignore"):  # it becomes infinite, and is refused as such
+            return found.astype(self._dtype)
 
     def _reward(self, reward: Any) -> float:
-        number = isinstance(reward, int | float | np.number | np.bool_ | np.ndarray)
-        if not number or np.size(reward) != 1 or np.iscomplexobj(reward):
-            raise self._fault(f"step() returned the reward {_shown(reward)}, which is no number")
-        return float(np.asarray(reward).reshape(()))
+        with suppress(Exception):
+            number = np.asarray(None if isinstance(reward, list | tuple) else reward)
+            if number.size == 1 and number.dtype.kind in "biuf":
+                return float(number.reshape(()))
+        raise self._fault(f"step() returned the reward {_shown(reward)}, which is no number")
 
     def _flag(self, flag: Any) -> bool:
         if not isinstance(flag, bool | np.bool_ | int):
@@ -116,8 +127,8 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         count = f"{len(returned)} values" if isinstance(returned, tuple) else _shown(returned)
         return self._fault(f"{call}() returned {count}, not {contract}")
 
-    def _raised(self, call: str, error: Exception) -> UprightError:
-        return self._fault(f"{call}() raised {type(error).__name__}: {_shown(str(error), str)}")
+    def _raised(self, call: str, error: BaseException) -> UprightError:
+        return self._fault(f"{call}() raised {type(error).__name__}: {_shown(error, str)}")
 
     def _fault(self, what: str) -> UprightError:
         return UprightError(
@@ -151,21 +162,57 @@ class WorkerGuard(Guard):
 
     def replay_own(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Replayed:
         """`replay` of this environment's part of what all workers are sent."""
-        return self.replay(seeds[self._index], actions[self._index])
+        try:
+            return self.replay(seeds[self._index], actions[self._index])
+        except UprightError:
+            return Replayed(self._nothing, False)
 
 
-def make_worker(env: EnvSource, index: int, parent: int) -> gym.Env[Any, Any]:
-    """One environment in a worker process, which leaves signals to its parent."""
-    if os.getpid() != parent:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    return WorkerGuard(make_env(env), index)
+class Unmade(gym.Env[Any, Any]):
+    """Stands in for an environment that could not be made in a worker process."""
+
+    def __init__(self, spaces: Spaces, reason: str) -> None:
+        self.observation_space, self.action_space = spaces
+        self._reason = reason
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        """Raises what making the environment raised.
+
+        Raises:
+            UprightError: Always.
+        """
+        raise UprightError(self._reason)
+
+
+def make_worker(env: EnvSource, spaces: Spaces, index: int, parent: int) -> WorkerGuard:
+    """One environment in a worker process, which leaves signals to its parent.
+
+    Args:
+        env: What makes the environment.
+        spaces: What it should have; where it cannot be made, the first reset says why.
+        index: The environment's number.
+        parent: Process id of the parent.
+    """
+    if os.getpid() == parent:
+        return WorkerGuard(Unmade(spaces, ""), index)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        made = make_env(env)
+    except UprightError as error:
+        made = Unmade(spaces, error.message)
+    if (made.observation_space, made.action_space) != spaces:
+        made = Unmade(spaces, "it has other spaces than the first one")
+    return WorkerGuard(made, index)
 
 
 def _name(env: gym.Env[Any, Any]) -> str:
     return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
 
 
-def _shown(value: Any, show: Any = repr) -> str:
-    text = str(show(value))
+def _shown(value: Any, show: Callable[[Any], str] = repr) -> str:
+    try:
+        text = " ".join(show(value).split())
+    except Exception:
+        text = f"something of type {type(value).__name__} that cannot be shown"
     return text if len(text) <= 200 else f"{text[:200]} ..."

@@ -3,7 +3,9 @@
 import importlib
 import importlib.util
 import sys
+import zlib
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from types import ModuleType
@@ -41,10 +43,12 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     except UprightError:
         raise
     except (gym.error.Error, ImportError) as error:
-        raise UprightError(f"Cannot make {name_of(env)}: {error}", install_hint(error)) from error
-    except Exception as error:
         raise UprightError(
-            f"Cannot make {name_of(env)}: {type(error).__name__}: {error}",
+            f"Cannot make {name_of(env)}: {_in_a_line(error)}.", install_hint(error)
+        ) from error
+    except (Exception, SystemExit) as error:
+        raise UprightError(
+            f"Cannot make {name_of(env)}: {type(error).__name__}: {_in_a_line(error)}.",
             "--debug shows where it happened.",
         ) from error
     if not isinstance(made, gym.Env):
@@ -52,7 +56,16 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
             f"{name_of(env)} made a {type(made).__name__}, not a gymnasium.Env.",
             "Name a class or a function that returns an environment.",
         )
+    for name in ("observation_space", "action_space"):
+        if not isinstance(getattr(made, name, None), gym.Space):
+            raise UprightError(
+                f"{name_of(env)} has no {name}.", "It should be set in the environment's __init__."
+            )
     return made
+
+
+def _in_a_line(error: BaseException) -> str:
+    return " ".join(str(error).split()).rstrip(".")
 
 
 def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
@@ -61,10 +74,9 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     if isinstance(source, str):
         return gym.spec(source)
     made = make_env(source)
-    try:
-        return made.spec
-    finally:
+    with suppress(Exception):
         made.close()
+    return made.spec
 
 
 def reward_threshold(env: EnvSource) -> float | None:
@@ -108,12 +120,13 @@ def _registered(env: str) -> gym.envs.registration.EnvSpec:
 def _from_code(env: str) -> EnvSource:
     place, _, name = env.rpartition(":")
     try:
-        module = _load_file(place) if place.endswith(".py") else _load_module(place)
+        module = _file(place) if place.endswith(".py") else _load_module(place)
     except UprightError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise UprightError(
-            f"Importing {place} for the environment {env} failed: {type(error).__name__}: {error}",
+            f"Importing {place} for the environment {env} failed: "
+            f"{type(error).__name__}: {_in_a_line(error)}.",
             "--debug shows where it happened.",
         ) from error
     found = getattr(module, name, None)
@@ -135,18 +148,26 @@ def _load_module(place: str) -> ModuleType:
     return importlib.import_module(place)
 
 
-@cache
-def _load_file(place: str) -> ModuleType:
+def _file(place: str) -> ModuleType:
     path = Path(place)
     if not path.is_file():
         raise UprightError(
             f"There is no file {place}.", f"The path is taken from {Path.cwd()}, the folder here."
         )
-    name = f"upright_env_{path.stem}"
+    return _load_file(path.resolve())
+
+
+@cache
+def _load_file(path: Path) -> ModuleType:
+    name = f"upright_env_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
     return module

@@ -12,8 +12,8 @@ from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from numpy.typing import NDArray
 
 from upright.envs.episodes import Episodes
-from upright.envs.guard import FAULT, Replayed, make_worker
-from upright.envs.sources import EnvSource
+from upright.envs.guard import FAULT, Guard, Replayed, make_worker
+from upright.envs.sources import EnvSource, make_env, name_of
 from upright.envs.step import Array, Bools, Step
 from upright.errors import UprightError
 from upright.state import State
@@ -36,8 +36,21 @@ class AsyncEnvs:
     exact = True
 
     def __init__(self, env: EnvSource, num_envs: int, seed: int, timeout: float) -> None:
-        factories = [partial(make_worker, env, index, os.getpid()) for index in range(num_envs)]
-        self._vector = AsyncVectorEnv(factories, autoreset_mode=AutoresetMode.DISABLED)
+        like, parent = Guard(make_env(env), 0), os.getpid()
+        spaces = (like.observation_space, like.action_space)
+        like.close()
+        factories = [partial(make_worker, env, spaces, n, parent) for n in range(num_envs)]
+        before = set(multiprocessing.active_children())
+        try:
+            self._vector = AsyncVectorEnv(factories, autoreset_mode=AutoresetMode.DISABLED)
+        except (EOFError, OSError) as error:
+            for process in set(multiprocessing.active_children()) - before:
+                process.terminate()
+                process.join()
+            raise UprightError(
+                f"A worker process ended while it made {name_of(env)}.",
+                "--backend sync makes it in this process, and shows why.",
+            ) from error
         self.num_envs, self._timeout, self._broken = num_envs, timeout, False
         self._episodes = Episodes(seed, num_envs)
         self.observation_space = self._vector.single_observation_space
@@ -86,9 +99,13 @@ class AsyncEnvs:
         if not self._episodes.restore(state, self.action_space) or obs is None:
             return obs, lost
         seeds, actions = self._episodes.current_seeds(), self._episodes.actions
-        replayed: tuple[Replayed, ...] = self._ask(
-            lambda: self._vector.call("replay_own", seeds, actions)
-        )
+        patience = self._timeout * (1 + max(map(len, actions)))
+
+        def exchange() -> tuple[Any, ...]:
+            self._vector.call_async("replay_own", seeds, actions)
+            return self._vector.call_wait(patience)
+
+        replayed: tuple[Replayed, ...] = self._ask(exchange)
         for n, stands in enumerate(replayed):
             lost[n] = not stands.whole or stands.obs.tobytes() != obs[n].tobytes()
         if lost.any():
