@@ -360,10 +360,12 @@ def test_an_environment_without_spaces_is_refused(backend: str) -> None:
 def test_an_environment_that_only_a_worker_cannot_make_is_a_clear_error(
     env: Callable[[], gym.Env[Any, Any]], capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(UprightError, match=r"Environment 0.* no licence|ended while it made"):
-        made = make_envs(env, 2, seed=0, backend="async")
-        with contextlib.closing(made):
+    def make_and_reset() -> None:
+        with contextlib.closing(make_envs(env, 2, seed=0, backend="async")) as made:
             made.reset(0)
+
+    with pytest.raises(UprightError, match=r"Environment 0.* no licence|ended while it made"):
+        make_and_reset()
     assert multiprocessing.active_children() == []
     assert capfd.readouterr().err == ""
 
