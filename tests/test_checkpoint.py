@@ -12,7 +12,6 @@ from safetensors.torch import save
 
 from support import policy_for, same_weights, weights_of
 from upright.checkpoint import (
-    checkpoints,
     load_weights,
     read_checkpoint,
     save_checkpoint,
@@ -21,6 +20,7 @@ from upright.checkpoint import (
     weights_bytes,
 )
 from upright.errors import UprightError
+from upright.files import checkpoints
 from upright.state import State
 
 
@@ -129,15 +129,18 @@ def test_a_checkpoint_is_whole_and_its_manifest_is_true(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read.part("a").array("mean", (3,), np.float64), np.ones(3))
 
 
-def test_a_checkpoint_gives_way_to_one_of_the_same_name(tmp_path: Path) -> None:
+@pytest.mark.parametrize("torn", [True, False])
+def test_a_torn_checkpoint_gives_way_and_a_whole_one_stays(tmp_path: Path, torn: bool) -> None:
     folder = tmp_path / "000000128"
     for seed in (1, 2):
+        if torn and folder.exists():
+            (folder / "state.json").write_text("{")
         save_checkpoint(folder, policy_for("ppo", seed=seed).state_dict(), State())
     assert [path.name for path in tmp_path.iterdir()] == ["000000128"]
     found, _ = read_checkpoint(folder, policy_for("ppo"))
     assert same_weights(
         {name: tensor.numpy() for name, tensor in found.items()},
-        weights_of(policy_for("ppo", seed=2)),
+        weights_of(policy_for("ppo", seed=2 if torn else 1)),
     )
 
 

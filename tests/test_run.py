@@ -82,7 +82,7 @@ def test_the_policy_of_a_run_is_the_one_that_was_judged(run: Run) -> None:
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "file").write_text("")
-    with pytest.raises(UprightError, match=r"is not a run folder|neither a run folder nor a bundle"):
+    with pytest.raises(UprightError, match="run folder"):
         upright.load(tmp_path / name)
 
 

@@ -18,7 +18,6 @@ from safetensors.torch import save as save_tensors
 import upright
 from upright.errors import UprightError
 from upright.files import as_json, sync_folder, write_synced
-from upright.files import checkpoints as checkpoints
 from upright.policy import Policy, Weights
 from upright.reading import (
     DTYPES,
@@ -100,7 +99,7 @@ def _weights(data: bytes, path: Path) -> Weights:
 def save_checkpoint(folder: Path, weights: Weights, state: State) -> None:
     """Write a checkpoint folder; it is whole once its manifest is there, and it appears at once.
 
-    A folder of that name that is there already gives way.
+    A folder of that name that is there already gives way if it is torn, and stays if it is whole.
 
     Args:
         folder: Where it goes; the folder above it must exist.
@@ -127,12 +126,31 @@ def save_checkpoint(folder: Path, weights: Weights, state: State) -> None:
         write_synced(temporary / MANIFEST, as_json({"schema": SCHEMA, "files": entries}))
         sync_folder(temporary)
         if folder.exists():
+            if is_whole(folder):
+                shutil.rmtree(temporary, ignore_errors=True)
+                return
             discard(folder)
         temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
     sync_folder(folder.parent)
+
+
+def is_whole(folder: Path) -> bool:
+    """Whether the files of a checkpoint are the ones that its manifest describes."""
+    try:
+        _verified(folder, dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50))
+    except UprightError:
+        return False
+    return True
+
+
+def sweep(parent: Path) -> None:
+    """Delete what a process left in `parent` when it died while it wrote or deleted."""
+    for path in parent.glob(".*"):
+        if path.suffix in (".tmp", ".old") and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def discard(folder: Path) -> None:

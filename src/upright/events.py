@@ -1,9 +1,11 @@
 """TensorBoard events beside metrics.jsonl, under the same names."""
 
+import os
+import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 GRACE_SECONDS = 5.0
 PATTERN = "events.out.tfevents.*"
@@ -29,32 +31,42 @@ class EventLog:
         if earlier:
             start = time.time() - earlier[-1]["time/time_elapsed"]
             self._waiting = [(start + row["time/time_elapsed"], row) for row in earlier]
-        self._writer: Any = None
+        self._file: BinaryIO | None = None
 
     def add(self, row: dict[str, Any]) -> None:
         """One row of metrics; its numbers become scalars."""
         self._waiting.append((time.time(), row))
-        if self._writer is not None or time.monotonic() - self._began > GRACE_SECONDS:
+        if self._file is not None or time.monotonic() - self._began > GRACE_SECONDS:
             self._write()
 
     def close(self) -> None:
-        """Write what waits, and end the file."""
-        writer = self._writer
-        if self._waiting:
-            self._write()
-            writer = self._writer
-        if writer is not None:
-            self._writer = None
-            writer.close()
+        """Write what waits, and end the file.
+
+        Raises:
+            OSError: The disk is full or gone; what waited is given up then.
+        """
+        try:
+            if self._waiting:
+                self._write()
+        finally:
+            self._waiting.clear()
+            file, self._file = self._file, None
+            if file is not None:
+                file.close()
 
     def _write(self) -> None:
         from tensorboard.compat.proto.event_pb2 import Event
         from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.summary.writer.event_file_writer import EventFileWriter
+        from tensorboard.summary.writer.record_writer import RecordWriter
 
-        first = self._writer is None
+        first = self._file is None
+        if self._file is None:
+            name = PATTERN.replace("*", f"{time.time():.6f}.{socket.gethostname()}.{os.getpid()}")
+            self._file = (self._folder / name).open("xb")
+        records = RecordWriter(self._file)
         if first:
-            self._writer = EventFileWriter(str(self._folder))
+            version = Event(wall_time=time.time(), file_version="brain.Event:2")
+            records.write(version.SerializeToString())
         for wall_time, row in self._waiting:
             scalars = {tag: float(value) for tag, value in row.items() if "/" in tag}
             values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
@@ -63,9 +75,8 @@ class EventLog:
                 step=row["time/total_timesteps"],
                 summary=Summary(value=values),
             )
-            self._writer.add_event(event)
+            records.write(event.SerializeToString())
         self._waiting.clear()
-        if first and self._superseded:
-            self._writer.flush()
-            for path in self._superseded:
-                path.unlink(missing_ok=True)
+        self._file.flush()
+        for path in self._superseded if first else ():
+            path.unlink(missing_ok=True)

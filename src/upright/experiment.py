@@ -248,6 +248,7 @@ class Experiment:
             "mean_return": verdict.proof.mean,
             "threshold": verdict.proof.threshold,
         }
+        self.writer.end_events()
         self.writer.update(status="finished", **summary)
         return verdict, summary
 

@@ -1,7 +1,7 @@
 """Making a run folder: it is there at once and whole, and takes nobody's place."""
 
-import os
 import re
+import secrets
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -29,7 +29,7 @@ def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | 
         UprightError: It cannot be written.
     """
     parent = Path(out) / folder_name(recipe.env)
-    temporary = parent / f".{recipe.algo}-s{recipe.seed}.{os.getpid()}.tmp"
+    temporary = parent / f".{recipe.algo}-s{recipe.seed}.{secrets.token_hex(4)}.tmp"
     try:
         parent.mkdir(parents=True, exist_ok=True)
         temporary.mkdir()

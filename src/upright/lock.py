@@ -21,8 +21,8 @@ class RunLock:
 
     def __init__(self, folder: Path) -> None:
         self._lock = FileLock(folder / NAME, is_singleton=False)
-        try:
-            self._lock.acquire(timeout=0)
+        try:  # a moment's patience, since `is_alive` holds it for one
+            self._lock.acquire(timeout=0.3, poll_interval=0.01)
         except Timeout:
             raise UprightError(
                 f"{folder} is being trained by another process.",

@@ -56,11 +56,11 @@ def read_bytes(path: Path, limit: int) -> bytes:
                 raise UprightError(f"{path} is not a regular file.")
             if status.st_size > limit:
                 raise _too_large(path, status.st_size, limit, file.read(512))
-            data = file.read(limit + 1)
+            data = file.read(status.st_size + 1)
     except OSError as error:
         raise UprightError(f"Cannot read {path}: {error.strerror}.") from error
-    if len(data) > limit:
-        raise _too_large(path, len(data), limit, data[:512])
+    if len(data) > status.st_size:
+        raise UprightError(f"{path} grew while it was read.")
     return data
 
 

@@ -16,6 +16,7 @@ from upright.checkpoint import (
     discard,
     save_checkpoint,
     sha256,
+    sweep,
     versions,
     weights_bytes,
 )
@@ -175,6 +176,7 @@ class RunWriter:
             means: The mean returns of the checkpoints whose policies were evaluated, by name.
         """
         with self._writing():
+            sweep(self.path / "checkpoints")
             for each, file in self._logs.items():
                 file.close()
                 length = log.count(f"{each}_bytes")
@@ -237,6 +239,11 @@ class RunWriter:
             )
         return folder
 
+    def end_events(self) -> None:
+        """Write the events that wait; no row comes after this."""
+        with self._writing():
+            self._events.close()
+
     def close(self) -> None:
         """Flush and end the files that were appended to, and let others in.
 
@@ -245,6 +252,7 @@ class RunWriter:
         """
         try:
             self.settle()
+            sweep(self.path / "checkpoints")
             with self._writing():
                 for file in self._logs.values():
                     file.close()

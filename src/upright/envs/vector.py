@@ -66,9 +66,10 @@ class NextStepEnvs:
 
     def state(self, unfinished: bool = True) -> State:
         """The vector form's own arrays and generator, where it is known which those are."""
-        own, values = self._vector.unwrapped, {"kind": "vector", "anew": self._anew}
+        own = self._vector.unwrapped
+        values = {"kind": "vector", "anew": self._anew, "fresh": self._fresh}
         arrays = {"was_done": self._was_done.copy()}
-        if self.exact:
+        if self.exact and not self._fresh:
             values["generator"] = generator_state(own.np_random)
             for name in RESTORABLE[type(own)]:
                 arrays[name] = np.array(getattr(own, name))
@@ -80,6 +81,8 @@ class NextStepEnvs:
         """The environments as they stood, or all of them anew where that cannot be done."""
         own, n = self._vector.unwrapped, self.num_envs
         self._anew = state.count("anew") % 2**31
+        if state.value("fresh", bool):
+            return obs, np.zeros(n, np.bool_)
         if not self.exact or "generator" not in state.values:
             self._anew += 1
             self._fresh = True
