@@ -12,7 +12,7 @@ cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
 
 test: .venv/.test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto
 
 # The soak takes half an hour and one core; the other long tests run beside it.
 test-long: .venv/.test .venv/.fuzz

@@ -75,6 +75,7 @@ def test_a_full_disk_stops_a_training_in_a_sentence_and_with_room_it_goes_on_exa
     assert differences(whole, folder) == []
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("grace", [-1.0, 1e9], ids=["events at once", "events at the end"])
 @pytest.mark.parametrize("kibibytes", [16, 64, 200, 400, 800, 1200])
 def test_a_disk_of_any_size_is_filled_in_silence_and_gone_on_with(
@@ -99,7 +100,9 @@ def test_a_disk_of_any_size_is_filled_in_silence_and_gone_on_with(
     assert differences(whole, folder) == []
 
 
-@pytest.mark.parametrize("room", [0, 3000, 30_000])
+@pytest.mark.parametrize(
+    "room", [0, *(pytest.param(room, marks=pytest.mark.long) for room in (3000, 30_000))]
+)
 def test_a_disk_that_is_full_at_the_end_of_a_training_ends_it_in_silence(
     mounted: Mount,
     whole: Path,

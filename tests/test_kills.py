@@ -112,7 +112,11 @@ def tiny(algo: str) -> Case:
     return Case.of("CartPole-v1", algo, "sync", "plain", 256, timesteps=600)
 
 
-@pytest.mark.parametrize("case", [TUNED, tiny("ppo")], ids=["solved", "budget"])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(TUNED, marks=pytest.mark.long), tiny("ppo")],
+    ids=["solved", "budget"],
+)
 def test_a_training_killed_while_it_concludes_goes_on_exactly(
     tmp_path: Path, server: Server, case: Case
 ) -> None:
