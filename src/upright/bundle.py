@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from upright.errors import UprightError
+from upright.files import checkpoints
 from upright.reading import JSON_BYTES, TOML_BYTES, foreign_kind
 
 MEMBERS = {
@@ -16,15 +17,15 @@ MEMBERS = {
     "settings.toml": TOML_BYTES,
     "command.txt": TOML_BYTES,
     "evaluation.json": JSON_BYTES,
-    "metrics.jsonl": 4 << 30,
-    "episodes.jsonl": 4 << 30,
-    "policy.safetensors": 4 << 30,
+    "metrics.jsonl": 2 << 30,
+    "episodes.jsonl": 2 << 30,
+    "policy.safetensors": 2 << 30,
 }
 IN_CHECKPOINT = re.compile(
     r"checkpoints/[0-9]{1,19}/(policy\.safetensors|trainer\.safetensors|state\.json|manifest\.json)"
 )
 FOLDERS = re.compile(r"checkpoints/([0-9]{1,19}/)?")
-BUNDLE_BYTES = (4 << 30) - 1
+BUNDLE_BYTES = (2 << 30) - 1  # what a zip without its 64-bit extension can hold
 DIRECTORY_BYTES = 1 << 20
 MAX_MEMBERS = 2000
 # Weights hardly shrink and text shrinks tenfold: whatever swells more than this is a bomb.
@@ -33,31 +34,46 @@ _CHUNK = 1 << 20
 _MADE_ON = (1980, 1, 1, 0, 0, 0)
 
 
-def write_bundle(run: Path, out: Path) -> None:
+def write_bundle(run: Path, out: Path) -> int:
     """Pack a run folder, without its TensorBoard events, into the new file `out`.
 
+    Returns:
+        How many older checkpoints were left out, since a bundle has an end.
+
     Raises:
-        UprightError: There is such a file already, or it cannot be written.
+        UprightError: There is such a file already, it cannot be written, or the run is too large.
     """
+    names = list(_names_in(run))
+    left_out = 0
+    if _size(run, names) > BUNDLE_BYTES:
+        kept = [path.name for path in checkpoints(run / "checkpoints")]
+        left_out = max(len(kept) - 1, 0)
+        older = tuple(f"checkpoints/{name}/" for name in kept[1:])
+        names = [name for name in names if not name.startswith(older)]
+    if _size(run, names) > BUNDLE_BYTES:
+        raise UprightError(f"{run} is larger than the {BUNDLE_BYTES:,} bytes of a bundle.")
     temporary = out.with_name(f".{out.name}.tmp")
     if out.exists():
         raise UprightError(f"{out} exists already.", "Choose another file with --out.")
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file, zipfile.ZipFile(file, "w") as archive:
-            for name in _names_in(run):
+            for name in names:
                 kind = zipfile.ZIP_STORED if name.endswith("tensors") else zipfile.ZIP_DEFLATED
                 info = zipfile.ZipInfo(name, _MADE_ON)
                 info.compress_type, info.external_attr = kind, 0o644 << 16
                 with (run / name).open("rb") as source, archive.open(info, "w") as target:
                     shutil.copyfileobj(source, target, _CHUNK)
-        if temporary.stat().st_size > BUNDLE_BYTES:
-            raise UprightError(f"{run} is larger than the {BUNDLE_BYTES:,} bytes of a bundle.")
         temporary.replace(out)
     except OSError as error:
         raise UprightError(f"Cannot write {out}: {error.strerror or error}.") from error
     finally:
         temporary.unlink(missing_ok=True)
+    return left_out
+
+
+def _size(run: Path, names: list[str]) -> int:
+    return sum((run / name).stat().st_size for name in names)
 
 
 def _names_in(run: Path) -> Iterator[str]:

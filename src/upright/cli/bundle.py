@@ -21,6 +21,8 @@ def run(args: argparse.Namespace) -> int:
     found = load(args.run)
     name = f"{found.path.resolve().parent.name}-{found.path.resolve().name}.zip"
     out = Path(args.out or name)
-    write_bundle(found.path, out)
+    left_out = write_bundle(found.path, out)
     print(f"{out}  {out.stat().st_size:,} bytes")
+    if left_out:
+        announce(f"{left_out} older checkpoints were left out: they would not fit into a bundle.")
     return 0
