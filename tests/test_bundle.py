@@ -16,6 +16,7 @@ from support import untimed
 from upright.bundle import MEMBERS, write_bundle
 from upright.cli import main
 from upright.errors import UprightError
+from upright.files import checkpoints
 
 TINY = {"hidden_sizes": (4,), "num_envs": 4, "num_steps": 16, "num_epochs": 1}
 CLOCKS = {"train_seconds", "eval_seconds", "started", "resumptions", "run"}
@@ -183,13 +184,28 @@ def test_a_bundle_that_cannot_be_written_leaves_nothing(tiny_run: Path, tmp_path
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_member_beyond_plain_zip_is_refused_in_a_sentence(
+def test_a_run_beyond_plain_zip_is_refused_in_a_sentence(
     tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(zipfile, "ZIP64_LIMIT", 1000)
-    with pytest.raises(UprightError):
+    monkeypatch.setattr("upright.bundle.BUNDLE_BYTES", 1000)
+    with pytest.raises(UprightError, match="larger than the 1,000 bytes of a bundle"):
         write_bundle(tiny_run, tmp_path / "run.zip")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_older_checkpoints_stay_out_of_a_bundle_that_would_be_too_large(
+    tiny_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(tiny_run, tmp_path / "run"))
+    newest = next(checkpoints(run / "checkpoints"))
+    older = Path(shutil.copytree(newest, run / "checkpoints" / "000000001"))
+    sizes = [path.stat().st_size for path in run.rglob("*") if path.is_file()]
+    monkeypatch.setattr("upright.bundle.BUNDLE_BYTES", sum(sizes) - 1)
+    assert write_bundle(run, tmp_path / "run.zip") >= 1
+    with zipfile.ZipFile(tmp_path / "run.zip") as archive:
+        names = archive.namelist()
+    assert any(newest.name in name for name in names)
+    assert not any(older.name in name for name in names)
 
 
 def test_the_command_line_packs_and_takes_bundles(

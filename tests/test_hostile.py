@@ -415,7 +415,7 @@ ZIPS: dict[str, tuple[Callable[[Path], bytes], str]] = {
     "lzma": (packed(zipfile.ZIP_LZMA), "encrypted or packed in an unknown way"),
     "a bomb": (bomb, "would swell to"),
     "a bomb that lies": (lying_bomb, "not a bundle that can be read|holds more than it says"),
-    "a size that is not true": (inflated, "would swell to"),
+    "a size that is not true": (inflated, "3,221,225,472 bytes"),
     "too much JSON": (too_large_json, "are allowed"),
     "names for the same bytes": (overlapping, "not a bundle that can be read|would swell"),
     "the same names for the same bytes": (overlapping_alike, "holds a file twice"),

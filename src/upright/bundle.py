@@ -117,10 +117,11 @@ def unpack(bundle: Path) -> Path:
 def _refuse_what_is_no_zip(bundle: Path) -> None:
     """Judge a file by its first and last bytes, before a library looks into it."""
     try:
+        status = bundle.stat()
+        if not stat.S_ISREG(status.st_mode):  # asked first: opening a pipe waits for its other end
+            raise UprightError(f"{bundle} is not a regular file.")
         with bundle.open("rb") as file:
-            if not stat.S_ISREG(bundle.stat().st_mode):
-                raise UprightError(f"{bundle} is not a regular file.")
-            start, size = file.read(512), bundle.stat().st_size
+            start, size = file.read(512), status.st_size
             file.seek(max(0, size - 42))
             end = file.read(42)
     except OSError as error:
@@ -134,6 +135,8 @@ def _refuse_what_is_no_zip(bundle: Path) -> None:
     count = int.from_bytes(record[10:12], "little")
     listed = int.from_bytes(record[12:16], "little")
     plain = record.startswith(b"PK\x05\x06") and record[20:22] == b"\0\0"
+    if b"data.pkl" in start:
+        raise UprightError(f"{bundle} is {foreign_kind(start)}.", _HINT)
     if not plain or end[:4] == b"PK\x06\x07":
         raise UprightError(f"{bundle} is torn, or no plain zip.", "Copy it again.")
     if count > MAX_MEMBERS or listed > DIRECTORY_BYTES:
@@ -189,7 +192,7 @@ def _check(info: zipfile.ZipInfo, bundle: Path) -> None:
     """
     limit = _limit(info.filename)
     shown = info.filename[:80]
-    if limit is None:
+    if limit is None or info.orig_filename != info.filename:
         raise UprightError(f"{bundle} holds {shown!r}, which is no part of a run.")
     if stat.S_ISLNK(info.external_attr >> 16):
         raise UprightError(f"{bundle} holds a link, {shown!r}.")

@@ -149,6 +149,12 @@ class Evaluator:
     def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
         """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ..."""
         envs, act = self._envs, policy.behaviour()
+        spaces = (envs.observation_space, policy.observation_space)
+        if spaces[0].shape != spaces[1].shape or envs.action_space != policy.action_space:
+            raise UprightError(
+                f"The policy is for {policy.observation_space} and {policy.action_space}; this "
+                f"environment has {envs.observation_space} and {envs.action_space}."
+            )
         lanes = envs.num_envs
         rng = np.random.default_rng(derive_seed(seed, Stream.ACTIONS))
         returns = np.zeros(self._episodes)

@@ -8,13 +8,14 @@ import math
 import os
 import re
 import stat
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 from upright.errors import UprightError
 
 JSON_BYTES = 4 << 20
-TOML_BYTES = 256 << 10
+TOML_BYTES = 64 << 10
 HEADER_BYTES = 1 << 20
 MAX_DEPTH = 32
 MAX_TENSORS = 4096
@@ -128,8 +129,8 @@ def _refuse_depth(text: str) -> None:
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     table = dict(pairs)
     if len(table) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
+        counts = Counter(name for name, _ in pairs)
+        twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the key {twice[:MAX_NAME]!r} stands there twice")
     return table
 
@@ -248,6 +249,8 @@ def foreign_kind(start: bytes) -> str:
     if re.match(rb"\x80[\x02-\x05]", start):
         return "a Python pickle, which can run any code when it is opened"
     if start.startswith(b"PK\x03\x04"):
+        if b"data.pkl" in start:
+            return "a file of torch.save, which holds a pickle that can run any code"
         return "a zip archive, perhaps one of torch.save or of Stable-Baselines3"
     if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
         return "a compressed archive"

@@ -14,6 +14,8 @@ from upright.errors import UprightError, did_you_mean
 from upright.reading import TOML_BYTES, read_bytes
 from upright.settings import SETTINGS, Float, Int, Settings
 
+# A key of n parts takes the parser n * n steps.
+LINE = 2000
 Algo = Literal["reinforce", "actor-critic", "ppo"]
 
 
@@ -128,6 +130,8 @@ def read_config(path: str | Path) -> dict[str, Any]:
 
 
 def _table(path: str | Path, text: str) -> dict[str, Any]:
+    if max(map(len, text.splitlines()), default=0) > LINE:
+        raise UprightError(f"{path} has a line of more than {LINE:,} characters.")
     try:
         table = tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
@@ -169,9 +173,9 @@ def _is_flat(value: object) -> bool:
 
 
 def _line_of(key: str, text: str) -> int:
-    pattern = re.compile(rf"""^\s*\[*\s*["']?{re.escape(key)}["']?\s*[=.\]]""")
+    named = re.compile(rf"""{re.escape(key)}["']?\s*[=.\]]""")
     numbered = enumerate(text.splitlines(), start=1)
-    return next((number for number, line in numbered if pattern.match(line)), 1)
+    return next((number for number, line in numbered if named.match(line.lstrip(" \t[\"'"))), 1)
 
 
 def _known_keys(algos: Iterable[str]) -> list[str]:

@@ -199,12 +199,13 @@ def _reopened(
     resumptions = run.info.get("resumptions")
     earlier = resumptions if isinstance(resumptions, list) else []
     record = {"timesteps": trainer.timesteps, "notes": said, **conditions(trainer)}
+    command = command_line(recipe) if recipe != run.recipe else ""
     writer = RunWriter(folder, lock, run.info, recipe.keep)
     try:
         known = {name: mean for name, mean in means.items() if mean is not None}
         writer.continue_from(found.name, log, rows, known)
-        if recipe != run.recipe:
-            writer.recipe(recipe, command_line(recipe))
+        if command:
+            writer.recipe(recipe, command)
         writer.update(status="running", timesteps=trainer.timesteps, resumptions=[*earlier, record])
     except BaseException:
         writer.close()

@@ -26,7 +26,7 @@ from upright.spaces import space_from_json
 from upright.state import State
 from upright.verdict import Candidate, Verdict, best_weights
 
-LOG_BYTES = 4 << 30
+LOG_BYTES, ROW_BYTES = 4 << 30, 1 << 16
 
 
 class Run:
@@ -47,7 +47,11 @@ class Run:
     ) -> None:
         self.source, self._env, self._trust_code = Path(path), env, trust_code
         self.path, self.is_bundle = self.source, False
-        if self.source.exists() and not self.source.is_dir():
+        try:
+            there, is_folder = self.source.exists(), self.source.is_dir()
+        except OSError as error:
+            raise UprightError(f"Cannot open {path}: {error.strerror}.") from error
+        if there and not is_folder:
             self.path, self.is_bundle = unpack(self.source), True
             weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
         if not (self.path / "run.json").is_file():
@@ -55,7 +59,7 @@ class Run:
                 f"{path} is not a run folder.", "`upright runs` lists the ones that there are."
             )
         self.info = read_json(self.path / "run.json")
-        if self.info.get("schema") not in READABLE:
+        if type(self.info.get("schema")) is not int or self.info["schema"] not in READABLE:
             raise UprightError(
                 f"{path} has schema {self.info.get('schema')!r}, this version reads "
                 f"{' and '.join(map(str, READABLE))}.",
@@ -124,6 +128,11 @@ class Run:
             with suppress(UprightError):
                 weights, state = self.checkpoint(folder)
                 return best_weights(state.part("run").part("judge"), weights) or weights
+        if any(checkpoints(self.path / "checkpoints")):
+            raise UprightError(
+                f"{self.source} is {self.status} and has no whole checkpoint.",
+                "`upright train --config` repeats the run from its settings.toml.",
+            )
         raise UprightError(
             f"{self.source} is {self.status} and has no weights yet.",
             "`upright resume` goes on with it.",
@@ -161,7 +170,12 @@ class Run:
             UprightError: A line is no row.
         """
         path = self.path / "metrics.jsonl"
-        lines = read_bytes(path, LOG_BYTES)[:length].splitlines()
+        lines = read_bytes(path, LOG_BYTES)[:length].split(b"\n")
+        if lines[-1] == b"":
+            lines.pop()
+        if max(map(len, lines), default=0) > ROW_BYTES:
+            n = next(n for n, line in enumerate(lines, start=1) if len(line) > ROW_BYTES)
+            raise UprightError(f"{path}, line {n} is too long for a row of metrics.")
         return [_row(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1)]
 
     def verdict_record(self) -> dict[str, Any]:
@@ -207,8 +221,10 @@ class Run:
 def _row(line: bytes, place: str) -> dict[str, Any]:
     row = parse_json(line, place)
     counts = (row.get("iteration"), row.get("time/total_timesteps"))
-    numbers = all(type(value) in (int, float) for value in row.values())
-    if not numbers or not all(type(each) is int and 0 <= each < 2**63 for each in counts):
+    numbers = all(type(value) in (int, float) and abs(value) < 1e300 for value in row.values())
+    named = "time/time_elapsed" in row and all(name.isprintable() for name in row)
+    counted = all(type(each) is int and 0 <= each < 2**63 for each in counts)
+    if not numbers or not named or not counted:
         raise UprightError(f"{place} is not a row of metrics.")
     return row
 

@@ -3,6 +3,7 @@
 The same field is a keyword in Python, a key in TOML and a flag on the command line.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, NamedTuple, Self
 
 from pydantic import (
@@ -14,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
 
@@ -134,7 +136,9 @@ class Settings(BaseModel):
     vf_coef: Float = _setting(
         0.5, "weight of the value loss beside the policy's", source=PPO_PAPER, ge=0
     )
-    value_scale: Float = _setting(1.0, "return per unit of the critic's output", "return", gt=0)
+    value_scale: Float = _setting(
+        1.0, "return per unit of the critic's output", "return", ge=1e-30, le=1e30
+    )
     shared_network: bool = _setting(False, "one hidden stack under actor and critic")
     separate_optimizers: bool = _setting(
         False, "an Adam, and a gradient norm, for the actor and another for the critic"
@@ -144,6 +148,11 @@ class Settings(BaseModel):
     def _consistent(self) -> Self:
         if self.shared_network and self.separate_optimizers:
             raise ValueError("separate_optimizers needs separate networks (shared_network = false)")
+        weights = sum(inputs * outputs for inputs, outputs in pairwise(self.hidden_sizes))
+        if weights > MAX_WEIGHTS:
+            raise ValueError(f"hidden_sizes means {weights:,} weights, more than {MAX_WEIGHTS:,}")
+        if self.num_envs * self.rollout_steps > MAX_TRANSITIONS:
+            raise ValueError(f"one rollout would have more than {MAX_TRANSITIONS:,} transitions")
         return self
 
     @property

@@ -7,6 +7,14 @@ import numpy as np
 
 from upright.errors import UprightError
 
+DTYPES = (
+    "bool",
+    "float16",
+    "float32",
+    "float64",
+    *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
+)
+
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     """A Box or a Discrete as JSON values; infinite bounds become None.
@@ -33,18 +41,27 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
         UprightError: The record is not one.
     """
     try:
-        if record["type"] == "Discrete":
+        if not isinstance(record, dict):
+            raise TypeError("it is no table")
+        if record["type"] == "Discrete" and {type(record["n"]), type(record["start"])} == {int}:
             return gym.spaces.Discrete(record["n"], start=record["start"])
         if record["type"] == "Box":
+            if record["dtype"] not in DTYPES:
+                raise ValueError("its type is unknown")
             dtype = np.dtype(record["dtype"])
             low, high = (
                 _bounds(record["low"], -np.inf, dtype),
                 _bounds(record["high"], np.inf, dtype),
             )
             return gym.spaces.Box(low, high, dtype=dtype.type)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise UprightError(f"The recorded space {record} is not valid.") from error
-    raise UprightError(f"The recorded space {record} is of no kind that is supported.")
+    except (AssertionError, KeyError, OverflowError, TypeError, ValueError) as error:
+        raise UprightError(f"The recorded space {_shown(record)} is not valid.") from error
+    raise UprightError(f"The recorded space {_shown(record)} is of no kind that is supported.")
+
+
+def _shown(record: Any) -> str:
+    text = repr(record)
+    return text if len(text) <= 200 else f"{text[:200]} ..."
 
 
 def _finite(bound: Any) -> Any:

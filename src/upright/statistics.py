@@ -18,8 +18,13 @@ def bootstrap_interval(
         resamples: How many bootstrap means are drawn.
     """
     values = np.asarray(samples, np.float64)
-    draws = np.random.default_rng(0).integers(len(values), size=(resamples, len(values)))
-    means = values[draws].mean(axis=1)
+    rng, rows = np.random.default_rng(0), max(1, 1_000_000 // len(values))
+    means = np.concatenate(
+        [
+            values[rng.integers(len(values), size=(min(rows, resamples - n), len(values)))].mean(1)
+            for n in range(0, resamples, rows)
+        ]
+    )
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)

@@ -4,6 +4,7 @@ import copy
 import time
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 
 from upright.envs import EnvSource
@@ -156,6 +157,8 @@ def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation |
     weights = {}
     for name, tensor in expected.items():
         array = state.array(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        if not np.isfinite(array).all():
+            raise UprightError(f"The recorded state holds numbers that are not finite, in {name}.")
         weights[name] = torch.from_numpy(array.copy())
     proof = state.values.get("proof")
     candidate = Candidate(

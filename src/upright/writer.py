@@ -1,12 +1,13 @@
 """Writes a run folder, and stops with a clear sentence where the disk does."""
 
+import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import tomli_w
 from safetensors.numpy import save as save_arrays
@@ -36,6 +37,13 @@ from upright.verdict import Verdict
 LOG_BYTES = 16 << 30
 
 
+def _appended(path: Path) -> BinaryIO:
+    """A log opened to be appended to; what is no file is refused, since a pipe would wait."""
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(errno.EINVAL, f"{path.name} is not a regular file")
+    return path.open("ab")
+
+
 class RunWriter:
     """Writes into one run folder, which is locked while it does.
 
@@ -56,7 +64,7 @@ class RunWriter:
         self._means: dict[str, float] = {}
         self._saved = ""
         with self._writing():
-            self._logs = {name: (path / name).open("ab") for name in (METRICS, EPISODES)}
+            self._logs = {name: _appended(path / name) for name in (METRICS, EPISODES)}
             self._lengths = {name: (path / name).stat().st_size for name in self._logs}
         self._events = EventLog(path)
 

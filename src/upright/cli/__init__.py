@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
+from upright.cli.common import plain
 from upright.errors import UprightError, did_you_mean
 
 VERBS = {
@@ -71,9 +72,9 @@ def _explain(error: BaseException) -> int:
     else:
         message = f"{type(error).__name__}: {error}"
         hint, code = "--debug shows where it happened.", 1
-    print(f"error: {message}", file=sys.stderr)
+    print(f"error: {plain(message)}", file=sys.stderr)
     if hint:
-        print(f"hint:  {hint}", file=sys.stderr)
+        print(f"hint:  {plain(hint)}", file=sys.stderr)
     return code
 
 

@@ -12,6 +12,12 @@ def announce(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
+def plain(text: str, limit: int = 2000) -> str:
+    """Text as one line that no terminal obeys: what cannot be printed is escaped."""
+    shown = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text[:limit])
+    return shown if len(text) <= limit else f"{shown} ..."
+
+
 def print_json(value: Any) -> None:
     """One JSON object that ends stdout."""
     print(json.dumps(value, allow_nan=False))

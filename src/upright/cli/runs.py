@@ -2,7 +2,7 @@
 
 import argparse
 
-from upright.cli.common import announce, columns
+from upright.cli.common import announce, columns, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,11 +17,8 @@ def run(args: argparse.Namespace) -> int:
 
     rows = [
         (
-            str(path),
-            str(info.get("env")),
-            str(info.get("algo")),
-            str(info.get("seed")),
-            str(info.get("status")),
+            plain(str(path)),
+            *(plain(str(info.get(name)), 60) for name in ("env", "algo", "seed", "status")),
             f"{info['timesteps']:,}" if isinstance(info.get("timesteps"), int) else "-",
             f"{info['mean_return']:.1f}" if isinstance(info.get("mean_return"), float) else "-",
             {"True": "yes", "False": "no"}.get(str(info.get("solved")), "-"),

@@ -66,7 +66,7 @@ class Episodes:
         n, shape = len(self._counts), space.shape or ()
         counts, lengths = (state.array(name, (n,), np.int64) for name in ("counts", "lengths"))
         actions = state.array("actions", (None, *shape), space.dtype or np.int64)
-        if (counts < 0).any() or (lengths < 0).any() or lengths.sum() != len(actions):
+        if (counts < 0).any() or (lengths < 0).any() or sum(lengths.tolist()) != len(actions):
             raise UprightError("The recorded episodes do not fit together.")
         self._counts = counts.tolist()
         rows = actions.tolist() if actions.ndim == 1 else list(actions)
