@@ -130,11 +130,11 @@ class Run:
                 return best_weights(state.part("run").part("judge"), weights) or weights
         if any(checkpoints(self.path / "checkpoints")):
             raise UprightError(
-                f"{self.source} is {self.status} and has no whole checkpoint.",
+                f"{self.source} ({self.status}) has no whole checkpoint.",
                 "`upright train --config` repeats the run from its settings.toml.",
             )
         raise UprightError(
-            f"{self.source} is {self.status} and has no weights yet.",
+            f"{self.source} ({self.status}) has no weights yet.",
             "`upright resume` goes on with it.",
         )
 
