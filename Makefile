@@ -18,10 +18,11 @@ test: .venv/.test
 test-long: .venv/.test .venv/.fuzz
 	@$(BIN)/python -m pytest -m long -p no:cacheprovider tests/test_soak.py & soak=$$!; \
 	$(BIN)/python -m pytest -m long --ignore=tests/test_soak.py; long=$$?; \
+	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest tests/test_reading_properties.py; read=$$?; \
 	$(MAKE) fuzz; fuzz=$$?; \
 	wait $$soak; soak=$$?; \
-	echo "long tests: $$long, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
-	[ $$long -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
+	echo "long tests: $$long, readers: $$read, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
+	[ $$long -eq 0 ] && [ $$read -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
 
 fuzz: .venv/.fuzz
 	$(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)

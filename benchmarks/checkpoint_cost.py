@@ -25,7 +25,12 @@ from upright.trainer import Trainer
 
 ENV, ALGO = "CartPole-v1", "ppo"
 NEVER = 10**12
-LARGE: dict[str, Any] = {"hidden_sizes": (2230, 2230), "num_envs": 8, "num_steps": 32, "num_epochs": 1}
+LARGE: dict[str, Any] = {
+    "hidden_sizes": (2230, 2230),
+    "num_envs": 8,
+    "num_steps": 32,
+    "num_epochs": 1,
+}
 
 
 class Spent(Listener):

@@ -67,7 +67,14 @@ def check_cuts(
 
 def matrix() -> list[Any]:
     return [
-        pytest.param(algo, backend, option, id=f"{algo}-{backend}-{option}")
+        pytest.param(
+            algo,
+            backend,
+            option,
+            id=f"{algo}-{backend}-{option}",
+            # Options are the algorithm's affair: the slowest backend meets each in the long form.
+            marks=[pytest.mark.long] if backend == "async" and option != "plain" else [],
+        )
         for algo in kills.algorithms()
         for backend in kills.backends()
         for option in kills.options(algo)

@@ -45,7 +45,7 @@ pytestmark = [
 def many(examples: int) -> settings:
     """So many examples, always the same; more, and others, where UPRIGHT_EXAMPLES says so."""
     return settings(
-        max_examples=LONG or examples,
+        max_examples=LONG or examples // 2,
         derandomize=not LONG,
         database=None,
         deadline=None,
