@@ -322,3 +322,22 @@ def test_a_run_that_is_not_finished_takes_a_smaller_budget_too(tmp_path: Path) -
     (folder,) = (tmp_path / "ObsReward").iterdir()
     assert upright.load(folder).status == "interrupted"
     assert upright.resume(folder, env=ObsReward, total_timesteps=192).info["timesteps"] == 192
+
+
+def test_rows_that_someone_cut_from_the_logs_are_missed_aloud(tmp_path: Path) -> None:
+    class Notes(Recorder):
+        said: Sequence[str] = ()
+
+        def resumed(self, trainer: Any, folder: Path, notes: Sequence[str]) -> None:
+            self.said = notes
+
+    run = trained(tmp_path)
+    kept = run.metrics()[:1]
+    lines = (run.path / "metrics.jsonl").read_bytes().splitlines(keepends=True)
+    (run.path / "metrics.jsonl").write_bytes(lines[0])
+    listener = Notes()
+    longer = upright.resume(run.path, env=ObsReward, total_timesteps=256, listener=listener)
+    assert any("metrics.jsonl lacks rows" in note for note in listener.said)
+    assert not any("episodes.jsonl lacks" in note for note in listener.said)
+    assert longer.metrics()[:1] == kept
+    assert len(longer.metrics()) > 1

@@ -104,6 +104,7 @@ def resume(
             said = [
                 f"Going on from step {trainer.timesteps:,}.",
                 *found.passed_over,
+                *_missing_rows(run, found),
                 *notes,
                 *_exactness(run.info, trainer, lost),
             ]
@@ -211,6 +212,16 @@ def _reopened(
         writer.close()
         raise
     return writer
+
+
+def _missing_rows(run: Run, found: Found) -> list[str]:
+    """What the logs lack of what the checkpoint saw of them, in sentences."""
+    said = []
+    for name in (METRICS, EPISODES):
+        path, length = run.path / name, found.state.part("log").count(f"{name}_bytes")
+        if not path.is_file() or path.stat().st_size < length:
+            said.append(f"{name} lacks rows from before the checkpoint; the new ones follow.")
+    return said
 
 
 def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> list[str]:

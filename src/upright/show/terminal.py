@@ -85,7 +85,7 @@ class Lines(Listener):
         """Say that there is nothing to do."""
         self.summary = summary
         print(
-            f"{folder} is finished after {summary['timesteps']:,} steps; nothing is left to do. "
+            f"{folder} is finished after {summary['timesteps']} steps; nothing is left to do. "
             "--total-timesteps goes on past its end.",
             file=self._results,
             flush=True,
