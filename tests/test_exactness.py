@@ -65,6 +65,13 @@ def check_cuts(
         other.close()
 
 
+# The first algorithm in the short form, the others in the long one.
+FIRST_SHORT = [
+    pytest.param(algo, marks=[pytest.mark.long] if n else [])
+    for n, algo in enumerate(kills.algorithms())
+]
+
+
 def matrix() -> list[Any]:
     return [
         pytest.param(
@@ -232,7 +239,7 @@ def tuned(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "abruptly"])
-@pytest.mark.parametrize("algo", kills.algorithms())
+@pytest.mark.parametrize("algo", FIRST_SHORT)
 def test_a_run_that_was_ended_again_and_again_is_the_undisturbed_one(
     tmp_path: Path, tuned: Callable[[str], Path], algo: str, how: str
 ) -> None:
@@ -249,7 +256,7 @@ def test_a_run_that_was_ended_again_and_again_is_the_undisturbed_one(
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "abruptly"])
-@pytest.mark.parametrize("algo", kills.algorithms())
+@pytest.mark.parametrize("algo", FIRST_SHORT)
 def test_a_run_that_was_ended_in_its_last_iteration_is_the_undisturbed_one(
     tmp_path: Path, algo: str, how: str
 ) -> None:
@@ -271,7 +278,7 @@ def newest(run: Run) -> Path:
 
 
 @pytest.mark.parametrize("option", ["plain", "schedules"])
-@pytest.mark.parametrize("algo", kills.algorithms())
+@pytest.mark.parametrize("algo", FIRST_SHORT)
 def test_a_larger_budget_leads_where_a_straight_run_of_it_leads(
     tmp_path: Path, algo: str, option: str
 ) -> None:
