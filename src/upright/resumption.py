@@ -195,7 +195,8 @@ def _reopened(
 ) -> RunWriter:
     """The run's writer, with the logs cut back to the checkpoint."""
     log = found.state.part("log")
-    rows = run.metrics(log.count(f"{METRICS}_bytes"))
+    logged = (run.path / METRICS).exists()
+    rows = run.metrics(log.count(f"{METRICS}_bytes")) if logged else []
     means = {each.name: recorded_mean(each) for each in checkpoints(folder / "checkpoints")}
     resumptions = run.info.get("resumptions")
     earlier = resumptions if isinstance(resumptions, list) else []
