@@ -16,6 +16,7 @@ from upright.budget import with_budget
 from upright.cli import Parser
 from upright.cli.train import add_arguments
 from upright.errors import UprightError
+from upright.files import checkpoints
 from upright.recipe import Recipe, read_recipe, resolve
 from upright.run import Run
 from upright.settings import Schedule
@@ -344,3 +345,28 @@ def test_rows_that_someone_took_from_the_logs_are_missed_aloud(tmp_path: Path, l
     assert not any("episodes.jsonl lacks" in note for note in listener.said)
     assert longer.metrics()[:left] == kept
     assert len(longer.metrics()) > left
+
+
+def test_a_torn_newer_checkpoint_does_not_push_out_what_is_written_after_it(tmp_path: Path) -> None:
+    run = trained(tmp_path, checkpoint_every=64)
+    torn = next(checkpoints(run.path / "checkpoints"))
+    (torn / "manifest.json").write_text("{")
+    longer = upright.resume(run.path, env=ObsReward, total_timesteps=640, keep=1)
+    kept = list(checkpoints(longer.path / "checkpoints"))
+    assert kept[0].name == f"{longer.info['timesteps']:09d}"
+    for folder in kept:
+        longer.checkpoint(folder)
+
+
+def test_a_run_solved_early_goes_on_to_its_own_budget_when_that_is_named(
+    tmp_path: Path, easy: str
+) -> None:
+    quick = {"learning_rate": 0.02, "gamma": 0.5, "eval_every": 128, "total_timesteps": 6000}
+    run = trained(tmp_path, env=easy, **quick)
+    assert run.solved
+    assert run.info["timesteps"] < 6000
+    before = run.verdict_record()
+    longer = upright.resume(run.path, total_timesteps=6000)
+    assert longer.info["timesteps"] >= 6000
+    assert longer.recipe.until == "budget"
+    assert longer.verdict_record()["weights_sha256"] == before["weights_sha256"]

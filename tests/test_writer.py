@@ -2,6 +2,7 @@
 
 import json
 import os
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 
 import upright
 from probes.envs import ObsReward, TwoStepMatch
-from support import Recorder
+from support import Recorder, policy_for
 from upright.checkpoint import recorded_mean
 from upright.errors import UprightError
 from upright.files import checkpoints
@@ -285,3 +286,19 @@ def test_closing_lets_others_in(tmp_path: Path) -> None:
         RunLock(tmp_path)
     target.close()
     RunLock(tmp_path).release()
+
+
+def test_a_second_signal_while_a_checkpoint_is_awaited_lets_it_become_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(self: Future[None], timeout: float | None = None) -> None:
+        raise KeyboardInterrupt
+
+    opened = writer(tmp_path)
+    opened.checkpoint(64, policy_for("ppo").state_dict(), State(), None)
+    with monkeypatch.context() as patch:
+        patch.setattr(Future, "result", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            opened.settle()
+    opened.close()
+    assert [path.name for path in checkpoints(tmp_path / "checkpoints")] == ["000000064"]

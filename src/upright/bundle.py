@@ -6,6 +6,7 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from upright.errors import UprightError
@@ -27,7 +28,7 @@ IN_CHECKPOINT = re.compile(
 FOLDERS = re.compile(r"checkpoints/([0-9]{1,19}/)?")
 BUNDLE_BYTES = (2 << 30) - 1  # what a zip without its 64-bit extension can hold
 DIRECTORY_BYTES = 1 << 20
-MAX_MEMBERS = 2000
+MAX_MEMBERS, ENTRY_BYTES = 2000, 256
 # Weights hardly shrink and text shrinks tenfold: whatever swells more than this is a bomb.
 MAX_RATIO, ALWAYS_ALLOWED = 50, 64 << 20
 _CHUNK = 1 << 20
@@ -43,19 +44,11 @@ def write_bundle(run: Path, out: Path) -> int:
     Raises:
         UprightError: There is such a file already, it cannot be written, or the run is too large.
     """
-    names = list(_names_in(run))
-    left_out = 0
-    if _size(run, names) > BUNDLE_BYTES:
-        kept = [path.name for path in checkpoints(run / "checkpoints")]
-        left_out = max(len(kept) - 1, 0)
-        older = tuple(f"checkpoints/{name}/" for name in kept[1:])
-        names = [name for name in names if not name.startswith(older)]
-    if _size(run, names) > BUNDLE_BYTES:
-        raise UprightError(f"{run} is larger than the {BUNDLE_BYTES:,} bytes of a bundle.")
+    names, left_out = _choose(run)
     temporary = out.with_name(f".{out.name}.tmp")
-    if out.exists():
-        raise UprightError(f"{out} exists already.", "Choose another file with --out.")
     try:
+        if out.exists():
+            raise UprightError(f"{out} exists already.", "Choose another file with --out.")
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as file, zipfile.ZipFile(file, "w") as archive:
             for name in names:
@@ -68,12 +61,30 @@ def write_bundle(run: Path, out: Path) -> int:
     except OSError as error:
         raise UprightError(f"Cannot write {out}: {error.strerror or error}.") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
     return left_out
 
 
+def _choose(run: Path) -> tuple[list[str], int]:
+    """The names that go into a bundle, and how many older checkpoints do not fit into it."""
+    try:
+        names, left_out = list(_names_in(run)), 0
+        if len(names) > MAX_MEMBERS or _size(run, names) > BUNDLE_BYTES:
+            kept = [path.name for path in checkpoints(run / "checkpoints")]
+            left_out = max(len(kept) - 1, 0)
+            older = tuple(f"checkpoints/{name}/" for name in kept[1:])
+            names = [name for name in names if not name.startswith(older)]
+        size = _size(run, names)
+    except OSError as error:
+        raise UprightError(f"Cannot read {run}: {error}.", "Is it being trained?") from error
+    if size > BUNDLE_BYTES:
+        raise UprightError(f"{run} is larger than the {BUNDLE_BYTES:,} bytes of a bundle.")
+    return names, left_out
+
+
 def _size(run: Path, names: list[str]) -> int:
-    return sum((run / name).stat().st_size for name in names)
+    return sum((run / name).stat().st_size + ENTRY_BYTES for name in names)
 
 
 def _names_in(run: Path) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The composition root: train a policy or go on with it, judge it, write the run."""
 
+import contextlib
 import math
 import time
 from collections import deque
@@ -254,9 +255,12 @@ class Experiment:
 
     def _end(self, status: str) -> None:
         """Close everything; what an earlier fault broke does not hide that fault."""
-        if status == "finished":
-            self.writer.close()
-        else:
+        with contextlib.ExitStack() as closing:
+            closing.callback(self.judge.close)
+            closing.callback(self.trainer.close)
+            if status == "finished":
+                self.writer.close()
+                return
             with suppress(UprightError):
                 judged = self.judge.verdict.candidate if self.judge.verdict else self.judge.best
                 if judged is not None:
@@ -264,8 +268,6 @@ class Experiment:
                 self.writer.update(status=status, timesteps=self.trainer.timesteps)
             with suppress(UprightError):
                 self.writer.close()
-        self.trainer.close()
-        self.judge.close()
 
     def _seconds(self) -> float:
         """Seconds of training, without the evaluations, over all sessions of the run."""

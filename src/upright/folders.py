@@ -1,5 +1,6 @@
 """Making a run folder: it is there at once and whole, and takes nobody's place."""
 
+import os
 import re
 import secrets
 import shutil
@@ -38,9 +39,14 @@ def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | 
                 (temporary / name).parent.mkdir(parents=True, exist_ok=True)
                 if isinstance(content, Path):
                     shutil.copyfile(content, temporary / name)
+                    with (temporary / name).open("rb+") as copied:
+                        os.fsync(copied.fileno())
                 else:
                     write_synced(temporary / name, content)
             (temporary / "checkpoints").mkdir(exist_ok=True)
+            for folder in (*temporary.rglob("*"), temporary):
+                if folder.is_dir():
+                    sync_folder(folder)
             return _place(temporary, parent, f"{recipe.algo}-s{recipe.seed}")
         finally:
             shutil.rmtree(temporary, ignore_errors=True)

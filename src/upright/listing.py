@@ -95,6 +95,6 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
         if "schema" in info and not hidden:
             newest = next(iter(checkpoints(path.parent / "checkpoints")), None)
             info = info | {"status": status_of(path.parent, info.get("status"))}
-            if newest is not None:
-                info.setdefault("timesteps", int(newest.name))
+            if newest is not None and info["status"] in ("running", "died"):
+                info["timesteps"] = int(newest.name)
             yield path.parent, info

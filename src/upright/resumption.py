@@ -86,13 +86,12 @@ def resume(
             refuse_links(run.path)
             lock = RunLock(run.path)
             run = Run(path, env, trust_code)
-        unchanged = total_timesteps in (None, run.recipe.settings.total_timesteps)
-        if run.status == "finished" and unchanged:
+        if run.status == "finished" and _is_over(run, total_timesteps):
             summary = {name: run.info.get(name) for name in SUMMARY}
             listener.already_finished(run.source, summary)
             return run
         found = _newest(run)
-        recipe, notes = _recipe(run, found, None if unchanged else total_timesteps, operation)
+        recipe, notes = _recipe(run, found, total_timesteps, operation)
         experiment, lost = _restored(source, recipe, found, listener)
         with closing_on_error(experiment.trainer, experiment.judge):
             folder = run.path
@@ -131,6 +130,19 @@ class Found(NamedTuple):
             return 0
         return self.state.part("run").part("trainer").part("counters").count("timesteps")
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether a policy of the run is verified."""
+        return self.weights is not None and "proven" in self.state.part("run").part("judge").values
+
+
+def _is_over(run: Run, total_timesteps: int | None) -> bool:
+    """Whether a finished run has nothing left to do, with this budget or with its own."""
+    if total_timesteps is None:
+        return True
+    same, spent = total_timesteps == run.recipe.settings.total_timesteps, run.info.get("timesteps")
+    return same and type(spent) is int and spent >= total_timesteps
+
 
 def _newest(run: Run) -> Found:
     """The newest whole checkpoint.
@@ -162,8 +174,9 @@ def _recipe(
     if recipe.env != run.info.get("env"):
         raise UprightError(f"{run.source}: run.json and settings.toml name other environments.")
     if total_timesteps is not None:
-        recipe, notes = with_budget(recipe, total_timesteps, found.timesteps)
-        if run.status == "finished" and run.solved and recipe.until == "solved":
+        if total_timesteps != recipe.settings.total_timesteps:
+            recipe, notes = with_budget(recipe, total_timesteps, found.timesteps)
+        if found.is_proven and recipe.until == "solved":
             recipe = recipe.model_copy(update={"until": "budget"})
             notes.append("The policy is verified already; until = budget from here on.")
     return checked(recipe, operation), notes
@@ -205,10 +218,11 @@ def _reopened(
     writer = RunWriter(folder, lock, run.info, recipe.keep)
     try:
         known = {name: mean for name, mean in means.items() if mean is not None}
+        # From the first change on the run says that it is not at its end.
+        writer.update(status="running", timesteps=trainer.timesteps, resumptions=[*earlier, record])
         writer.continue_from(found.name, log, rows, known)
         if command:
             writer.recipe(recipe, command)
-        writer.update(status="running", timesteps=trainer.timesteps, resumptions=[*earlier, record])
     except BaseException:
         writer.close()
         raise

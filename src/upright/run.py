@@ -27,6 +27,7 @@ from upright.state import State
 from upright.verdict import Candidate, Verdict, best_weights
 
 LOG_BYTES, ROW_BYTES = 4 << 30, 1 << 16
+UNENDED = ("running", "died")
 
 
 class Run:
@@ -109,8 +110,10 @@ class Run:
     def policy(self) -> Policy:
         """The policy to use: the verified one, else the best evaluated, else the last."""
         policy = self.outline()
-        path = self.path / "policy.safetensors"
-        if self.status == "finished" or path.exists() or path.is_symlink():
+        path, status = self.path / "policy.safetensors", self.status
+        judged = (self.path / "evaluation.json").exists()
+        there = (path.exists() or path.is_symlink()) and (judged or status not in UNENDED)
+        if status == "finished" or there:
             load_weights(path, policy)
         else:
             policy.load_state_dict(self._newest_weights(), assign=True)
@@ -170,9 +173,9 @@ class Run:
             UprightError: A line is no row.
         """
         path = self.path / "metrics.jsonl"
-        lines = read_bytes(path, LOG_BYTES)[:length].split(b"\n")
-        if lines[-1] == b"":
-            lines.pop()
+        data = read_bytes(path, LOG_BYTES)[:length]
+        # What stands after the last newline is a row that nobody finished writing.
+        lines = data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
         if max(map(len, lines), default=0) > ROW_BYTES:
             n = next(n for n, line in enumerate(lines, start=1) if len(line) > ROW_BYTES)
             raise UprightError(f"{path}, line {n} is too long for a row of metrics.")

@@ -167,10 +167,15 @@ class RunWriter:
         Raises:
             UprightError: It could not be written.
         """
-        pending, self._pending = self._pending, None
-        if pending is not None:
+        if self._pending is None:
+            return
+        try:
             with self._writing():
-                pending.result()
+                self._pending.result()
+        except UprightError:
+            self._pending = None
+            raise
+        self._pending = None
 
     def continue_from(
         self, name: str, log: State, rows: list[dict[str, Any]], means: dict[str, float]
@@ -185,10 +190,15 @@ class RunWriter:
         """
         with self._writing():
             sweep(self.path / "checkpoints")
+            for path in checkpoints(self.path / "checkpoints"):
+                if not name or int(path.name) > int(name):  # none of them was whole
+                    discard(path)
             for each, file in self._logs.items():
                 file.close()
                 length = log.count(f"{each}_bytes")
                 data = read_bytes(self.path / each, LOG_BYTES)
+                if len(data) < length:
+                    length = data.rfind(b"\n") + 1
                 if len(data) != length:
                     write_atomically(self.path / each, data[:length])
                 self._logs[each] = (self.path / each).open("ab")
@@ -258,6 +268,7 @@ class RunWriter:
         Raises:
             UprightError: The disk refused what was left to write.
         """
+        self._background.shutdown()  # a checkpoint that was begun becomes whole
         try:
             self.settle()
             sweep(self.path / "checkpoints")
@@ -266,7 +277,6 @@ class RunWriter:
                     file.close()
                 self._events.close()
         finally:
-            self._background.shutdown()
             for file in self._logs.values():
                 with suppress(OSError):
                     file.close()
