@@ -174,8 +174,11 @@ class Run:
         """
         path = self.path / "metrics.jsonl"
         data = read_bytes(path, LOG_BYTES)[:length]
-        # What stands after the last newline is a row that nobody finished writing.
-        lines = data[: data.rfind(b"\n") + 1].split(b"\n")[:-1]
+        *lines, tail = data.split(b"\n")
+        # A process that died, or writes just now, may leave a row that it did not finish.
+        unfinished = self.status in UNENDED or (length is not None and len(data) < length)
+        if tail and not unfinished:
+            lines.append(tail)
         if max(map(len, lines), default=0) > ROW_BYTES:
             n = next(n for n, line in enumerate(lines, start=1) if len(line) > ROW_BYTES)
             raise UprightError(f"{path}, line {n} is too long for a row of metrics.")
