@@ -11,7 +11,7 @@ from pathlib import Path
 
 from upright.errors import UprightError
 from upright.files import checkpoints
-from upright.reading import JSON_BYTES, TOML_BYTES, foreign_kind
+from upright.reading import JSON_BYTES, TOML_BYTES, TORCH_FILE, foreign_kind
 
 MEMBERS = {
     "run.json": JSON_BYTES,
@@ -113,15 +113,12 @@ def unpack(bundle: Path) -> Path:
     try:
         with zipfile.ZipFile(bundle) as archive:
             _extract(archive, bundle, folder)
-    except UprightError:
+    except BaseException as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise
-    except Exception as error:  # zipfile raises a dozen kinds on damaged files
-        shutil.rmtree(folder, ignore_errors=True)
+        if isinstance(error, UprightError) or not isinstance(error, Exception):
+            raise
+        # zipfile raises a dozen kinds on damaged files
         raise UprightError(f"{bundle} is not a bundle that can be read: {error}.") from error
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
     return folder
 
 
@@ -189,7 +186,7 @@ _HINT = (
 
 def _kind_of_zip(names: set[str]) -> str:
     if any(name.endswith("data.pkl") for name in names):
-        return "a file of torch.save, which holds a pickle that can run any code"
+        return TORCH_FILE
     if any(name.endswith(".pth") for name in names):
         return "a model of Stable-Baselines3, which holds pickles that can run any code"
     return "a zip, but not a bundle of a run"

@@ -39,6 +39,7 @@ DTYPES = {
 }
 # It always matches from a quote on, closed or not: no start is tried twice.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
+TORCH_FILE = "a file of torch.save, which holds a pickle that can run any code"
 _BRACKETS = re.compile(r"[\[\]{}]")
 _CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
 
@@ -250,7 +251,7 @@ def foreign_kind(start: bytes) -> str:
         return "a Python pickle, which can run any code when it is opened"
     if start.startswith(b"PK\x03\x04"):
         if b"data.pkl" in start:
-            return "a file of torch.save, which holds a pickle that can run any code"
+            return TORCH_FILE
         return "a zip archive, perhaps one of torch.save or of Stable-Baselines3"
     if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
         return "a compressed archive"
