@@ -370,3 +370,17 @@ def test_a_run_solved_early_goes_on_to_its_own_budget_when_that_is_named(
     assert longer.info["timesteps"] >= 6000
     assert longer.recipe.until == "budget"
     assert longer.verdict_record()["weights_sha256"] == before["weights_sha256"]
+
+
+@pytest.mark.parametrize(("before", "after"), [("vector", "sync"), ("sync", "vector")])
+def test_a_backend_of_the_other_kind_is_said_and_gone_on_with(
+    tmp_path: Path, before: str, after: str
+) -> None:
+    run = trained(tmp_path, env="CartPole-v1", backend=before)
+    settings = run.path / "settings.toml"
+    settings.write_text(settings.read_text().replace(f'"{before}"', f'"{after}"'))
+    listener = Notes()
+    longer = upright.resume(run.path, total_timesteps=256, listener=listener)
+    assert any(f"backend {before} there, {after} here" in note for note in listener.notes)
+    assert any("every environment begins a new episode" in note for note in listener.notes)
+    assert longer.info["timesteps"] >= 256

@@ -250,7 +250,10 @@ def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> l
     said = []
     if differing:
         said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
-    if lost and not trainer.exact:
+    backends = {before.get("backend"), trainer.backend}
+    if lost and len(backends) > 1 and "vector" in backends:
+        said.append("The backend is of another kind: every environment begins a new episode.")
+    elif lost and not trainer.exact:
         said.append("This vector form cannot be restored: every environment begins a new episode.")
     elif lost:
         numbers = ", ".join(map(str, lost))

@@ -160,7 +160,11 @@ class LocalCollector:
         running_return = own.array("running_return", (n,), np.float64)
         running_length = own.array("running_length", (n,), np.int64)
         restore_generator(self._rng, own.value("rng", dict))
-        self._obs, lost = self._envs.restore(state.part("envs"), obs)
+        recorded = state.part("envs")
+        if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):
+            self._obs, lost = self._envs.restore(recorded, obs)
+        else:  # a vector form's state says nothing to single environments, nor theirs to it
+            self._obs, lost = self._envs.reset(), np.ones(n, np.bool_)
         self._running_return = np.where(lost, 0.0, running_return)
         self._running_length = np.where(lost, 0, running_length)
         return [int(n) for n in lost.nonzero()[0]]
