@@ -250,8 +250,8 @@ def _exactness(recorded: dict[str, Any], trainer: Trainer, lost: list[int]) -> l
     said = []
     if differing:
         said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
-    backends = {before.get("backend"), trainer.backend}
-    if lost and len(backends) > 1 and "vector" in backends:
+    backends = (before.get("backend"), trainer.backend)
+    if lost and backends[0] != backends[1] and "vector" in backends:
         said.append("The backend is of another kind: every environment begins a new episode.")
     elif lost and not trainer.exact:
         said.append("This vector form cannot be restored: every environment begins a new episode.")
