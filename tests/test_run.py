@@ -3,12 +3,14 @@
 import pickle
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 import upright
+from support import same_weights, weights_of
 from upright.errors import UprightError
 from upright.files import write_json
 from upright.reading import read_json
@@ -167,3 +169,43 @@ def test_the_package_has_the_names_it_lists() -> None:
     assert set(upright.__all__) <= set(dir(upright))
     with pytest.raises(AttributeError, match="no_such_name"):
         _ = upright.no_such_name
+
+
+def test_a_run_has_the_policy_of_every_checkpoint_and_the_untrained_one(run: Run) -> None:
+    steps = run.checkpoints()
+    assert steps == sorted(steps)
+    assert len(steps) > 2
+    for which, step in (("first", steps[0]), ("last", steps[-1]), (str(steps[1]), steps[1])):
+        folder = run.path / "checkpoints" / f"{step:09d}"
+        expected, _ = run.checkpoint(folder)
+        assert same_weights(weights_of(run.policy_at(which)), numpy_of(expected))
+    assert run.policy_at("best") is run.policy
+    trainer = upright.Trainer("CartPole-v1", "ppo", config=run.path / "settings.toml")
+    assert same_weights(weights_of(run.policy_at(0)), weights_of(trainer.policy))
+    assert same_weights(weights_of(run.policy_at("0")), weights_of(trainer.policy))
+    trainer.close()
+
+
+def numpy_of(weights: Any) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in weights.items()}
+
+
+@pytest.mark.parametrize("name", ["newest", "7", "-1", "9" * 5000, "²", ""])
+def test_a_checkpoint_that_is_not_there_is_said_with_those_that_are(run: Run, name: str) -> None:
+    with pytest.raises(UprightError, match="has no checkpoint") as caught:
+        run.policy_at(name)
+    assert f"{run.checkpoints()[0]}" in caught.value.hint
+
+
+def test_a_torn_checkpoint_is_passed_over_as_if_it_were_not_there(run_copy: Path) -> None:
+    run = upright.load(run_copy)
+    before = run.checkpoints()
+    torn = run_copy / "checkpoints" / f"{before[-1]:09d}" / "policy.safetensors"
+    torn.write_bytes(torn.read_bytes()[:-1])
+    assert run.checkpoints() == before[:-1]
+    run.policy_at("last")
+    for folder in (run_copy / "checkpoints").iterdir():
+        (folder / "manifest.json").unlink()
+    with pytest.raises(UprightError, match="no whole checkpoint"):
+        run.policy_at("last")
+    assert run.policy_at(0) is not run.policy_at("best")

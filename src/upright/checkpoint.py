@@ -17,7 +17,7 @@ from safetensors.torch import save as save_tensors
 
 import upright
 from upright.errors import UprightError
-from upright.files import as_json, sync_folder, write_synced
+from upright.files import as_json, checkpoints, sync_folder, write_synced
 from upright.policy import Policy, Weights
 from upright.reading import (
     DTYPES,
@@ -137,13 +137,55 @@ def save_checkpoint(folder: Path, weights: Weights, state: State) -> None:
     sync_folder(folder.parent)
 
 
-def is_whole(folder: Path) -> bool:
-    """Whether the files of a checkpoint are the ones that its manifest describes."""
+def is_whole(folder: Path, policy: Policy | None = None) -> bool:
+    """Whether the files of a checkpoint are the ones that its manifest describes.
+
+    Args:
+        folder: The checkpoint.
+        policy: Whose weights it should be about as large as; to be given for a stranger's folder.
+    """
+    limits = dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50)
     try:
-        _verified(folder, dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50))
+        _verified(folder, limits if policy is None else _limits(_size_of(header_of(policy))))
     except UprightError:
         return False
     return True
+
+
+def whole_checkpoints(parent: Path, policy: Policy) -> dict[int, Path]:
+    """The whole ones of the checkpoint folders in `parent`, by their timesteps."""
+    found = checkpoints(parent)
+    return {int(folder.name): folder for folder in found if is_whole(folder, policy)}
+
+
+def choose_checkpoint(folders: dict[int, Path], name: str, run: str) -> Path:
+    """The checkpoint that is called "first", "last" or by its timesteps.
+
+    Args:
+        folders: What `whole_checkpoints` found.
+        name: What it is called.
+        run: What the run is called.
+
+    Raises:
+        UprightError: There is none of that name.
+    """
+    if not folders:
+        raise UprightError(f"{run} has no whole checkpoint.", "'best' and 0 (untrained) need none.")
+    ends = {"first": min(folders), "last": max(folders)}
+    is_number = name.isascii() and name.isdigit() and len(name) < 20
+    timesteps = ends.get(name, int(name) if is_number else None)
+    if timesteps not in folders:
+        there = ", ".join(map(str, sorted(folders)))
+        raise UprightError(
+            f"{run} has no checkpoint {name!r}.",
+            f"There are first, last, best, 0 (untrained) and {there}.",
+        )
+    return folders[timesteps]
+
+
+def _limits(weights: int) -> dict[str, int]:
+    """The most bytes that each file of a checkpoint may have, whose weights have so many."""
+    return {WEIGHTS: weights, TRAINER: 8 * weights + EPISODE_BYTES, STATE: JSON_BYTES}
 
 
 def sweep(parent: Path) -> None:
@@ -168,9 +210,7 @@ def read_checkpoint(folder: Path, policy: Policy) -> tuple[Weights, State]:
         UprightError: It is torn, was changed, or does not fit the policy.
     """
     expected = header_of(policy)
-    limit = _size_of(expected)
-    limits = {WEIGHTS: limit, TRAINER: 8 * limit + EPISODE_BYTES, STATE: JSON_BYTES}
-    files = _verified(folder, limits)
+    files = _verified(folder, _limits(_size_of(expected)))
     if parse_header(files[WEIGHTS], str(folder / WEIGHTS)) != expected:
         raise UprightError(f"{folder} does not hold the weights that its settings describe.")
     parse_header(files[TRAINER], str(folder / TRAINER))

@@ -30,6 +30,9 @@ class Distribution(Protocol):
     def sample(self, params: Array, noise: Array | float) -> Array:
         """Actions from params [N, num_params] and one row of noise; the mode where noise is 0."""
 
+    def probabilities(self, params: Array) -> Array | None:
+        """pi(a|s) of every action, [N, n] for params [N, num_params]; None where n is no number."""
+
     def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Log pi(a|s) and H(pi(.|s)) in nats, each of shape [...] for params [..., num_params]."""
 
@@ -53,6 +56,11 @@ class Categorical:
         """Actions in the space's own numbering, shape [N]."""
         actions: Array = (params + noise).argmax(axis=-1)
         return actions + self.start if self.start else actions
+
+    def probabilities(self, params: Array) -> Array:
+        """softmax(params), shape [N, n]."""
+        weights = np.exp(params - params.max(axis=-1, keepdims=True))
+        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
 
     def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
         """Log softmax(params)_a and -sum_a pi_a log pi_a, each of shape [...]."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -40,6 +41,7 @@ def train(
     out: str | Path = "runs",
     listener: Listener | None = None,
     trust_code: bool = False,
+    media: bool | None = None,
     **settings: Any,
 ) -> Run:
     """Train until a policy is solved and verified, or the budget is spent.
@@ -53,6 +55,8 @@ def train(
         out: The folder that the run folder goes into.
         listener: Is told how it goes.
         trust_code: Whether an environment that only the config file names may be imported code.
+        media: Whether curve.png and replay.mp4 are left in the run folder, after the verdict;
+            None for yes, unless the environment variable UPRIGHT_NO_MEDIA is set.
         **settings: Any setting, and any other field of `Recipe` (seed, until, device, ...).
 
     Returns:
@@ -73,7 +77,7 @@ def train(
         path = new_run_folder(out, recipe, files)
         writer = RunWriter(path, RunLock(path), Run(path).info, recipe.keep)
     experiment = Experiment(trainer, judge, listener)
-    return experiment.go(writer, lambda: listener.started(trainer, path))
+    return experiment.go(writer, lambda: listener.started(trainer, path), media)
 
 
 @contextmanager
@@ -161,12 +165,13 @@ class Experiment:
         self._due = self._next(self.trainer.timesteps)
         return lost
 
-    def go(self, writer: RunWriter, announce: Callable[[], None]) -> Run:
+    def go(self, writer: RunWriter, announce: Callable[[], None], media: bool | None = None) -> Run:
         """Iterate until the verdict, a signal or a fault; the run is closed then in any case.
 
         Args:
             writer: Keeps the run folder.
             announce: Called before the first iteration.
+            media: As in `train`.
         """
         self.writer, status = writer, "failed"
         try:
@@ -186,7 +191,19 @@ class Experiment:
             self._end(status)
         self.listener.concluded(verdict, summary)
         env = self.trainer.env
-        return Run(self.writer.path, None if isinstance(env, str) and not is_code(env) else env)
+        run = Run(self.writer.path, None if isinstance(env, str) and not is_code(env) else env)
+        if not os.environ.get("UPRIGHT_NO_MEDIA") if media is None else media:
+            self._illustrate(run)
+        return run
+
+    def _illustrate(self, run: Run) -> None:
+        """Leave what can be looked at; the run is finished and whole with or without it."""
+        from upright.show.media import leave_media
+
+        try:
+            self.listener.illustrated(*leave_media(run))
+        except KeyboardInterrupt:
+            self.listener.illustrated([], ["Interrupted: no pictures; the run itself is finished."])
 
     def _learn(self, interruption: Interruption) -> None:
         if self._is_settled():
@@ -198,6 +215,8 @@ class Experiment:
                 evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
                 self._mean = evaluation.mean
                 self.listener.evaluated(evaluation, iteration.timesteps)
+                if self.judge.latest_proof is not None:
+                    self.listener.proven(self.judge.latest_proof, iteration.timesteps)
             row = self._row(iteration)
             self.writer.row(row, iteration.episodes)
             self.listener.iterated(iteration, row)

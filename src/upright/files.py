@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from upright.errors import UprightError
+
 
 def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a temporary file beside `path`, flush it to the disk, rename it, flush the folder."""
@@ -19,6 +21,42 @@ def write_atomically(path: Path, data: bytes | str) -> None:
             temporary.unlink()
         raise
     sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes | str) -> None:
+    """Write a file that was not there, atomically.
+
+    Raises:
+        UprightError: There is one of that name already, or it cannot be written.
+    """
+    refuse_taken(path)
+    try:
+        write_atomically(path, data)
+    except OSError as error:
+        raise UprightError(
+            f"Cannot write {path}: {error.strerror}.", "Choose another file."
+        ) from error
+
+
+def refuse_taken(path: Path) -> None:
+    """Refuse a name that is taken, or whose folder is not there, before any work is done for it.
+
+    Raises:
+        UprightError: It is.
+    """
+    if path.exists() or path.is_symlink():
+        raise UprightError(f"{path} exists already.", "Choose another file, or move that one.")
+    if not path.parent.is_dir():
+        raise UprightError(f"There is no folder {path.parent}.", "Make it, or choose another file.")
+
+
+def free_name(path: Path) -> Path:
+    """The path, or the first of name-2, name-3 ... that is not taken."""
+    number, found = 1, path
+    while found.exists() or found.is_symlink():
+        number += 1
+        found = path.with_name(f"{path.stem}-{number}{path.suffix}")
+    return found
 
 
 def write_synced(path: Path, data: bytes) -> None:

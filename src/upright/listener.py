@@ -24,11 +24,17 @@ class Listener:
     def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
         """The greedy policy was evaluated."""
 
+    def proven(self, evaluation: Evaluation, timesteps: int) -> None:
+        """A selected policy was tried again on other seeds, and passed or failed."""
+
     def stopping(self, signum: int) -> None:
         """A signal asked to stop; the iteration is finished first. Called in a signal handler."""
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
         """The verdict is there and safe on the disk."""
+
+    def illustrated(self, files: Sequence[Path], notes: Sequence[str]) -> None:
+        """Pictures of the finished run were made; `notes` say which could not be."""
 
     def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
         """A run that was to be resumed has nothing left to do."""

@@ -49,6 +49,7 @@ def resume(
     keep: int | None = None,
     outside_space: str | None = None,
     env_timeout: float | None = None,
+    media: bool | None = None,
 ) -> Run:
     """Go on from the newest whole checkpoint, as if the run had never stopped.
 
@@ -64,6 +65,7 @@ def resume(
         keep: Likewise.
         outside_space: Likewise.
         env_timeout: Likewise.
+        media: As in `train`.
 
     Returns:
         The run, finished; at once where there is nothing left to do.
@@ -112,7 +114,7 @@ def resume(
     finally:
         if lock is not None:
             lock.release()
-    return experiment.go(writer, lambda: listener.resumed(experiment.trainer, folder, said))
+    return experiment.go(writer, lambda: listener.resumed(trainer, folder, said), media)
 
 
 class Found(NamedTuple):

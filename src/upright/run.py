@@ -9,24 +9,34 @@ import weakref
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upright.bundle import unpack
-from upright.checkpoint import READABLE, load_weights, read_checkpoint
+from upright.checkpoint import (
+    READABLE,
+    choose_checkpoint,
+    load_weights,
+    read_checkpoint,
+    whole_checkpoints,
+)
 from upright.envs import EnvSource, is_code, reward_threshold
 from upright.errors import UprightError
 from upright.evaluation import EPISODES, Evaluation, Evaluator
 from upright.files import checkpoints
 from upright.lock import status_of
+from upright.logs import read_episodes, read_metrics
 from upright.policy import Policy, Weights
-from upright.reading import parse_json, read_bytes, read_json
+from upright.reading import read_json
 from upright.recipe import Recipe, read_recipe
 from upright.seeding import Stream, derive_seed
 from upright.spaces import space_from_json
 from upright.state import State
-from upright.verdict import Candidate, Verdict, best_weights
+from upright.verdict import Verdict, best_weights, read_verdict
 
-LOG_BYTES, ROW_BYTES = 4 << 30, 1 << 16
+if TYPE_CHECKING:
+    from upright.show.plot import Picture
+    from upright.show.replay import Replay
+
 UNENDED = ("running", "died")
 
 
@@ -69,6 +79,12 @@ class Run:
 
     def __repr__(self) -> str:
         return f"Run({str(self.source)!r}, status={self.status!r}, solved={self.solved})"
+
+    @property
+    def name(self) -> str:
+        """Environment and folder as one word, such as CartPole-v1-ppo-s0."""
+        folder = self.source.resolve()
+        return folder.stem if self.is_bundle else f"{folder.parent.name}-{folder.name}"
 
     @property
     def status(self) -> str:
@@ -119,6 +135,42 @@ class Run:
             policy.load_state_dict(self._newest_weights(), assign=True)
         return policy
 
+    def policy_at(self, checkpoint: str | int) -> Policy:
+        """The policy of another moment of the run.
+
+        Args:
+            checkpoint: "best" (what `policy` is), "first" or "last" of the checkpoints, the
+                timesteps of one of them, or 0: untrained, as the run's seed made it.
+
+        Raises:
+            UprightError: There is no such checkpoint, or it is torn.
+        """
+        if checkpoint == "best":
+            return self.policy
+        if str(checkpoint) == "0":
+            return self._untrained()
+        folder = choose_checkpoint(self._whole_checkpoints(), str(checkpoint), str(self.source))
+        weights, _ = self.checkpoint(folder)
+        policy = self.outline()
+        policy.load_state_dict(weights, assign=True)
+        return policy
+
+    def checkpoints(self) -> list[int]:
+        """The timesteps of the whole checkpoints that there are, first to last."""
+        return sorted(self._whole_checkpoints())
+
+    def _whole_checkpoints(self) -> dict[int, Path]:
+        return whole_checkpoints(self.path / "checkpoints", self.outline())
+
+    def _untrained(self) -> Policy:
+        like = self.policy  # its file is as large as its settings say, or is refused
+        return Policy(
+            like.observation_space,
+            like.action_space,
+            self.recipe.settings,
+            derive_seed(self.recipe.seed, Stream.WEIGHTS),
+        )
+
     def outline(self) -> Policy:
         """A policy of the recorded spaces and settings, with shapes but no weights yet."""
         observation_space = space_from_json(self.info.get("observation_space", {}))
@@ -163,6 +215,25 @@ class Run:
         finally:
             evaluator.close()
 
+    def plot(
+        self, metric: str | None = None, axis: str = "timesteps", smooth: int = 0
+    ) -> "Picture":
+        """The learning curve, as `show.plot.plot` draws it; it shows itself in a notebook."""
+        from upright.show.plot import plot
+
+        return plot([self], metric, axis, smooth)
+
+    def watch(self, episodes: int = 1, checkpoint: str | int = "best", seed: int = 0) -> "Replay":
+        """Episodes as a video that shows itself in a notebook; no window opens."""
+        from upright.show.replay import replay
+
+        return replay(self, episodes=episodes, checkpoint=checkpoint, seed=seed)
+
+    def _repr_html_(self) -> str:
+        from upright.show.card import card
+
+        return card(self)
+
     def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, one object per iteration.
 
@@ -172,17 +243,18 @@ class Run:
         Raises:
             UprightError: A line is no row.
         """
-        path = self.path / "metrics.jsonl"
-        data = read_bytes(path, LOG_BYTES)[:length]
-        *lines, tail = data.split(b"\n")
-        # A process that died, or writes just now, may leave a row that it did not finish.
-        unfinished = self.status in UNENDED or (length is not None and len(data) < length)
-        if tail and not unfinished:
-            lines.append(tail)
-        if max(map(len, lines), default=0) > ROW_BYTES:
-            n = next(n for n, line in enumerate(lines, start=1) if len(line) > ROW_BYTES)
-            raise UprightError(f"{path}, line {n} is too long for a row of metrics.")
-        return [_row(line, f"{path}, line {n}") for n, line in enumerate(lines, start=1)]
+        return read_metrics(self.path / "metrics.jsonl", self.status in UNENDED, length)
+
+    def episodes(self) -> list[dict[str, Any]]:
+        """The rows of episodes.jsonl, one object per finished training episode; none in old runs.
+
+        Raises:
+            UprightError: A line is no row.
+        """
+        path = self.path / "episodes.jsonl"
+        if not path.exists() and not path.is_symlink():
+            return []
+        return read_episodes(path, self.status in UNENDED)
 
     def verdict_record(self) -> dict[str, Any]:
         """What evaluation.json says.
@@ -201,38 +273,21 @@ class Run:
         Raises:
             UprightError: There is none, it contradicts itself, or the weights are others.
         """
-        record = self.verdict_record()
-        try:
-            selection = Evaluation.from_dict(record["selection"])
-            proof = Evaluation.from_dict(record["proof"])
-            names = ("env", "solved", "mean", "threshold", "interval")
-            claim = [record[name] for name in names]
-            timesteps, digest = record["timesteps"], record["weights_sha256"]
-        except (KeyError, TypeError) as error:
-            raise UprightError(f"The recorded verdict lacks or garbles {error}.") from error
-        policy = self.outline()
-        if load_weights(self.path / "policy.safetensors", policy) != digest:
-            raise UprightError("The weights are not the ones that were judged.")
-        verdict = Verdict(Candidate(selection, timesteps, policy.state_dict()), proof)
-        truth = [self.info.get("env"), verdict.solved, proof.mean, proof.threshold]
-        if claim != [*truth, list(proof.interval)]:
-            raise UprightError("The recorded verdict contradicts its own evaluations.")
-        if proof.seed == selection.seed:
-            raise UprightError("The recorded proof has the seeds of the selection.")
-        if {selection.threshold, proof.threshold} != {reward_threshold(self.env)}:
+        verdict = self.recorded_verdict()
+        thresholds = {verdict.candidate.selection.threshold, verdict.proof.threshold}
+        if thresholds != {reward_threshold(self.env)}:
             raise UprightError("The recorded threshold is not the environment's.")
         return verdict
 
+    def recorded_verdict(self) -> Verdict:
+        """The recorded verdict, held against itself and the weights, without the environment.
 
-def _row(line: bytes, place: str) -> dict[str, Any]:
-    row = parse_json(line, place)
-    counts = (row.get("iteration"), row.get("time/total_timesteps"))
-    numbers = all(type(value) in (int, float) and abs(value) < 1e300 for value in row.values())
-    named = "time/time_elapsed" in row and all(name.isprintable() for name in row)
-    counted = all(type(each) is int and 0 <= each < 2**63 for each in counts)
-    if not numbers or not named or not counted:
-        raise UprightError(f"{place} is not a row of metrics.")
-    return row
+        Raises:
+            UprightError: As `verdict`.
+        """
+        record, policy = self.verdict_record(), self.outline()
+        digest = load_weights(self.path / "policy.safetensors", policy)
+        return read_verdict(record, self.info.get("env"), policy.state_dict(), digest)
 
 
 def load(path: str | Path, env: EnvSource | None = None, *, trust_code: bool = False) -> Run:

@@ -30,6 +30,27 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
+def bootstrap_band(
+    samples: ArrayLike, confidence: float = 0.95, resamples: int = 1000
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`bootstrap_interval` at every point of several curves: whole curves are drawn again.
+
+    Args:
+        samples: One curve a row, shape [n, points].
+        confidence: Coverage in (0, 1).
+        resamples: How many bootstrap means are drawn.
+
+    Returns:
+        The lower and the upper bound, each [points].
+    """
+    curves = np.asarray(samples, np.float64)
+    n = len(curves)
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples)
+    tail = (1.0 - confidence) / 2.0
+    low, high = np.quantile(counts @ curves / n, [tail, 1.0 - tail], axis=0)
+    return low, high
+
+
 def interquartile_mean(samples: ArrayLike) -> float:
     """Mean of the middle half (Agarwal et al., "Statistical Precipice", 2021), shape [n] -> one."""
     values = np.sort(np.asarray(samples, np.float64).ravel())

@@ -3,6 +3,7 @@
 import copy
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,39 @@ class Verdict:
         return bool(self.candidate.selection.solved and self.proof.solved)
 
 
+def read_verdict(record: dict[str, Any], env: Any, weights: Weights, digest: str) -> Verdict:
+    """A verdict that was recorded, held against itself and against the weights that are there.
+
+    Args:
+        record: What evaluation.json says.
+        env: The name of the run's environment.
+        weights: The weights that are there.
+        digest: Their SHA-256.
+
+    Raises:
+        UprightError: It contradicts itself, or the weights are others.
+    """
+    try:
+        selection = Evaluation.from_dict(record["selection"])
+        proof = Evaluation.from_dict(record["proof"])
+        claim = [record[name] for name in ("env", "solved", "mean", "threshold", "interval")]
+        timesteps, judged = record["timesteps"], record["weights_sha256"]
+    except (KeyError, TypeError) as error:
+        raise UprightError(f"The recorded verdict lacks or garbles {error}.") from error
+    if type(timesteps) is not int or not 0 <= timesteps < 2**63:
+        raise UprightError("The recorded verdict lacks or garbles 'timesteps'.")
+    if judged != digest:
+        raise UprightError("The weights are not the ones that were judged.")
+    verdict = Verdict(Candidate(selection, timesteps, weights), proof)
+    if claim != [env, verdict.solved, proof.mean, proof.threshold, list(proof.interval)]:
+        raise UprightError("The recorded verdict contradicts its own evaluations.")
+    if proof.seed == selection.seed:
+        raise UprightError("The recorded proof has the seeds of the selection.")
+    if selection.threshold != proof.threshold:
+        raise UprightError("The recorded proof has another threshold than the selection.")
+    return verdict
+
+
 class Judge:
     """Evaluates the greedy policy now and then, keeps the best one, and proves it.
 
@@ -54,6 +88,7 @@ class Judge:
         self.best: Candidate | None = None
         self.verdict: Verdict | None = None
         self._seed, self._every, self._due = seed, every, every
+        self.latest_proof: Evaluation | None = None
         self._failed_proof: Evaluation | None = None
 
     def is_due(self, timesteps: int) -> bool:
@@ -61,8 +96,9 @@ class Judge:
         return timesteps >= self._due
 
     def consider(self, policy: Policy, timesteps: int) -> Evaluation:
-        """Select: evaluate the policy; prove it if it reaches the threshold."""
+        """Select: evaluate the policy; prove it if it reaches the threshold (`latest_proof`)."""
         began = time.perf_counter()
+        self.latest_proof = None
         self._due = timesteps - timesteps % self._every + self._every
         seed = derive_seed(self._seed, Stream.SELECTION, timesteps)
         selection = self.evaluator.evaluate(policy, seed)
@@ -121,7 +157,7 @@ class Judge:
         self.evaluator.close()
 
     def _prove(self, policy: Policy, candidate: Candidate) -> None:
-        proof = self._proof(policy, candidate.timesteps)
+        proof = self.latest_proof = self._proof(policy, candidate.timesteps)
         if proof.solved:
             self.verdict = Verdict(candidate, proof)
         else:

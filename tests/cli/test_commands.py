@@ -13,8 +13,8 @@ import pytest
 import upright
 from cli.conftest import Typed
 from upright.cli import VERBS
+from upright.cli.progress import program
 from upright.settings import SETTINGS
-from upright.show.terminal import program
 
 SUMMARY = {
     "run",

@@ -19,6 +19,11 @@ VERBS = {
     "resume": "go on with a run that was interrupted, or past its end",
     "evaluate": "play episodes with a trained policy",
     "verify": "repeat a run's recorded verdict",
+    "watch": "look at a policy: in a window, on a page, in the terminal",
+    "record": "make a video of a policy",
+    "plot": "draw the learning curves of runs",
+    "report": "make one page of a run that anyone can open",
+    "export": "make a playable page, or an ONNX model, of a run",
     "bundle": "pack a run into one file to share",
     "runs": "list the runs in a folder",
     "envs": "list what can be trained",
@@ -86,7 +91,7 @@ def _how_to_go_on(error: KeyboardInterrupt) -> str:
     folder = getattr(error, "folder", "")
     if not folder:
         return ""
-    from upright.show.terminal import program
+    from upright.cli.progress import program
 
     return f"`{program()} resume {folder}` goes on from where it stopped."
 

@@ -19,8 +19,7 @@ def run(args: argparse.Namespace) -> int:
     from upright.run import load
 
     found = load(args.run)
-    name = f"{found.path.resolve().parent.name}-{found.path.resolve().name}.zip"
-    out = Path(args.out or name)
+    out = Path(args.out or f"{found.name}.zip")
     left_out = write_bundle(found.path, out)
     print(f"{out}  {out.stat().st_size:,} bytes")
     if left_out:

@@ -48,6 +48,22 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_quiet(parser: argparse.ArgumentParser) -> None:
+    """The flag that silences a training."""
+    parser.add_argument(
+        "--quiet", action="store_true", help="say nothing but errors, and the object of --json"
+    )
+
+
+def add_media(parser: argparse.ArgumentParser) -> None:
+    """The flag that keeps a training from drawing."""
+    parser.add_argument(
+        "--no-media",
+        action="store_true",
+        help="leave no curve.png and replay.mp4; so does the variable UPRIGHT_NO_MEDIA",
+    )
+
+
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table as text, columns as wide as they need to be."""
     table = [list(header), *(list(row) for row in rows)]

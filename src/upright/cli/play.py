@@ -1,17 +1,23 @@
 """Act at random in an environment: its spaces, every observation and reward, the total."""
 
 import argparse
+import secrets
 
 from upright.cli.common import announce, count, seed
+from upright.cli.watch import add_way, at_random
 from upright.errors import UprightError
+from upright.show.watching import watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright play` takes."""
     parser.add_argument("env", metavar="ENV", help="a Gymnasium id, say CartPole-v1")
     parser.add_argument("--random", action="store_true", help="draw every action at random")
-    parser.add_argument("--episodes", type=count, default=1, metavar="N", help="default 1")
+    parser.add_argument(
+        "--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it"
+    )
     parser.add_argument("--seed", type=seed, default=None, metavar="S", help="default: a new one")
+    add_way(parser, default=None)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -19,17 +25,26 @@ def run(args: argparse.Namespace) -> int:
     if not args.random:
         raise UprightError(
             "`upright play` needs to know who acts.",
-            f"Say `upright play {args.env} --random`; for a trained policy: `upright evaluate`.",
+            f"Say `upright play {args.env} --random`; for a trained policy: `upright watch`.",
         )
     announce(f"Playing {args.env} at random")
+    if args.how is None:
+        _print(args.env, args.seed, args.episodes or 1)
+    else:
+        fresh = secrets.randbits(31) if args.seed is None else args.seed
+        watch(at_random(args.env, fresh, args.episodes), args.how)
+    return 0
+
+
+def _print(name: str, seed: int | None, episodes: int) -> None:
     from upright.envs import make_env
 
-    env = make_env(args.env)
-    env.action_space.seed(args.seed)
+    env = make_env(name)
+    env.action_space.seed(seed)
     print(f"Action space: {env.action_space}")
     print(f"Observation space: {env.observation_space}")
-    for episode in range(args.episodes):
-        env.reset(seed=args.seed if episode == 0 else None)
+    for episode in range(episodes):
+        env.reset(seed=seed if episode == 0 else None)
         total, over = 0.0, False
         while not over:
             obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
@@ -38,4 +53,3 @@ def run(args: argparse.Namespace) -> int:
             print(f"{obs} -> {reward}")
         print(f"Total reward: {total:g}")
     env.close()
-    return 0

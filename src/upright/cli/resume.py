@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from upright.cli.common import add_trust, announce, count, print_json
+from upright.cli.common import add_media, add_quiet, add_trust, announce, count, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,27 +17,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--outside-space", metavar="HOW", help="auto, stop or accept; default: as before")
     add("--env-timeout", metavar="S", help="seconds until a worker counts as hung")
     add("--json", action="store_true", help="end stdout with one JSON object")
+    add_quiet(parser)
+    add_media(parser)
     add_trust(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Resume."""
-    announce(f"Upright: resuming {args.run}; importing PyTorch ...")
+    if not args.quiet:
+        announce(f"Upright: resuming {args.run}; importing PyTorch ...")
+    from upright.cli.progress import listener_for
     from upright.resumption import resume
-    from upright.show.terminal import listener_for
 
-    listener = listener_for(sys.stderr, sys.stderr if args.json else sys.stdout)
-    resume(
-        args.run,
-        total_timesteps=args.total_timesteps,
-        out=args.out,
-        listener=listener,
-        trust_code=args.trust_code,
-        checkpoint_every=args.checkpoint_every,
-        keep=args.keep,
-        outside_space=args.outside_space,
-        env_timeout=args.env_timeout,
-    )
+    results = sys.stderr if args.json else sys.stdout
+    with listener_for(sys.stderr, results, quiet=args.quiet) as listener:
+        resume(
+            args.run,
+            total_timesteps=args.total_timesteps,
+            out=args.out,
+            listener=listener,
+            trust_code=args.trust_code,
+            checkpoint_every=args.checkpoint_every,
+            keep=args.keep,
+            outside_space=args.outside_space,
+            env_timeout=args.env_timeout,
+            media=False if args.no_media else None,
+        )
     if args.json:
         print_json(listener.summary)
     return 0

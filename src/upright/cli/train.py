@@ -4,7 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from upright.cli.common import add_trust, announce, print_json
+from upright.cli.common import add_media, add_quiet, add_trust, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -29,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add("--env-timeout", metavar="S", help="seconds until a worker counts as hung; default 60")
     add("--json", action="store_true", help="end stdout with one JSON object")
+    add_quiet(parser)
+    add_media(parser)
     add_trust(parser)
     _add_settings(parser)
 
@@ -76,10 +78,11 @@ def _written(value: Any) -> str:
 
 def run(args: argparse.Namespace) -> int:
     """Train."""
-    announce(f"Upright: training {args.env or args.config or ''}; importing PyTorch ...")
+    if not args.quiet:
+        announce(f"Upright: training {args.env or args.config or ''}; importing PyTorch ...")
     given = {name: value for name, value in vars(args).items() if value is not None}
     own = {name: given.pop(name) for name in ("env", "algo", "preset", "config") if name in given}
-    for name in ("json", "out", "debug", "trust_code"):
+    for name in ("json", "out", "debug", "trust_code", "no_media", "quiet"):
         given.pop(name)
 
     from upright.envs import is_code, spec_of
@@ -89,13 +92,19 @@ def run(args: argparse.Namespace) -> int:
     if "env" in own or not is_code(recipe.env):
         spec_of(recipe.env)
 
+    from upright.cli.progress import listener_for
     from upright.experiment import train
-    from upright.show.terminal import listener_for
 
-    listener = listener_for(
-        sys.stderr, sys.stderr if args.json else sys.stdout, recipe.preset == "lesson"
-    )
-    train(**own, **given, out=args.out, listener=listener, trust_code=args.trust_code)
+    results = sys.stderr if args.json else sys.stdout
+    with listener_for(sys.stderr, results, recipe.preset == "lesson", args.quiet) as listener:
+        train(
+            **own,
+            **given,
+            out=args.out,
+            listener=listener,
+            trust_code=args.trust_code,
+            media=False if args.no_media else None,
+        )
     if args.json:
         print_json(listener.summary)
     return 0

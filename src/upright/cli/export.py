@@ -1,0 +1,40 @@
+"""Make a playable page, or an ONNX model, of a run's policy."""
+
+import argparse
+from pathlib import Path
+
+from upright.cli.common import add_trust, announce, plain
+from upright.errors import UprightError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright export` takes."""
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder or a bundle")
+    add("--html", metavar="FILE", help="one offline page: watch the policy, and push it")
+    add("--onnx", metavar="FILE", help="the policy as an ONNX model, its normaliser inside")
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export."""
+    if not args.html and not args.onnx:
+        raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
+    announce(f"Exporting {plain(args.run)}; importing PyTorch ...")
+    from upright.files import refuse_taken
+    from upright.run import load
+
+    opened = load(args.run, trust_code=args.trust_code)
+    for given in (args.html, args.onnx):
+        if given:
+            refuse_taken(Path(given))
+    if args.html:
+        from upright.show.report import write_playground
+
+        print(write_playground(opened, Path(args.html)))
+    if args.onnx:
+        from upright.show.onnx_export import export_onnx
+
+        export_onnx(opened, Path(args.onnx))
+        print(args.onnx)
+    return 0

@@ -1,0 +1,34 @@
+"""Make one page of a run, self-contained, that anyone can open."""
+
+import argparse
+from pathlib import Path
+
+from upright.cli.common import add_trust, announce, plain
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright report` takes."""
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    parser.add_argument(
+        "--out", metavar="FILE", help="default: report.html in the run folder, made anew"
+    )
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Report."""
+    announce(f"Reporting on {plain(args.run)}; importing PyTorch ...")
+    from upright.files import free_name, refuse_taken
+    from upright.run import load
+
+    opened = load(args.run, trust_code=args.trust_code)
+    out = Path(args.out) if args.out else None
+    if out is not None:
+        refuse_taken(out)
+    elif opened.is_bundle:
+        out = free_name(Path(f"{opened.name}-report.html"))
+
+    from upright.show.report import write_report
+
+    print(write_report(opened, out))
+    return 0

@@ -1,0 +1,224 @@
+"""One offline HTML file in which a trained policy acts and a visitor can push what it balances.
+
+A simulator is a JavaScript file in `web/` that does what Gymnasium's environment does; where there
+is none, the page shows a replay instead. Nothing in the page asks the network for anything.
+"""
+
+import base64
+import hashlib
+import html
+import json
+from importlib.resources import files
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from upright.envs.sources import is_gymnasiums_own, make_env
+from upright.errors import UprightError
+from upright.networks import MLP, Linear, RunningNormalizer
+from upright.policy import Policy
+from upright.run import Run
+
+# Environment id -> the file that simulates it.
+SIMULATED: dict[str, str] = {
+    "CartPole-v1": "cartpole.js",
+    "MountainCar-v0": "mountaincar.js",
+    "Acrobot-v1": "acrobot.js",
+}
+# A page that holds more of them, twice, is slow to open.
+MAX_WEIGHTS = 1_000_000
+ALGORITHMS = {"reinforce": "REINFORCE", "actor-critic": "actor-critic", "ppo": "PPO"}
+
+
+def is_simulated(run: Run) -> bool:
+    """Whether the run's page holds a simulator; where not, `playground` wants a replay.
+
+    Raises:
+        UprightError: The run's spaces or settings cannot be read.
+    """
+    name = run.info.get("env")
+    if (
+        not isinstance(name, str)
+        or name not in SIMULATED
+        or run.info.get("env_is_factory")
+        or not is_gymnasiums_own(name)
+    ):
+        return False
+    env = make_env(name)
+    spaces = (env.observation_space, env.action_space)
+    env.close()
+    policy = run.outline()
+    if sum(weight.numel() for weight in policy.parameters()) > MAX_WEIGHTS:
+        return False
+    return spaces == (policy.observation_space, policy.action_space)
+
+
+def playground(run: Run, replay: bytes | None = None) -> str:
+    """The complete HTML of the run's page.
+
+    Args:
+        run: What to show.
+        replay: An episode as MP4; shown where the environment has no simulator.
+
+    Raises:
+        UprightError: The run cannot be read, or a replay is needed and there is none.
+    """
+    data: dict[str, Any] = {"simulator": None}
+    scripts: tuple[str, ...] = ()
+    if is_simulated(run):
+        name = run.info["env"]
+        policies = {"trained": run.policy, "untrained": run.policy_at(0)}
+        data["simulator"] = name
+        activation = run.recipe.settings.activation
+        data["policies"] = {key: policy_data(each, activation) for key, each in policies.items()}
+        scripts = (
+            "policy.js",
+            "session.js",
+            "drawing.js",
+            SIMULATED[name],
+            "controls.js",
+            "playground.js",
+        )
+        stage = _asset("simulation.html")
+    elif replay is None:
+        raise UprightError(
+            f"{run.info.get('env')} has no simulator for the browser: give a replay."
+        )
+    else:
+        source = f"data:video/mp4;base64,{base64.b64encode(replay).decode()}"
+        stage = Template(_asset("replay.html")).substitute(source=source)
+    script = "\n".join(_asset(file) for file in scripts)
+    style = _asset("playground.css")
+    mark, verdict = _verdict(run)
+    return Template(_asset("playground.html")).substitute(
+        env=html.escape(str(run.info.get("env"))),
+        origin=html.escape(_origin(run)),
+        mark=mark,
+        verdict=html.escape(verdict),
+        settings=_settings(run),
+        policy=html.escape(_content_security_policy(script, style)),
+        stage=stage,
+        style=style,
+        script=script,
+        data=_json(data),
+    )
+
+
+def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
+    """A policy as JSON values: what `makePolicy` in web/policy.js takes.
+
+    Weights are base64 of little-endian float32, one row of a layer's matrix for each output.
+
+    Args:
+        policy: Over a Discrete space.
+        activation: Of its hidden layers, "tanh" or "relu".
+    """
+    return {
+        "activation": activation,
+        "normalizer": None if policy.normalizer is None else _normalizer(policy.normalizer),
+        "torso": _layers(policy.torso),
+        "actor": _layers(policy.actor),
+        "critic": None if policy.critic is None else _layers(policy.critic),
+        "value_scale": policy.value_scale,
+    }
+
+
+def _layers(network: MLP) -> list[dict[str, Any]]:
+    return [_layer(layer) for layer in network.linear_layers()]
+
+
+def _layer(layer: Linear) -> dict[str, Any]:
+    weight = layer.weight.detach().cpu().numpy()
+    if layer.out_features > layer.in_features:  # stored the other way round
+        weight = weight.T
+    bias = None if layer.bias is None else _base64(layer.bias.detach().cpu().numpy())
+    return {
+        "inputs": layer.in_features,
+        "outputs": layer.out_features,
+        "weight": _base64(weight),
+        "bias": bias,
+    }
+
+
+def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
+    deviation = np.sqrt(normalizer.variance.cpu().numpy() + 1e-8)
+    return {
+        "mean": _base64(normalizer.mean.cpu().numpy()),
+        "deviation": _base64(deviation),
+        "clip": normalizer.clip,
+    }
+
+
+def _base64(array: Any) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+
+
+def _asset(name: str) -> str:
+    return (files("upright.show") / "web" / name).read_text(encoding="utf-8")
+
+
+def _content_security_policy(script: str, style: str) -> str:
+    """No network, and of scripts and styles only these, whatever a run's texts may hold."""
+
+    def source(text: str) -> str:
+        return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+    return (
+        f"default-src 'none'; script-src {source(script)}; style-src {source(style)}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _origin(run: Run) -> str:
+    algorithm = ALGORITHMS[run.recipe.algo]
+    timesteps = run.info.get("timesteps")
+    trained = f", {timesteps:,} timesteps" if type(timesteps) is int else ""
+    return f"Trained with {algorithm}, seed {run.recipe.seed}{trained}"
+
+
+def _verdict(run: Run) -> tuple[str, str]:
+    """A class for the line, and the line: what was proved of this policy, or that nothing was."""
+    if not (run.path / "evaluation.json").is_file():
+        return "open", "No verdict: the training did not finish."
+    try:
+        verdict = run.verdict()
+    except UprightError as error:
+        return "open", f"The recorded verdict could not be confirmed. {error.message}"
+    proof = verdict.proof
+    low, high = proof.interval
+    numbers = (
+        f"mean return {_number(proof.mean)} over {len(proof.returns)} fresh episodes "
+        f"(95% interval {_number(low)} to {_number(high)}"
+    )
+    if verdict.solved is None:
+        return "open", f"Evaluated: {numbers}); this environment has no threshold."
+    outcome = "Solved and verified" if verdict.solved else "Not solved"
+    mark = "solved" if verdict.solved else "open"
+    return mark, f"{outcome}: {numbers}; threshold {_number(proof.threshold or 0.0)})."
+
+
+def _number(value: float) -> str:
+    return f"{value:.1f}".replace("-", "−")
+
+
+def _settings(run: Run) -> str:
+    rows = (
+        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(_shown(value))}</dd></div>"
+        for key, value in run.recipe.flat().items()
+    )
+    return "".join(rows)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

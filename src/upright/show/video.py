@@ -1,0 +1,279 @@
+"""Moments as a video file: one picture at a time through ffmpeg, whatever their number."""
+
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upright.errors import UprightError
+from upright.files import refuse_taken
+from upright.run import Run
+from upright.show.player import Moment, Player
+
+Array = NDArray[np.uint8]
+Stage = tuple[str | int, str]
+Progress = Callable[[float, str], None]
+FORMATS = (".mp4", ".gif")
+GIF_FPS, GIF_WIDTH = 25.0, 480
+MOST_STAGES = 6
+HOLD_SECONDS = 0.8
+LEAST_WIDTH = 240
+
+
+def checked_format(path: Path) -> str:
+    """How the file's name ends.
+
+    Raises:
+        UprightError: As no video that can be made.
+    """
+    ending = path.suffix.lower()
+    if ending not in FORMATS:
+        raise UprightError(
+            f"{path} is no .mp4 and no .gif.", f"Name it {path.stem or 'video'}.mp4."
+        )
+    return ending
+
+
+def record(run: Run, out: str | Path, **options: Any) -> Path:
+    """A new video file of a run's policy.
+
+    Args:
+        run: The run.
+        out: A name that ends in .mp4 or .gif.
+        **options: As `draw` takes them.
+
+    Raises:
+        UprightError: The name is taken or ends otherwise, or as `draw`.
+    """
+    path = Path(out)
+    checked_format(path)
+    refuse_taken(path)
+    draw(run, path, **options)
+    return path
+
+
+def draw(
+    run: Run,
+    path: Path,
+    *,
+    episodes: int = 1,
+    checkpoint: str | int = "best",
+    timelapse: bool = False,
+    seed: int = 0,
+    deterministic: bool = True,
+    max_steps: int | None = None,
+    progress: Progress = lambda done, label: None,
+) -> None:
+    """Write a video, in the place of what was there; memory does not grow with its length.
+
+    Args:
+        run: The run.
+        path: Ends in .mp4 or .gif.
+        episodes: How many episodes of each policy.
+        checkpoint: As in `Run.policy_at`.
+        timelapse: The same episodes at several checkpoints, from untrained to the best.
+        seed: Where the episodes' seeds derive from.
+        deterministic: The most probable action instead of a drawn one.
+        max_steps: Where an episode is left at the latest.
+        progress: Is told, for each picture, the part of all episodes that is done, in [0, 1] (an
+            episode that ends before its time limit makes it jump), and who acts.
+
+    Raises:
+        UprightError: The run has no such policy, the environment cannot be drawn, or the file
+            cannot be written; nothing changed then.
+    """
+    stages = _stages(run) if timelapse else [(checkpoint, "")]
+    show = _Show(run, episodes, seed, deterministic, max_steps)
+    first = show.player(stages[0])
+    moments = show.moments(first, stages, progress)
+    write_video(path, map(_captioned, moments), first.fps)
+
+
+def _stages(run: Run) -> list[Stage]:
+    """Checkpoints to show, and what to call them: untrained, some between, the policy to use."""
+    name = {True: "solved and verified", False: "the best", None: "the best"}[run.solved]
+    steps = run.checkpoints()
+    judged = _judged_at(run, steps[-1] if steps else 0)
+    between = [step for step in steps if step < judged]
+    if len(between) > MOST_STAGES - 2:
+        chosen = np.linspace(0, len(between) - 1, MOST_STAGES - 2).round().astype(int)
+        between = [between[n] for n in chosen]
+    shown: list[Stage] = [(0, "untrained")]
+    shown += [(step, f"after {step:,} steps") for step in between]
+    return [*shown, ("best", f"{name}, after {judged:,} steps")]
+
+
+def _judged_at(run: Run, last: int) -> int:
+    """The timesteps of the policy to use."""
+    with suppress(UprightError):
+        return run.recorded_verdict().candidate.timesteps
+    return last
+
+
+class _Show(NamedTuple):
+    """What the episodes of all stages have in common."""
+
+    run: Run
+    episodes: int
+    seed: int
+    deterministic: bool
+    max_steps: int | None
+
+    def player(self, stage: Stage) -> Player:
+        checkpoint, label = stage
+        policy = self.run.policy_at(checkpoint)
+        return Player(
+            self.run.env, policy, seed=self.seed, deterministic=self.deterministic, label=label
+        )
+
+    def moments(self, player: Player, stages: list[Stage], progress: Progress) -> Iterator[Moment]:
+        """The moments of all stages, the last one of each episode held for a while."""
+        limit = min(self.max_steps or 1 << 60, player.max_episode_steps or 1 << 60)
+        for number, stage in enumerate(stages):
+            player = self.player(stage) if number else player
+            try:
+                for moment in player.play(self.episodes, self.max_steps):
+                    over = moment.action is None
+                    done = moment.episode - 1 + (1.0 if over else moment.step / limit)
+                    progress((number + done / self.episodes) / len(stages), moment.label)
+                    yield moment
+                    if over:
+                        yield from [moment] * round(HOLD_SECONDS * player.fps)
+            finally:
+                player.close()
+
+
+def _captioned(moment: Moment) -> Array:
+    image = enlarged(moment.image)
+    if not moment.label:
+        return image
+    return caption(image, moment.label, f"return {moment.episode_return:g}")
+
+
+def enlarged(image: Array) -> Array:
+    """A picture of few pixels, each of them repeated, so that it is at least 240 wide."""
+    times = -(-LEAST_WIDTH // image.shape[1])
+    return image if times == 1 else image.repeat(times, axis=0).repeat(times, axis=1)
+
+
+def caption(image: Array, left: str, right: str) -> Array:
+    """The picture with a line of text above it, [height, width, 3] -> [height + strip, ...]."""
+    from PIL import Image, ImageDraw, ImageFont
+
+    height, width = image.shape[:2]
+    strip = max(22, round(width * 0.06))
+    size = strip * 0.62
+    font = ImageFont.load_default(size)
+    while size > 8 and font.getlength(f"{left}   {right}") > width * 0.96:
+        size -= 1
+        font = ImageFont.load_default(size)
+    canvas = Image.new("RGB", (width, height + strip), "#16181c")
+    canvas.paste(Image.fromarray(image), (0, strip))
+    draw = ImageDraw.Draw(canvas)
+    margin = round(width * 0.02)
+    draw.text((margin, strip // 2), left, fill="#ffffff", font=font, anchor="lm")
+    draw.text((width - margin, strip // 2), right, fill="#ffffff", font=font, anchor="rm")
+    return np.asarray(canvas, np.uint8)
+
+
+def write_video(path: Path, images: Iterable[Array], fps: float) -> None:
+    """Write pictures of one size, [height, width, 3] uint8 each, as a new .mp4 or .gif.
+
+    Raises:
+        UprightError: The file cannot be written; none is left then.
+    """
+    temporary = path.with_name(f".{path.stem}.tmp{path.suffix.lower()}")
+    encoder = None
+    try:
+        for image in images:
+            if encoder is None:
+                encoder = _Encoder(temporary, image.shape, fps)
+            encoder.add(image)
+        if encoder is None:
+            raise UprightError("There is nothing to record.")
+        encoder.finish()
+        temporary.replace(path)
+    except OSError as error:
+        raise UprightError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        if encoder is not None:
+            encoder.stop()
+        with suppress(OSError):
+            temporary.unlink()
+
+
+class _Encoder:
+    """The ffmpeg process that a wheel brought along."""
+
+    def __init__(self, out: Path, shape: tuple[int, ...], fps: float) -> None:
+        from imageio_ffmpeg import get_ffmpeg_exe
+
+        try:
+            program = get_ffmpeg_exe()
+        except RuntimeError as error:
+            raise UprightError(
+                "There is no ffmpeg.", "`pip install imageio-ffmpeg` brings one along."
+            ) from error
+        height, width = shape[:2]
+        self._shape, self._out = shape, out
+        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            [
+                program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24",
+                "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-", "-an",
+                *_codec(out.suffix, fps), str(out.absolute()),
+            ],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
+        )  # fmt: skip
+
+    def add(self, image: Array) -> None:
+        if image.shape != self._shape:
+            raise UprightError(f"A picture of shape {image.shape} among those of {self._shape}.")
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(np.ascontiguousarray(image).data)
+        except BrokenPipeError:
+            self._fail()
+
+    def finish(self) -> None:
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        if self._process.wait() != 0:
+            self._fail()
+
+    def stop(self) -> None:
+        """End the process, finished or not."""
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        assert self._process.stdin is not None
+        with suppress(OSError):
+            self._process.stdin.close()
+        self._errors.close()
+
+    def _fail(self) -> Any:
+        self._process.wait()
+        self._errors.seek(0)
+        lines = self._errors.read(4000).decode(errors="replace").split("\n")
+        said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+        raise UprightError(f"ffmpeg could not write {self._out}: {said.strip()}.")
+
+
+def _codec(ending: str, fps: float) -> list[str]:
+    if ending == ".gif":
+        # A palette for each picture needs no second pass, so memory stays constant.
+        filters = (
+            f"fps={min(fps, GIF_FPS):g},scale='min({GIF_WIDTH},iw)':-2:flags=lanczos,"
+            "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
+        )
+        return ["-filter_complex", filters, "-loop", "0"]
+    return [
+        "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p",
+        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart",
+    ]  # fmt: skip

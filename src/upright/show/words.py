@@ -1,0 +1,34 @@
+"""A run in words that stand on a page: what it is, and what the verdict says."""
+
+from upright.errors import UprightError
+from upright.run import Run
+from upright.verdict import Verdict
+
+
+def headline(run: Run) -> str:
+    """The verdict in three words, or what there is in its place."""
+    try:
+        solved = run.recorded_verdict().solved
+    except UprightError:
+        return f"No verdict ({run.status})"
+    return {True: "Solved and verified", False: "Not solved", None: "Judged, no threshold"}[solved]
+
+
+def sentence(run: Run) -> str:
+    """The verdict in a sentence; one that does not hold with itself and the weights is none."""
+    try:
+        verdict = run.recorded_verdict()
+    except UprightError as error:
+        return error.message
+    return verdict_sentence(verdict, verdict.candidate.timesteps)
+
+
+def verdict_sentence(verdict: Verdict, timesteps: int) -> str:
+    """What was measured, with its interval, the threshold and what it took."""
+    proof = verdict.proof
+    low, high = proof.interval
+    goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
+    return (
+        f"mean return {proof.mean:.1f} over {len(proof.returns)} fresh episodes "
+        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after {timesteps:,} steps"
+    )

@@ -1,0 +1,150 @@
+"""The points that a learning curve is made of."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import upright
+from upright.errors import UprightError
+from upright.run import Run
+from upright.show.curves import Curve, curve_of, mean_of, moving_mean
+
+
+def line(x: Any, y: Any) -> Curve:
+    x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
+    return Curve("n", "g", x, y, y, 1, "m", "timesteps", None, None, (x[:0], x[:0]))
+
+
+def test_a_moving_mean_is_of_the_last_values_and_of_fewer_at_the_start() -> None:
+    assert moving_mean(np.array([1.0, 2.0, 3.0, 6.0]), 2).tolist() == [1.0, 1.5, 2.5, 4.5]
+    assert moving_mean(np.array([1.0, 2.0, 3.0, 6.0]), 99).tolist() == [1.0, 1.5, 2.0, 3.0]
+    assert moving_mean(np.array([4.0, -2.0]), 1).tolist() == [4.0, -2.0]
+
+
+def test_every_training_episode_is_a_point_within_its_iteration(run: Run) -> None:
+    curve, episodes = curve_of(run), run.episodes()
+    assert curve.raw.tolist() == [row["return"] for row in episodes]
+    assert (np.diff(curve.x) > 0).all()
+    ends = np.array([row["timesteps"] for row in episodes])
+    assert (curve.x <= ends).all()
+    starts = np.array([max([0, *(e for e in ends if e < end)]) for end in ends])
+    assert (curve.x > starts).all()
+    assert curve.metric == "episode return"
+    assert curve.window >= 10
+    assert curve.smooth[-1] == pytest.approx(curve.raw[-curve.window :].mean())
+
+
+def test_the_other_axes_count_the_same_episodes(run: Run) -> None:
+    steps, seconds, episodes = (
+        curve_of(run, axis=axis) for axis in ("timesteps", "seconds", "episodes")
+    )
+    assert episodes.x.tolist() == list(range(1, len(episodes.raw) + 1))
+    assert (np.diff(seconds.x) >= 0).all()
+    assert seconds.x[0] > 0
+    assert seconds.x[-1] <= run.metrics()[-1]["time/time_elapsed"]
+    assert steps.raw.tolist() == seconds.raw.tolist() == episodes.raw.tolist()
+
+
+def test_the_verdict_is_marked_where_the_judged_policy_stood(run: Run) -> None:
+    verdict = run.verdict()
+    point = curve_of(run).verified
+    assert point is not None
+    assert (point.x, point.mean, point.interval, point.solved) == (
+        verdict.candidate.timesteps,
+        verdict.proof.mean,
+        verdict.proof.interval,
+        False,
+    )
+    for axis in ("seconds", "episodes"):
+        curve = curve_of(run, axis=axis)
+        assert curve.verified is not None
+        assert 0 < curve.verified.x <= curve.x[-1] + 1
+    assert curve_of(run).threshold == 475
+    rows = [row for row in run.metrics() if "eval/mean_reward" in row]
+    assert curve_of(run).evaluations[1].tolist() == [row["eval/mean_reward"] for row in rows]
+
+
+def test_a_verdict_that_does_not_hold_is_not_marked(run_copy: Path) -> None:
+    path = run_copy / "evaluation.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"mean": 500.0}))
+    assert curve_of(upright.load(run_copy)).verified is None
+    path.write_text(json.dumps(record | {"solved": True}))
+    assert curve_of(upright.load(run_copy)).verified is None
+    path.write_text(json.dumps(record))
+    assert curve_of(upright.load(run_copy)).verified is not None
+
+
+def test_a_metric_is_drawn_as_it_was_recorded_without_a_threshold(run: Run) -> None:
+    curve, rows = curve_of(run, "train/entropy"), run.metrics()
+    assert curve.raw.tolist() == [row["train/entropy"] for row in rows]
+    assert curve.x.tolist() == [row["time/total_timesteps"] for row in rows]
+    assert curve.smooth.tolist() == curve.raw.tolist()
+    assert curve.threshold is None
+    assert curve.verified is None
+    assert curve_of(run, "eval/mean_reward").threshold == 475
+    assert curve_of(run, "train/entropy", smooth=3).smooth[2] == pytest.approx(curve.raw[:3].mean())
+
+
+def test_unknown_names_get_the_nearest_ones(run: Run) -> None:
+    with pytest.raises(UprightError, match="has no metric 'train/entropie'") as caught:
+        curve_of(run, "train/entropie")
+    assert "train/entropy" in caught.value.hint
+    with pytest.raises(UprightError, match="no x axis 'steps'") as caught:
+        curve_of(run, axis="steps")
+    assert "timesteps" in caught.value.hint
+
+
+def test_a_run_without_an_iteration_says_so(run_copy: Path) -> None:
+    (run_copy / "metrics.jsonl").write_text("")
+    with pytest.raises(UprightError, match="nothing to draw"):
+        curve_of(upright.load(run_copy))
+
+
+def test_a_run_that_logged_no_episodes_shows_its_mean(run_copy: Path) -> None:
+    (run_copy / "episodes.jsonl").unlink()
+    curve = curve_of(upright.load(run_copy))
+    assert curve.metric == "rollout/ep_rew_mean"
+    assert curve.verified is not None
+
+
+def test_an_old_run_is_drawn_too(tmp_path: Path) -> None:
+    source = Path(__file__).parents[1] / "data" / "schema-1"
+    old = upright.load(shutil.copytree(source, tmp_path / "old"))
+    assert len(curve_of(old).x) == len([r for r in old.metrics() if "rollout/ep_rew_mean" in r])
+
+
+def test_seeds_share_a_group_and_other_settings_do_not(run: Run, tmp_path: Path) -> None:
+    options: dict[str, Any] = {"algo": "ppo", "preset": "default", "out": tmp_path}
+    seed = upright.train("CartPole-v1", seed=1, total_timesteps=2048, **options)
+    other = upright.train("CartPole-v1", total_timesteps=2048, gamma=0.9, **options)
+    groups = [curve_of(each).group for each in (run, seed, other)]
+    assert groups[0] == groups[1] != groups[2]
+
+
+def test_the_mean_of_runs_says_up_to_where_all_of_them_are_in_it() -> None:
+    curves = [line([0, 10], [0, 10]), line([0, 20], [2, 42]), line([0, 40], [4, 4])]
+    mean = mean_of(curves)
+    assert mean is not None
+    assert mean.x[0] == 0
+    assert mean.x[mean.complete - 1] == 10
+    assert mean.x[-1] == 20
+    assert mean.mean[0] == pytest.approx(2.0)
+    assert mean.mean[mean.complete - 1] == pytest.approx((10 + 22 + 4) / 3)
+    assert mean.mean[-1] == pytest.approx((42 + 4) / 2)
+    assert (mean.low <= mean.mean + 1e-9).all()
+    assert (mean.mean <= mean.high + 1e-9).all()
+    assert mean.low[0] == pytest.approx(0.0)
+    assert mean.high[0] == pytest.approx(4.0)
+
+
+def test_runs_that_never_overlap_have_no_mean() -> None:
+    assert mean_of([line([0, 5], [1, 1]), line([6, 9], [2, 2])]) is None
+    same = mean_of([line([0, 8], [1, 1]), line([0, 8], [3, 3])])
+    assert same is not None
+    assert same.complete == len(same.x)
+    assert same.mean.tolist() == pytest.approx([2.0] * len(same.x))
