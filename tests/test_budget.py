@@ -228,7 +228,7 @@ def test_settings_and_command_are_rewritten_truly(tmp_path: Path) -> None:
     parser = Parser()
     add_arguments(parser)
     typed = vars(parser.parse_strictly(words))
-    for name in ("config", "out", "json", "trust_code"):
+    for name in ("config", "out", "json", "trust_code", "no_media", "quiet"):
         typed.pop(name)
     given = {name: value for name, value in typed.items() if value is not None}
     assert resolve(**given) == written

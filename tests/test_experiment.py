@@ -125,7 +125,7 @@ def test_the_command_line_that_was_written_means_the_same_recipe(
     parser = Parser()
     add_arguments(parser)
     given = vars(parser.parse_strictly(words))
-    for name in ("json", "out", "trust_code"):
+    for name in ("json", "out", "trust_code", "no_media", "quiet"):
         given.pop(name)
     assert (upright_, train) == ("upright", "train")
     assert resolve(**given) == run.recipe

@@ -1,6 +1,7 @@
 """A real browser, and one page for each simulator."""
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +41,10 @@ def browser() -> Iterator["Browser"]:
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     found = [path for path in map(shutil.which, NAMES) if path]
     if not found:
-        pytest.skip(f"no browser: none of {', '.join(NAMES)} is installed")
+        missing = f"no browser: none of {', '.join(NAMES)} is installed"
+        if os.environ.get("UPRIGHT_BROWSER") == "required":
+            pytest.fail(missing)
+        pytest.skip(missing)
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=found[0], args=ARGUMENTS)
         yield browser

@@ -154,7 +154,7 @@ def test_train_without_json_says_where_the_run_is_and_what_to_type_next(
     assert outcome.code == 0
     assert outcome.out.splitlines()[1:] == [
         f"Run:  {folder}",
-        f"Next: {program()} evaluate {folder}",
+        f"Next: {program()} watch {folder}",
         f"      {program()} verify {folder}",
     ]
     assert "greedy policy" in outcome.err

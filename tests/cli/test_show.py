@@ -110,6 +110,6 @@ def test_train_says_what_it_left_to_look_at(
     monkeypatch.delenv("UPRIGHT_NO_MEDIA")
     outcome = inside(*words, *small)
     assert outcome.code == 0
-    folder = "runs/CartPole-v1/ppo-s0-2"
-    assert f"{folder}/curve.png" in outcome.out
-    assert f"{folder}/replay.mp4" in outcome.out
+    assert outcome.err.endswith("Left in the run: curve.png, replay.mp4\n")
+    folder = tmp_path / "runs/CartPole-v1/ppo-s0-2"
+    assert {"curve.png", "replay.mp4"} <= {path.name for path in folder.iterdir()}

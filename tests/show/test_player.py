@@ -1,5 +1,8 @@
 """Episodes for somebody to look at."""
 
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import numpy as np
@@ -121,6 +124,18 @@ def test_an_odd_frame_rate_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
     for odd in (None, 0, -5, "fast", 1e9, float("nan")):
         monkeypatch.setitem(Drawn.metadata, "render_fps", odd)
         assert Player(drawing(None), None).fps == module.DEFAULT_FPS
+
+
+def test_what_draws_leaves_sigterm_to_the_process() -> None:
+    code = (
+        "import os, signal, time\n"
+        "from upright.show.player import Player\n"
+        "next(Player('CartPole-v1', None).play(1))\n"
+        "os.kill(os.getpid(), signal.SIGTERM)\n"
+        "time.sleep(10)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60)
+    assert done.returncode == -signal.SIGTERM
 
 
 def test_nothing_is_drawn_on_a_screen_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -61,6 +61,7 @@ def has_display() -> bool:
 def prepare_drawing() -> None:
     """Let what draws off screen find no screen missing; what is set already stays."""
     os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")  # or a SIGTERM would end nothing
     if not has_display():
         os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
         os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
