@@ -14,7 +14,7 @@ import upright
 from upright.errors import UprightError
 from upright.listener import Listener
 from upright.run import Run
-from upright.show import media, report, video
+from upright.show import encoding, media, report
 from upright.show.card import card
 from upright.show.media import leave_media
 from upright.show.report import write_playground, write_report
@@ -229,7 +229,7 @@ def test_a_folder_that_is_gone_or_full_costs_the_pictures_and_not_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(media, "write_atomically", full)
-    monkeypatch.setattr(video._Encoder, "add", full)
+    monkeypatch.setattr(encoding.Ffmpeg, "feed", full)
     files, notes = leave_media(upright.load(run_copy))
     assert files == []
     assert notes == [

@@ -1,11 +1,9 @@
-"""Moments as a video file: one picture at a time through ffmpeg, whatever their number."""
+"""Moments as a video: a policy's episodes, or the same episode at several checkpoints."""
 
-import subprocess
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +11,13 @@ from numpy.typing import NDArray
 from upright.errors import UprightError
 from upright.files import refuse_taken
 from upright.run import Run
+from upright.show.encoding import write_video
 from upright.show.player import Moment, Player
 
 Array = NDArray[np.uint8]
 Stage = tuple[str | int, str]
 Progress = Callable[[float, str], None]
 FORMATS = (".mp4", ".gif")
-GIF_FPS, GIF_WIDTH = 25.0, 480
 MOST_STAGES = 6
 HOLD_SECONDS = 0.8
 LEAST_WIDTH = 240
@@ -179,101 +177,3 @@ def caption(image: Array, left: str, right: str) -> Array:
     draw.text((margin, strip // 2), left, fill="#ffffff", font=font, anchor="lm")
     draw.text((width - margin, strip // 2), right, fill="#ffffff", font=font, anchor="rm")
     return np.asarray(canvas, np.uint8)
-
-
-def write_video(path: Path, images: Iterable[Array], fps: float) -> None:
-    """Write pictures of one size, [height, width, 3] uint8 each, as a new .mp4 or .gif.
-
-    Raises:
-        UprightError: The file cannot be written; none is left then.
-    """
-    temporary = path.with_name(f".{path.stem}.tmp{path.suffix.lower()}")
-    encoder = None
-    try:
-        for image in images:
-            if encoder is None:
-                encoder = _Encoder(temporary, image.shape, fps)
-            encoder.add(image)
-        if encoder is None:
-            raise UprightError("There is nothing to record.")
-        encoder.finish()
-        temporary.replace(path)
-    except OSError as error:
-        raise UprightError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        if encoder is not None:
-            encoder.stop()
-        with suppress(OSError):
-            temporary.unlink()
-
-
-class _Encoder:
-    """The ffmpeg process that a wheel brought along."""
-
-    def __init__(self, out: Path, shape: tuple[int, ...], fps: float) -> None:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        try:
-            program = get_ffmpeg_exe()
-        except RuntimeError as error:
-            raise UprightError(
-                "There is no ffmpeg.", "`pip install imageio-ffmpeg` brings one along."
-            ) from error
-        height, width = shape[:2]
-        self._shape, self._out = shape, out
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [
-                program, "-loglevel", "error", "-y", "-f", "rawvideo", "-pix_fmt", "rgb24",
-                "-s", f"{width}x{height}", "-r", f"{fps:g}", "-i", "-", "-an",
-                *_codec(out.suffix, fps), str(out.absolute()),
-            ],
-            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._errors,
-        )  # fmt: skip
-
-    def add(self, image: Array) -> None:
-        if image.shape != self._shape:
-            raise UprightError(f"A picture of shape {image.shape} among those of {self._shape}.")
-        assert self._process.stdin is not None
-        try:
-            self._process.stdin.write(np.ascontiguousarray(image).data)
-        except BrokenPipeError:
-            self._fail()
-
-    def finish(self) -> None:
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        if self._process.wait() != 0:
-            self._fail()
-
-    def stop(self) -> None:
-        """End the process, finished or not."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
-        self._errors.close()
-
-    def _fail(self) -> Any:
-        self._process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read(4000).decode(errors="replace").split("\n")
-        said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        raise UprightError(f"ffmpeg could not write {self._out}: {said.strip()}.")
-
-
-def _codec(ending: str, fps: float) -> list[str]:
-    if ending == ".gif":
-        # A palette for each picture needs no second pass, so memory stays constant.
-        filters = (
-            f"fps={min(fps, GIF_FPS):g},scale='min({GIF_WIDTH},iw)':-2:flags=lanczos,"
-            "split[a][b];[a]palettegen=stats_mode=single[p];[b][p]paletteuse=new=1"
-        )
-        return ["-filter_complex", filters, "-loop", "0"]
-    return [
-        "-c:v", "libx264", "-preset", "veryfast", "-crf", "20", "-pix_fmt", "yuv420p",
-        "-vf", "pad=ceil(iw/2)*2:ceil(ih/2)*2", "-movflags", "+faststart",
-    ]  # fmt: skip
