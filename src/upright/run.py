@@ -273,21 +273,12 @@ class Run:
         Raises:
             UprightError: There is none, it contradicts itself, or the weights are others.
         """
-        verdict = self.recorded_verdict()
-        thresholds = {verdict.candidate.selection.threshold, verdict.proof.threshold}
-        if thresholds != {reward_threshold(self.env)}:
-            raise UprightError("The recorded threshold is not the environment's.")
-        return verdict
-
-    def recorded_verdict(self) -> Verdict:
-        """The recorded verdict, held against itself and the weights, without the environment.
-
-        Raises:
-            UprightError: As `verdict`.
-        """
         record, policy = self.verdict_record(), self.outline()
         digest = load_weights(self.path / "policy.safetensors", policy)
-        return read_verdict(record, self.info.get("env"), policy.state_dict(), digest)
+        verdict = read_verdict(record, self.info.get("env"), policy.state_dict(), digest)
+        if verdict.proof.threshold != reward_threshold(self.env):
+            raise UprightError("The recorded threshold is not the environment's.")
+        return verdict
 
 
 def load(path: str | Path, env: EnvSource | None = None, *, trust_code: bool = False) -> Run:

@@ -114,7 +114,7 @@ def test_the_verdict_in_words_depends_on_the_threshold(tmp_path: Path, easy: str
 def test_without_a_threshold_it_is_done(tmp_path: Path, unjudged: str) -> None:
     results = StringIO()
     upright.train(unjudged, out=tmp_path, listener=Lines(StringIO(), results), **SMALL)
-    assert results.getvalue().startswith("Done: ")
+    assert results.getvalue().startswith("Judged, no threshold: ")
     assert "no threshold" in results.getvalue()
 
 
@@ -262,7 +262,14 @@ SIGNS = {
 
 @pytest.mark.parametrize(
     ("columns", "last"),
-    [(20, "return"), (40, "bar"), (60, "left"), (90, "evaluation"), (200, "speed")],
+    [
+        (40, "bar"),
+        (200, "speed"),
+        *(
+            pytest.param(*each, marks=pytest.mark.long)
+            for each in ((20, "return"), (60, "left"), (90, "evaluation"))
+        ),
+    ],
 )
 def test_a_terminal_of_any_width_shows_a_line_that_moves_and_goes(
     tmp_path: Path, columns: int, last: str
@@ -288,7 +295,10 @@ def test_without_colour_it_moves_all_the_same(tmp_path: Path) -> None:
     assert not re.search(r"\x1b\[3\d", seen.text)
 
 
-@pytest.mark.parametrize("env", [{"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}])
+@pytest.mark.parametrize(
+    "env",
+    [{"TERM": "dumb"}, pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long)],
+)
 def test_a_terminal_that_cannot_show_it_gets_lines(tmp_path: Path, env: dict[str, str]) -> None:
     seen = in_terminal(tmp_path, env=env)
     assert seen.code == 0
@@ -297,7 +307,10 @@ def test_a_terminal_that_cannot_show_it_gets_lines(tmp_path: Path, env: dict[str
     assert "greedy policy: " in seen.text
 
 
-@pytest.mark.parametrize("fault", ["raise", "signal1", "signal2"])
+@pytest.mark.parametrize(
+    "fault",
+    [pytest.param("raise", marks=pytest.mark.long), "signal1", "signal2"],
+)
 def test_the_line_is_gone_however_it_ends(tmp_path: Path, fault: str) -> None:
     seen = in_terminal(tmp_path, fault=fault)
     assert seen.code != 0

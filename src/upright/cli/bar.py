@@ -108,9 +108,9 @@ class Bar(Lines):
 
     def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
         """A line above, and what the moving one remembers of it."""
-        super().evaluated(evaluation, timesteps)
         remembered = f"eval {of_threshold(evaluation)} at {rounded(timesteps)}"
-        self._bar.update(self._task, evaluation=remembered)
+        self._bar.update(self._task, evaluation=remembered, completed=self._trainer.progress)
+        super().evaluated(evaluation, timesteps)
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
         """The verdict, with no half line left behind."""
@@ -163,7 +163,7 @@ def _columns(width: int, at_most: bool) -> list[ProgressColumn]:
     """What there is room for; `at_most` says that the run may end before its budget does."""
     bound = TextColumn("≤" if at_most else "")
     everything: dict[str, list[ProgressColumn]] = {
-        "bar": [BarColumn(12)],
+        "bar": [BarColumn(12, complete_style="cyan", finished_style="cyan")],
         "percent": [TaskProgressColumn()],
         "left": [bound, TimeRemainingColumn(compact=True)],
         "return": [TextColumn("{task.fields[mean]}", style="bold")],

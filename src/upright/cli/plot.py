@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.common import announce, count, plain
+from upright.cli.common import add_trust, announce, count, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,6 +14,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="a name in metrics.jsonl; default: each episode's return")
     add("--x", default="timesteps", metavar="AXIS", help="timesteps (default), seconds or episodes")
     add("--smooth", type=count, default=0, metavar="N", help="values per mean; default: fitting")
+    add_trust(parser)
     add("--dark", action="store_true", help="light ink on dark paper")
 
 
@@ -30,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     from upright.run import load
     from upright.show.plot import plot
 
-    runs = [load(path) for path in args.runs]
+    runs = [load(path, trust_code=args.trust_code) for path in args.runs]
     picture = plot(runs, args.metric, args.x, args.smooth, args.dark)
     picture.save(out)
     print(out)

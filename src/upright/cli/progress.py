@@ -12,20 +12,16 @@ from typing import Any, Self, TextIO
 from upright.cli.common import plain
 from upright.evaluation import Evaluation
 from upright.listener import Listener
+from upright.show.words import HEADLINES, verdict_sentence
 from upright.trainer import Iteration, Trainer
 from upright.verdict import Verdict
 
 
 def sentence(verdict: Verdict, summary: Mapping[str, Any]) -> str:
-    """The verdict in words."""
-    proof = verdict.proof
-    low, high = proof.interval
-    head = {True: "Solved and verified", False: "Not solved", None: "Done"}[verdict.solved]
-    goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
+    """The verdict in words, and what it took."""
     return (
-        f"{head}: mean return {proof.mean:.1f} over {len(proof.returns)} fresh episodes "
-        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after {summary['timesteps']:,} steps; "
-        f"{summary['train_seconds']:.2f} s of training, "
+        f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; "
+        f"{summary['timesteps']:,} steps in all, {summary['train_seconds']:.2f} s of training, "
         f"{summary['eval_seconds']:.2f} s of evaluations"
     )
 

@@ -221,7 +221,7 @@ def _at_seconds(timesteps: Array, rows: list[dict[str, Any]]) -> Array:
 def _verified(run: Run, rows: list[dict[str, Any]], axis: str) -> Verified | None:
     """The verdict as a point; a record that does not hold is no verdict."""
     try:
-        verdict = run.recorded_verdict()
+        verdict = run.verdict()
     except UprightError:
         return None
     at = float(verdict.candidate.timesteps)

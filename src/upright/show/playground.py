@@ -19,6 +19,7 @@ from upright.errors import UprightError
 from upright.networks import MLP, Linear, RunningNormalizer
 from upright.policy import Policy
 from upright.run import Run
+from upright.show.words import HEADLINES, headline, sentence
 
 # Environment id -> the file that simulates it.
 SIMULATED: dict[str, str] = {
@@ -90,12 +91,11 @@ def playground(run: Run, replay: bytes | None = None) -> str:
         stage = Template(_asset("replay.html")).substitute(source=source)
     script = "\n".join(_asset(file) for file in scripts)
     style = _asset("playground.css")
-    mark, verdict = _verdict(run)
     return Template(_asset("playground.html")).substitute(
         env=html.escape(str(run.info.get("env"))),
         origin=html.escape(_origin(run)),
-        mark=mark,
-        verdict=html.escape(verdict),
+        mark="solved" if headline(run) == HEADLINES[True] else "open",
+        verdict=html.escape(f"{headline(run)}: {sentence(run)}"),
         settings=_settings(run),
         policy=html.escape(_content_security_policy(script, style)),
         stage=stage,
@@ -181,31 +181,6 @@ def _origin(run: Run) -> str:
     timesteps = run.info.get("timesteps")
     trained = f", {timesteps:,} timesteps" if type(timesteps) is int else ""
     return f"Trained with {algorithm}, seed {run.recipe.seed}{trained}"
-
-
-def _verdict(run: Run) -> tuple[str, str]:
-    """A class for the line, and the line: what was proved of this policy, or that nothing was."""
-    if not (run.path / "evaluation.json").is_file():
-        return "open", "No verdict: the training did not finish."
-    try:
-        verdict = run.verdict()
-    except UprightError as error:
-        return "open", f"The recorded verdict could not be confirmed. {error.message}"
-    proof = verdict.proof
-    low, high = proof.interval
-    numbers = (
-        f"mean return {_number(proof.mean)} over {len(proof.returns)} fresh episodes "
-        f"(95% interval {_number(low)} to {_number(high)}"
-    )
-    if verdict.solved is None:
-        return "open", f"Evaluated: {numbers}); this environment has no threshold."
-    outcome = "Solved and verified" if verdict.solved else "Not solved"
-    mark = "solved" if verdict.solved else "open"
-    return mark, f"{outcome}: {numbers}; threshold {_number(proof.threshold or 0.0)})."
-
-
-def _number(value: float) -> str:
-    return f"{value:.1f}".replace("-", "−")
 
 
 def _settings(run: Run) -> str:

@@ -16,7 +16,7 @@ from upright.run import Run
 from upright.show.playground import is_simulated, playground
 from upright.show.plot import NARROW, SIZE, Picture, plot
 from upright.show.replay import MOST_STEPS, replay
-from upright.show.words import headline, sentence
+from upright.show.words import HEADLINES, headline, sentence
 
 REPORT = "report.html"
 _SHOWN = 400
@@ -65,7 +65,7 @@ def report(run: Run) -> str:
     """
     info = run.info
     env, algo, seed = (str(info.get(name)) for name in ("env", "algo", "seed"))
-    kinds = {"Solved and verified": "solved", "Not solved": "unsolved"}
+    kinds = {HEADLINES[True]: "solved", HEADLINES[False]: "unsolved"}
     words = headline(run)
     template = files("upright.show").joinpath("web/report.html").read_text(encoding="utf-8")
     return Template(template).substitute(
@@ -137,7 +137,7 @@ def _svg(picture: Picture) -> str:
 
 def _verdict(run: Run) -> str:
     try:
-        verdict = run.recorded_verdict()
+        verdict = run.verdict()
         record = run.verdict_record()
     except UprightError as error:
         return _said(error)

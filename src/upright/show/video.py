@@ -109,7 +109,7 @@ def _stages(run: Run) -> list[Stage]:
 def _judged_at(run: Run, last: int) -> int:
     """The timesteps of the policy to use."""
     with suppress(UprightError):
-        return run.recorded_verdict().candidate.timesteps
+        return run.verdict().candidate.timesteps
     return last
 
 

@@ -4,31 +4,32 @@ from upright.errors import UprightError
 from upright.run import Run
 from upright.verdict import Verdict
 
+HEADLINES = {True: "Solved and verified", False: "Not solved", None: "Judged, no threshold"}
+
 
 def headline(run: Run) -> str:
     """The verdict in three words, or what there is in its place."""
     try:
-        solved = run.recorded_verdict().solved
+        return HEADLINES[run.verdict().solved]
     except UprightError:
         return f"No verdict ({run.status})"
-    return {True: "Solved and verified", False: "Not solved", None: "Judged, no threshold"}[solved]
 
 
 def sentence(run: Run) -> str:
-    """The verdict in a sentence; one that does not hold with itself and the weights is none."""
+    """The verdict in a sentence, or why there is none that holds."""
     try:
-        verdict = run.recorded_verdict()
+        return verdict_sentence(run.verdict())
     except UprightError as error:
         return error.message
-    return verdict_sentence(verdict, verdict.candidate.timesteps)
 
 
-def verdict_sentence(verdict: Verdict, timesteps: int) -> str:
+def verdict_sentence(verdict: Verdict) -> str:
     """What was measured, with its interval, the threshold and what it took."""
     proof = verdict.proof
     low, high = proof.interval
     goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
     return (
         f"mean return {proof.mean:.1f} over {len(proof.returns)} fresh episodes "
-        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after {timesteps:,} steps"
+        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after "
+        f"{verdict.candidate.timesteps:,} steps"
     )
