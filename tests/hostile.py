@@ -22,8 +22,6 @@ import upright
 from upright.errors import UprightError
 from upright.listing import find_runs
 from upright.show.curves import curve_of
-from upright.show.playground import playground
-from upright.show.words import headline, sentence
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What a file that is only read never leads to.
@@ -292,8 +290,6 @@ def everything(path: Path, out: Path, **trust: Any) -> dict[str, str]:
         ask("first", lambda: run.policy_at("first"))
         ask("last", lambda: run.policy_at("last"))
         ask("curve", lambda: curve_of(run))
-        ask("words", lambda: (run.name, headline(run), sentence(run)))
-        ask("playground", lambda: playground(run, b""))
         ask("verdict", run.verdict)
         ask("verify", lambda: upright.verify(run))
         del run

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import upright
+from conftest import THINNED
 from upright.cli import VERBS
 
 ROOT = Path(upright.__file__).parent
@@ -249,3 +250,10 @@ def test_no_help_loads_anything_heavy() -> None:
     lines = report.splitlines()
     assert len(lines) == len(words)
     assert all(line.endswith(" []") for line in lines)
+
+
+def test_every_matrix_that_is_thinned_is_there() -> None:
+    tests = Path(__file__).parent
+    for room, names in THINNED.items():
+        text = (tests / f"{room}.py").read_text(encoding="utf-8")
+        assert all(f"def {name}(" in text for name in names), room

@@ -289,6 +289,7 @@ def test_a_terminal_of_any_width_shows_a_line_that_moves_and_goes(
     assert seen.text.rfind("\x1b[?25h") > seen.text.rfind("\x1b[?25l")
 
 
+@pytest.mark.long
 def test_without_colour_it_moves_all_the_same(tmp_path: Path) -> None:
     seen = in_terminal(tmp_path, env={"NO_COLOR": "1"})
     assert seen.drawings
@@ -322,6 +323,7 @@ def test_the_line_is_gone_however_it_ends(tmp_path: Path, fault: str) -> None:
     assert seen.text.rfind("\x1b[?25h") > seen.text.rfind("\x1b[?25l")
 
 
+@pytest.mark.long
 def test_a_resumed_run_begins_where_it_stands_with_the_curve_that_it_had(tmp_path: Path) -> None:
     in_terminal(tmp_path, fault="signal1", total_timesteps=1024)
     seen = in_terminal(tmp_path / "CartPole-v1" / "ppo-s0", fault="resume")
