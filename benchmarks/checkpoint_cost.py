@@ -63,7 +63,7 @@ def watched() -> Iterator[Spent]:
 def train(seed: int, **settings: Any) -> float:
     """Seconds of training, evaluations apart."""
     with tempfile.TemporaryDirectory() as out:
-        run = upright.train(ENV, ALGO, seed=seed, until="budget", out=out, **settings)
+        run = upright.train(ENV, ALGO, seed=seed, until="budget", out=out, media=False, **settings)
         return float(run.info["train_seconds"])
 
 
@@ -98,7 +98,7 @@ def large_policy() -> str:
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as out, watched() as spent:
         run = upright.train(
-            ENV, ALGO, preset="default", until="budget", out=out, eval_every=NEVER,
+            ENV, ALGO, preset="default", until="budget", out=out, eval_every=NEVER, media=False,
             total_timesteps=2560, checkpoint_every=256, keep=2, **LARGE,
         )  # fmt: skip
         seconds, sizes = time.perf_counter() - began, []

@@ -12,7 +12,7 @@ from report import Ratios, Requirement, requirements_table, spread, table
 
 IMPORTS = "import torch, gymnasium"
 LIMIT = 1.6
-VERDICTS = (b"Solved and verified", b"Not solved", b"Done")
+VERDICTS = (b"Solved and verified", b"Not solved", b"Judged")
 
 
 @dataclass(frozen=True)

@@ -115,7 +115,7 @@ def train(env: str, algo: str, seed: int) -> tuple[Run, Policy]:
     """One run to its verdict, and its policy (the folder is gone afterwards)."""
     gc.collect()
     with tempfile.TemporaryDirectory() as out:
-        run = upright.train(env, algo, seed=seed, out=out)
+        run = upright.train(env, algo, seed=seed, out=out, media=False)
         return run, run.policy
 
 

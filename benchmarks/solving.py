@@ -61,13 +61,13 @@ def contender(env: str, algo: str) -> Contender:
 def warm_up(env: str, algo: str) -> None:
     """Run once what the first run would otherwise pay for."""
     with tempfile.TemporaryDirectory() as out:
-        upright.train(env, algo, seed=0, out=out, total_timesteps=1024, eval_every=512)
+        upright.train(env, algo, seed=0, out=out, media=False, total_timesteps=1024, eval_every=512)
 
 
 def solve(env: str, who: Contender, seed: int) -> Solve:
     """One run through the library, run folder and all."""
     with tempfile.TemporaryDirectory() as out:
-        info = upright.train(env, who.algo, seed=seed, out=out).info
+        info = upright.train(env, who.algo, seed=seed, out=out, media=False).info
     return Solve(
         who.label,
         seed,
