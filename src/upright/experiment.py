@@ -203,7 +203,8 @@ class Experiment:
         try:
             self.listener.illustrated(*leave_media(run))
         except KeyboardInterrupt:
-            self.listener.illustrated([], ["Interrupted: no pictures; the run itself is finished."])
+            self.listener.illustrated([], ["Interrupted in its pictures; the run is finished."])
+            raise
 
     def _learn(self, interruption: Interruption) -> None:
         if self._is_settled():

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -30,12 +31,36 @@ def write_new(path: Path, data: bytes | str) -> None:
         UprightError: There is one of that name already, or it cannot be written.
     """
     refuse_taken(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
     try:
-        write_atomically(path, data)
+        write_synced(temporary, data.encode() if isinstance(data, str) else data)
+        move_new(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
         raise UprightError(
             f"Cannot write {path}: {error.strerror}.", "Choose another file."
         ) from error
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
+def move_new(temporary: Path, path: Path) -> None:
+    """Give a file a name that nobody has taken meanwhile.
+
+    Raises:
+        UprightError: Somebody has.
+        OSError: It cannot be.
+    """
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        refuse_taken(path)
+    except OSError:  # a disk without links
+        refuse_taken(path)
+        temporary.replace(path)
+        return
+    temporary.unlink()
 
 
 def refuse_taken(path: Path) -> None:

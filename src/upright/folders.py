@@ -16,6 +16,7 @@ from upright.files import as_json, sync_folder, write_synced
 from upright.recipe import Recipe
 
 METRICS, EPISODES = "metrics.jsonl", "episodes.jsonl"
+PICTURES = CURVE, REPLAY = "curve.png", "replay.mp4"
 
 
 def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | Path]) -> Path:

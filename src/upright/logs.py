@@ -7,7 +7,7 @@ from typing import Any
 from upright.errors import UprightError
 from upright.reading import parse_json, read_bytes
 
-LOG_BYTES, ROW_BYTES = 4 << 30, 1 << 16
+LOG_BYTES, ROW_BYTES, MOST_ROWS = 2 << 30, 1 << 16, 10_000_000
 Row = dict[str, Any]
 
 
@@ -39,6 +39,8 @@ def _rows(
     path: Path, may_be_torn: bool, length: int | None, is_row: Callable[[Row], bool], name: str
 ) -> list[Row]:
     data = read_bytes(path, LOG_BYTES)[:length]
+    if data.count(b"\n") > MOST_ROWS:
+        raise UprightError(f"{path} has more than {MOST_ROWS:,} rows.")
     *lines, tail = data.split(b"\n")
     if tail and not (may_be_torn or (length is not None and len(data) < length)):
         lines.append(tail)

@@ -11,7 +11,7 @@ from upright.envs import EnvSource, episodes_stand_alone, make_envs
 from upright.errors import UprightError
 from upright.experiment import Experiment, closing_on_error, conditions
 from upright.files import checkpoints
-from upright.folders import EPISODES, METRICS, copy_of_run
+from upright.folders import EPISODES, METRICS, PICTURES, copy_of_run
 from upright.listener import Listener
 from upright.lock import RunLock
 from upright.policy import Weights
@@ -225,6 +225,8 @@ def _reopened(
         writer.continue_from(found.name, log, rows, known)
         if command:
             writer.recipe(recipe, command)
+        for name in PICTURES:  # they are of the run as it was
+            (folder / name).unlink(missing_ok=True)
     except BaseException:
         writer.close()
         raise

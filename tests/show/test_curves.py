@@ -12,11 +12,12 @@ import upright
 from upright.errors import UprightError
 from upright.run import Run
 from upright.show.curves import Curve, curve_of, mean_of, moving_mean
+from upright.show.plot import grouped
 
 
 def line(x: Any, y: Any) -> Curve:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    return Curve("n", "g", x, y, y, 1, "m", "timesteps", None, None, (x[:0], x[:0]))
+    return Curve("ppo", 0, {}, x, y, y, 1, "m", "timesteps", None, None, (x[:0], x[:0]))
 
 
 def test_a_moving_mean_is_of_the_last_values_and_of_fewer_at_the_start() -> None:
@@ -122,8 +123,14 @@ def test_seeds_share_a_group_and_other_settings_do_not(run: Run, tmp_path: Path)
     options: dict[str, Any] = {"algo": "ppo", "preset": "default", "out": tmp_path}
     seed = upright.train("CartPole-v1", seed=1, total_timesteps=2048, **options)
     other = upright.train("CartPole-v1", total_timesteps=2048, gamma=0.9, **options)
-    groups = [curve_of(each).group for each in (run, seed, other)]
-    assert groups[0] == groups[1] != groups[2]
+    curves = [curve_of(each) for each in (run, seed, other)]
+    assert curves[0].settings == curves[1].settings != curves[2].settings
+    assert [curve.seed for curve in curves] == [0, 1, 0]
+    again = [*curves, curves[1]]
+    assert {name: len(group) for name, group in grouped(again).items()} == {
+        "ppo, gamma 0.99: mean of 2 runs, 95% band": 2,
+        "ppo, gamma 0.9: seed 0": 1,
+    }
 
 
 def test_the_mean_of_runs_says_up_to_where_all_of_them_are_in_it() -> None:

@@ -112,6 +112,21 @@ def test_a_strangers_words_do_not_become_markup(run_copy: Path) -> None:
         assert "x" * 1000 not in text
 
 
+def test_what_is_no_text_is_no_obstacle(run_copy: Path, tmp_path: Path) -> None:
+    (run_copy / "evaluation.json").unlink()
+    path = run_copy / "run.json"
+    record = json.loads(path.read_text())
+    record |= {"status": "\ud800", "threshold": 10**400, "algo": "\udfff"}
+    path.write_text(json.dumps(record))
+    (run_copy / "command.txt").unlink()
+    (run_copy / "command.txt").symlink_to("/etc/hostname")
+    run = upright.load(run_copy)
+    for text in (write_report(run).read_text(), card(run)):
+        assert "No verdict" in Page(text).text
+        assert "\ud800" not in text
+    assert "No verdict" in write_playground(run, tmp_path / "a.html").read_text()
+
+
 def test_a_report_says_what_it_could_not_show(run_copy: Path, easy: str, tmp_path: Path) -> None:
     record = json.loads((run_copy / "evaluation.json").read_text())
     (run_copy / "evaluation.json").write_text(json.dumps(record | {"solved": True}))
@@ -189,6 +204,8 @@ def test_a_training_leaves_its_curve_and_a_replay(tmp_path: Path) -> None:
     before = (run.path / "curve.png").read_bytes()
     upright.resume(run.path, total_timesteps=4096, media=True)
     assert (run.path / "curve.png").read_bytes() != before
+    upright.resume(run.path, total_timesteps=6144, media=False)
+    assert not {"curve.png", "replay.mp4"} & {each.name for each in run.path.iterdir()}
 
 
 def test_a_training_can_be_told_to_leave_none(
@@ -246,8 +263,9 @@ def test_ctrl_c_while_it_draws_leaves_the_run_finished(
 
     monkeypatch.setattr(media, "plot", interrupted)
     listener = Pictured()
-    run = upright.train("CartPole-v1", out=tmp_path, listener=listener, media=True, **SMALL)
-    assert run.status == "finished"
+    with pytest.raises(KeyboardInterrupt):
+        upright.train("CartPole-v1", out=tmp_path, listener=listener, media=True, **SMALL)
+    assert upright.load(tmp_path / "CartPole-v1" / "ppo-s0").status == "finished"
     ((files, notes),) = listener.told
     assert files == []
     assert re.search("Interrupted", notes[0])

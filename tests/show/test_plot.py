@@ -50,7 +50,7 @@ def test_one_run_has_its_points_its_mean_the_threshold_and_the_verdict(run: Run)
     shown = words(picture)
     assert {"CartPole-v1", "environment steps", "episode return (sum of rewards)"} <= shown
     assert {"each episode", "solved from 475", "judged: not solved"} <= shown
-    assert any(re.fullmatch(r"ppo, seed 0, mean of \d+", each) for each in shown)
+    assert any(re.fullmatch(r"ppo: seed 0, mean of \d+", each) for each in shown)
     image = pixels(picture)
     assert image.shape == (720, 1200, 3)
     assert has(image, module.ON_LIGHT[0])
@@ -74,7 +74,7 @@ def test_runs_of_other_settings_get_a_colour_of_their_own(seeds: list[Run], tmp_
         "CartPole-v1", "reinforce", preset="default", total_timesteps=2048, out=tmp_path
     )
     picture = plot([*seeds, other])
-    assert any(each.startswith("reinforce, seed 0") for each in words(picture))
+    assert any(each.startswith("reinforce: seed 0") for each in words(picture))
     image = pixels(picture)
     assert has(image, module.ON_LIGHT[0])
     assert has(image, module.ON_LIGHT[1])

@@ -1,5 +1,6 @@
 """Moments as a video file."""
 
+import json
 import re
 import subprocess
 import sys
@@ -125,6 +126,16 @@ def test_a_failure_on_the_way_leaves_nothing(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("ending", ["mp4", "gif"])
+def test_a_link_of_a_temporary_name_leads_nowhere(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "mine").write_text("mine")
+    for each in ("mp4", "png", "gif"):
+        (tmp_path / f".a.tmp.{each}").symlink_to(tmp_path / "mine")
+    write_video(tmp_path / f"a.{ending}", images(3), 25.0)
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert {path.name for path in tmp_path.iterdir()} == {"mine", f"a.{ending}"}
+
+
 def test_an_interrupted_recording_leaves_nothing(tmp_path: Path) -> None:
     def interrupted() -> Iterator[Any]:
         yield from images(3)
@@ -191,15 +202,39 @@ def test_a_timelapse_goes_from_untrained_to_the_best_with_the_same_start(
 
 
 def test_stages_are_few_and_in_order(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Run, "checkpoints", lambda self: list(range(100, 2048, 100)))
-    monkeypatch.setattr(module, "_judged_at", lambda run, last: 1500)
+    judged = run.verdict().candidate.timesteps
+    monkeypatch.setattr(Run, "checkpoints", lambda self: list(range(10, 2 * judged, 10)))
     stages = module._stages(run)
     assert len(stages) == module.MOST_STAGES
     steps = [step for step, _ in stages[:-1]]
     assert steps == sorted(steps)
     assert steps[0] == 0
-    assert steps[-1] == 1400
-    assert stages[-1] == ("best", "the best, after 1,500 steps")
+    assert judged - 10 <= steps[-1] < judged
+    assert stages[-1] == ("best", f"the best, after {judged:,} steps")
+
+
+def test_a_claim_that_does_not_hold_is_no_caption(run_copy: Path) -> None:
+    path = run_copy / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"solved": True}))
+    assert module._stages(upright.load(run_copy))[-1][1].startswith("the best, after ")
+    (run_copy / "evaluation.json").unlink()
+    assert module._stages(upright.load(run_copy))[-1] == ("best", "the policy to use")
+
+
+def test_two_recordings_of_one_name_do_not_meet(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw = module.draw
+
+    def overtaken(run: Run, path: Path, **options: Any) -> None:
+        draw(run, path, **options)
+        (tmp_path / "a.mp4").write_text("mine")
+
+    monkeypatch.setattr(module, "draw", overtaken)
+    with pytest.raises(UprightError, match="exists already"):
+        record(run, tmp_path / "a.mp4", max_steps=3)
+    assert (tmp_path / "a.mp4").read_text() == "mine"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.mp4"]
 
 
 def test_a_caption_fits_whatever_its_width() -> None:

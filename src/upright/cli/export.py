@@ -31,10 +31,10 @@ def run(args: argparse.Namespace) -> int:
     if args.html:
         from upright.show.report import write_playground
 
-        print(write_playground(opened, Path(args.html)))
+        print(plain(str(write_playground(opened, Path(args.html)))))
     if args.onnx:
         from upright.show.onnx_export import export_onnx
 
         export_onnx(opened, Path(args.onnx))
-        print(args.onnx)
+        print(plain(args.onnx))
     return 0

@@ -56,5 +56,5 @@ def run(args: argparse.Namespace) -> int:
                 task, completed=done, description=label or "recording"
             ),
         )
-    print(f"{out}  {out.stat().st_size:,} bytes")
+    print(plain(f"{out}  {out.stat().st_size:,} bytes"))
     return 0

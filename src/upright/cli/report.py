@@ -30,5 +30,5 @@ def run(args: argparse.Namespace) -> int:
 
     from upright.show.report import write_report
 
-    print(write_report(opened, out))
+    print(plain(str(write_report(opened, out))))
     return 0

@@ -7,7 +7,7 @@ from upright.errors import UprightError
 from upright.run import Run
 from upright.show.plot import plot
 from upright.show.replay import MOST_STEPS, replay
-from upright.show.words import headline, sentence
+from upright.show.words import headline, printable, sentence
 
 _STYLE = "max-width:100%;width:420px;border-radius:6px;border:1px solid #8884"
 
@@ -18,11 +18,11 @@ def card(run: Run) -> str:
     name = f"{info.get('env')} · {info.get('algo')}, seed {info.get('seed')}"
     return (
         '<div style="max-width:900px;line-height:1.45">'
-        f"<div><b>{escape(name)}</b> · {escape(headline(run))}</div>"
-        f'<div style="opacity:.8">{escape(sentence(run))}</div>'
+        f"<div><b>{escape(printable(name))}</b> · {escape(printable(headline(run)))}</div>"
+        f'<div style="opacity:.8">{escape(printable(sentence(run)))}</div>'
         '<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start;margin:.6em 0">'
         f"{_curve(run)}{_video(run)}</div>"
-        f'<div style="opacity:.8"><code>{escape(str(run.source))}</code></div></div>'
+        f'<div style="opacity:.8"><code>{escape(printable(str(run.source)))}</code></div></div>'
     )
 
 
@@ -30,7 +30,7 @@ def _curve(run: Run) -> str:
     try:
         data = base64.b64encode(plot([run]).data("png")).decode()
     except UprightError as error:
-        return f"<i>{escape(error.message)}</i>"
+        return f"<i>{escape(printable(error.message))}</i>"
     return f'<img alt="learning curve" style="{_STYLE}" src="data:image/png;base64,{data}">'
 
 
@@ -38,5 +38,5 @@ def _video(run: Run) -> str:
     try:
         shown = replay(run, MOST_STEPS)
     except UprightError as error:
-        return f"<i>{escape(error.message)}</i>"
+        return f"<i>{escape(printable(error.message))}</i>"
     return f'<video controls loop muted playsinline style="{_STYLE}" src="{shown.uri}"></video>'

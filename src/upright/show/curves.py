@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from upright.envs import reward_threshold
 from upright.errors import UprightError, did_you_mean
 from upright.run import Run
 from upright.statistics import bootstrap_band
@@ -42,8 +43,10 @@ class Curve:
     """One run's points.
 
     Attributes:
-        name: What the legend calls it.
-        group: What runs of the same settings share; their seeds do not matter.
+        algo: The algorithm.
+        seed: The run's.
+        settings: What runs that become one mean have in common: environment, algorithm and the
+            algorithm's settings.
         x: Shape [n], ascending, in the units of `axis`.
         raw: Shape [n]; one value per episode, or per row of metrics.
         smooth: Shape [n]; the mean of the last `window` values.
@@ -56,8 +59,9 @@ class Curve:
             returns of training episodes.
     """
 
-    name: str
-    group: str
+    algo: str
+    seed: int
+    settings: dict[str, Any]
     x: Array
     raw: Array
     smooth: Array
@@ -119,17 +123,18 @@ def curve_of(
         x, raw = _metric_points(run, rows, metric, axis)
         window = smooth or 1
     verified = _verified(run, rows, axis) if returns else None
-    threshold = run.info.get("threshold") if returns else None
+    recipe = run.recipe
     return Curve(
-        name=f"{run.info.get('algo')}, seed {run.info.get('seed')}",
-        group=_group(run),
+        algo=recipe.algo,
+        seed=recipe.seed,
+        settings={"env": recipe.env, "algo": recipe.algo} | recipe.settings.model_dump(mode="json"),
         x=x,
         raw=raw,
         smooth=moving_mean(raw, window),
         window=window,
         metric=metric or EPISODE_RETURN,
         axis=axis,
-        threshold=float(threshold) if isinstance(threshold, int | float) else None,
+        threshold=_threshold(run) if returns else None,
         verified=verified,
         evaluations=_evaluations(rows, axis) if returns and metric != EVALUATION else _NOTHING,
     )
@@ -233,6 +238,9 @@ def _verified(run: Run, rows: list[dict[str, Any]], axis: str) -> Verified | Non
     return Verified(at, verdict.proof.mean, verdict.proof.interval, verdict.solved)
 
 
-def _group(run: Run) -> str:
-    recipe = run.recipe
-    return f"{recipe.env} {recipe.algo} {recipe.settings.model_dump_json()}"
+def _threshold(run: Run) -> float | None:
+    """The environment's own; none where it cannot be asked."""
+    try:
+        return reward_threshold(run.env)
+    except UprightError:
+        return None

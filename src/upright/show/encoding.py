@@ -33,6 +33,8 @@ def write_video(path: Path, images: Iterable[Array], fps: float) -> None:
     video, is_gif = _beside(path, ".mp4"), path.suffix.lower() == ".gif"
     palette, gif = _beside(path, ".png"), _beside(path, ".gif")
     try:
+        for each in (video, palette, gif):  # ffmpeg would write through a link
+            each.unlink(missing_ok=True)
         _encode(images, fps, LOSSLESS if is_gif else MP4, video)
         if is_gif:
             _convert(video, palette, gif, fps)

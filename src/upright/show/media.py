@@ -4,12 +4,11 @@ from pathlib import Path
 
 from upright.errors import UprightError
 from upright.files import write_atomically
+from upright.folders import CURVE, REPLAY
 from upright.run import Run
 from upright.show.plot import plot
 from upright.show.replay import MOST_STEPS
 from upright.show.video import draw
-
-CURVE, REPLAY = "curve.png", "replay.mp4"
 
 
 def leave_media(run: Run) -> tuple[list[Path], list[str]]:
@@ -27,6 +26,8 @@ def leave_media(run: Run) -> tuple[list[Path], list[str]]:
             notes.append(f"No {name}: {error.message}")
         except OSError as error:
             notes.append(f"No {name}: {error.strerror or error}.")
+        except Exception as error:  # the run is finished, whatever a drawing library meets
+            notes.append(f"No {name}: {type(error).__name__}: {error}.")
     return made, notes
 
 

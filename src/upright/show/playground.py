@@ -19,7 +19,7 @@ from upright.errors import UprightError
 from upright.networks import MLP, Linear, RunningNormalizer
 from upright.policy import Policy
 from upright.run import Run
-from upright.show.words import HEADLINES, headline, sentence
+from upright.show.words import HEADLINES, headline, printable, sentence
 
 # Environment id -> the file that simulates it.
 SIMULATED: dict[str, str] = {
@@ -92,10 +92,10 @@ def playground(run: Run, replay: bytes | None = None) -> str:
     script = "\n".join(_asset(file) for file in scripts)
     style = _asset("playground.css")
     return Template(_asset("playground.html")).substitute(
-        env=html.escape(str(run.info.get("env"))),
-        origin=html.escape(_origin(run)),
+        env=html.escape(printable(str(run.info.get("env")))),
+        origin=html.escape(printable(_origin(run))),
         mark="solved" if headline(run) == HEADLINES[True] else "open",
-        verdict=html.escape(f"{headline(run)}: {sentence(run)}"),
+        verdict=html.escape(printable(f"{headline(run)}: {sentence(run)}")),
         settings=_settings(run),
         policy=html.escape(_content_security_policy(script, style)),
         stage=stage,

@@ -97,14 +97,42 @@ def plot(
         UprightError: There is nothing to draw, or no such metric or axis.
     """
     curves = [curve_of(run, metric, axis, smooth) for run in runs]
-    groups: dict[str, list[Curve]] = {}
-    for curve in curves:
-        groups.setdefault(curve.group, []).append(curve)
     envs = list(dict.fromkeys(str(run.info.get("env")) for run in runs))
     with _quietly():
-        return Picture(
-            _drawn(list(groups.values()), ", ".join(envs), DARK if dark else LIGHT, size)
-        )
+        return Picture(_drawn(grouped(curves), ", ".join(envs), DARK if dark else LIGHT, size))
+
+
+def grouped(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
+    """Curves of the same settings together, by a name that tells the groups apart.
+
+    A seed that comes twice is one run: the longer of the two stands for it.
+    """
+    groups: list[list[Curve]] = []
+    for curve in sorted(curves, key=lambda curve: -len(curve.x)):
+        same = [group for group in groups if group[0].settings == curve.settings]
+        if not same:
+            groups.append([curve])
+        elif curve.seed not in {each.seed for each in same[0]}:
+            same[0].append(curve)
+    groups.sort(key=lambda group: min(map(curves.index, group)))
+    every = [group[0].settings for group in groups]
+    names = {key for settings in every for key in settings}
+    differing = [
+        key for key in sorted(names - {"algo"}) if len({str(one.get(key)) for one in every}) > 1
+    ]
+    return {_name_of(group, groups, differing): group for group in groups}
+
+
+def _name_of(group: list[Curve], groups: list[list[Curve]], differing: list[str]) -> str:
+    """Algorithm, and in what it differs from the other groups of that algorithm."""
+    first, alike = group[0], [each[0] for each in groups if each[0].algo == group[0].algo]
+    told = [
+        f"{key} {first.settings[key]}"
+        for key in differing
+        if len({str(each.settings.get(key)) for each in alike}) > 1
+    ]
+    who = f"seed {first.seed}" if len(group) == 1 else f"mean of {len(group)} runs, 95% band"
+    return f"{', '.join([first.algo, *told])}: {who}"
 
 
 @contextmanager
@@ -120,21 +148,22 @@ def _quietly() -> Iterator[None]:
 
 
 def _drawn(
-    groups: list[list[Curve]], envs: str, ink: dict[str, str], size: tuple[float, float]
+    groups: dict[str, list[Curve]], envs: str, ink: dict[str, str], size: tuple[float, float]
 ) -> "Figure":
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=size, layout="constrained", facecolor=ink["paper"])
     axes = figure.add_subplot()
-    _furnish(axes, groups[0][0], envs, ink)
+    _furnish(axes, next(iter(groups.values()))[0], envs, ink)
     alone, colours = len(groups) == 1, ON_DARK if ink is DARK else ON_LIGHT
-    for number, curves in enumerate(groups):
+    for number, (name, curves) in enumerate(groups.items()):
         colour = colours[number % len(colours)]
-        name = curves[0].name if len(curves) == 1 else _name_of(curves)
         draw = _draw_one if len(curves) == 1 else _draw_several
         draw(axes, curves, colour, name, alone)
-        _mark_verified(axes, curves, colour, ink, number == 0)
-    for threshold in {c.threshold for curves in groups for c in curves if c.threshold is not None}:
+        _mark_verified(axes, curves, colour, ink)
+    for threshold in {
+        c.threshold for curves in groups.values() for c in curves if c.threshold is not None
+    }:
         axes.axhline(
             threshold, color=ink["faint"], linestyle=(0, (5, 4)), linewidth=1.5, zorder=1,
             label=f"solved from {threshold:g}",
@@ -152,10 +181,6 @@ def _add_legend(figure: "Figure", ink: dict[str, str]) -> None:
         handles, names, loc="outside lower left", ncols=max(1, min(4, letters // (widest + 7))),
         frameon=False, fontsize=11, labelcolor=ink["ink"], handlelength=1.8,
     )  # fmt: skip
-
-
-def _name_of(curves: list[Curve]) -> str:
-    return f"{curves[0].name.split(',')[0]}: mean of {len(curves)} runs, 95% band"
 
 
 def _furnish(axes: "Axes", first: Curve, envs: str, ink: dict[str, str]) -> None:
@@ -233,21 +258,20 @@ def _thinned(x: Any, y: Any) -> tuple[Any, Any]:
     return x[kept], y[kept]
 
 
-def _mark_verified(
-    axes: "Axes", curves: list[Curve], colour: str, ink: dict[str, str], first: bool
-) -> None:
+def _mark_verified(axes: "Axes", curves: list[Curve], colour: str, ink: dict[str, str]) -> None:
     for curve in curves:
         point = curve.verified
         if point is None:
             continue
         solved = point.solved is not False
         low, high = point.interval
+        name = _verified_name(point.solved)
         axes.errorbar(
             [point.x], [point.mean], [[point.mean - low], [high - point.mean]],
             fmt="*" if solved else "X", markersize=17 if solved else 11,
             color=colour, markeredgecolor=ink["ink"], ecolor=ink["ink"], markeredgewidth=1.0,
             elinewidth=1.5, zorder=6, clip_on=False,
-            label=_verified_name(point.solved) if first and curve is curves[0] else None,
+            label=None if name in axes.get_legend_handles_labels()[1] else name,
         )  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """One page of a run, self-contained: verdict, curve, replay, settings, versions."""
 
 import base64
+import shlex
 from collections.abc import Iterable
+from contextlib import suppress
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -16,7 +18,7 @@ from upright.run import Run
 from upright.show.playground import is_simulated, playground
 from upright.show.plot import NARROW, SIZE, Picture, plot
 from upright.show.replay import MOST_STEPS, replay
-from upright.show.words import HEADLINES, headline, sentence
+from upright.show.words import HEADLINES, headline, printable, sentence
 
 REPORT = "report.html"
 _SHOWN = 400
@@ -73,7 +75,7 @@ def report(run: Run) -> str:
         heading=_text(env),
         subtitle=_text(f"{algo}, seed {seed}, {run.status}, started {info.get('started', '?')}"),
         kind=kinds.get(words, ""),
-        headline=escape(words),
+        headline=_text(words),
         sentence=_text(_capitalised(sentence(run))),
         replay=_replay(run),
         curve=_curve(run),
@@ -92,7 +94,7 @@ def _text(value: Any) -> str:
     """A value as text of a page, however long or strange."""
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
-    return escape("".join(c if c.isprintable() else "�" for c in shown))
+    return escape(printable(shown))
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:
@@ -168,11 +170,11 @@ def _extremes(evaluation: Evaluation) -> str:
 
 
 def _commands(run: Run) -> str:
-    lines = [f"upright verify {run.source}"]
-    path = run.path / "command.txt"
-    if path.is_file():
-        lines.insert(0, read_bytes(path, TOML_BYTES).decode(errors="replace").strip())
-    return "".join(f"<pre>{_text(line)}</pre>" for line in lines)
+    lines = [f"upright verify {shlex.quote(str(run.source))}"]
+    with suppress(UprightError):  # the settings below say the same
+        written = read_bytes(run.path / "command.txt", TOML_BYTES)
+        lines.insert(0, written.decode(errors="replace").strip())
+    return "".join(f"<pre>{escape(printable(line))}</pre>" for line in lines)
 
 
 def _conditions(info: dict[str, Any]) -> Iterable[tuple[str, Any]]:

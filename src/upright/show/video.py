@@ -1,5 +1,6 @@
 """Moments as a video: a policy's episodes, or the same episode at several checkpoints."""
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.errors import UprightError
-from upright.files import refuse_taken
+from upright.files import move_new, refuse_taken
 from upright.run import Run
 from upright.show.encoding import write_video
 from upright.show.player import Moment, Player
@@ -51,7 +52,12 @@ def record(run: Run, out: str | Path, **options: Any) -> Path:
     path = Path(out)
     checked_format(path)
     refuse_taken(path)
-    draw(run, path, **options)
+    drawn = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
+    try:
+        draw(run, drawn, **options)
+        move_new(drawn, path)
+    finally:
+        drawn.unlink(missing_ok=True)
     return path
 
 
@@ -94,23 +100,18 @@ def draw(
 
 def _stages(run: Run) -> list[Stage]:
     """Checkpoints to show, and what to call them: untrained, some between, the policy to use."""
-    name = {True: "solved and verified", False: "the best", None: "the best"}[run.solved]
-    steps = run.checkpoints()
-    judged = _judged_at(run, steps[-1] if steps else 0)
-    between = [step for step in steps if step < judged]
+    between, last = run.checkpoints(), "the policy to use"
+    with suppress(UprightError):
+        verdict = run.verdict()
+        judged = verdict.candidate.timesteps
+        between = [step for step in between if step < judged]
+        last = f"{'solved and verified' if verdict.solved else 'the best'}, after {judged:,} steps"
     if len(between) > MOST_STAGES - 2:
         chosen = np.linspace(0, len(between) - 1, MOST_STAGES - 2).round().astype(int)
         between = [between[n] for n in chosen]
     shown: list[Stage] = [(0, "untrained")]
     shown += [(step, f"after {step:,} steps") for step in between]
-    return [*shown, ("best", f"{name}, after {judged:,} steps")]
-
-
-def _judged_at(run: Run, last: int) -> int:
-    """The timesteps of the policy to use."""
-    with suppress(UprightError):
-        return run.verdict().candidate.timesteps
-    return last
+    return [*shown, ("best", last)]
 
 
 class _Show(NamedTuple):

@@ -7,6 +7,11 @@ from upright.verdict import Verdict
 HEADLINES = {True: "Solved and verified", False: "Not solved", None: "Judged, no threshold"}
 
 
+def printable(text: str) -> str:
+    """Text of a stranger's file, with nothing in it that no page can hold."""
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
 def headline(run: Run) -> str:
     """The verdict in three words, or what there is in its place."""
     try:
