@@ -20,31 +20,35 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its b
 # The pictures of a training take longer than the training; their own tests ask for them.
 os.environ["UPRIGHT_NO_MEDIA"] = "1"
 
-# Matrices of which `make test` runs every n-th case; `make test-long` runs the others.
+# Matrices of which `make test` runs every n-th case; `make test-long` runs the others. A star
+# stands for every matrix of the file that is not named.
 THINNED = {
     "envs/test_guard": {"test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on": 2},
     "envs/test_replay": {"test_after_a_restore_the_next_steps_are_identical": 3},
-    "learning/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 2},
-    "browser/test_playground": {"test_nothing_overflows": 3},
+    "learning/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 3},
+    "browser/test_live": {"test_nothing_overflows_or_jumps": 3},
+    "browser/test_playground": {
+        "test_keys_buttons_and_mouse_push": 3,
+        "test_nothing_overflows": 4,
+    },
+    "cli/test_commands": {"test_the_lessons_print_their_scores_on_stderr": 2},
     "show/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 3},
+    "show/test_live": {"test_a_signal_ends_the_command_with_streams_open": 2},
     "test_exactness": {"test_a_trainer_goes_on_exactly_where_it_was_cut": 2},
     "test_hostile": {
-        "test_a_checkpoint_that_its_manifest_does_not_describe_is_passed_over": 2,
-        "test_a_folder_that_is_not_named_by_a_number_is_no_checkpoint": 2,
-        "test_a_safetensors_file_that_is_not_in_order_is_refused": 4,
-        "test_a_space_that_is_none_is_refused": 4,
-        "test_a_state_that_cannot_be_is_refused_or_does_no_harm": 3,
-        "test_a_trainers_file_that_is_not_in_order_is_refused_even_if_the_manifest_vouches_for_it": 4,  # noqa: E501
-        "test_a_zip_that_upright_would_not_write_is_refused": 2,
-        "test_another_schema_is_refused": 3,
-        "test_foreign_files_in_a_checkpoint_are_not_opened_even_if_its_manifest_vouches_for_them": 4,  # noqa: E501
-        "test_foreign_files_in_the_place_of_text_are_refused": 4,
-        "test_foreign_weights_are_named_and_not_opened": 2,
-        "test_json_that_is_not_strict_is_refused": 4,
-        "test_json_that_is_not_strict_is_refused_in_a_checkpoint": 4,
-        "test_settings_that_are_giant_end_in_a_sentence_or_do_no_harm": 3,
-        "test_settings_that_are_not_a_runs_are_refused": 3,
-        "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 4,
+        "*": 2,
+        "test_a_safetensors_file_that_is_not_in_order_is_refused": 5,
+        "test_a_space_that_is_none_is_refused": 5,
+        "test_a_state_that_cannot_be_is_refused_or_does_no_harm": 4,
+        "test_a_trainers_file_that_is_not_in_order_is_refused_even_if_the_manifest_vouches_for_it": 5,  # noqa: E501
+        "test_another_schema_is_refused": 4,
+        "test_foreign_files_in_a_checkpoint_are_not_opened_even_if_its_manifest_vouches_for_them": 5,  # noqa: E501
+        "test_foreign_files_in_the_place_of_text_are_refused": 5,
+        "test_json_that_is_not_strict_is_refused": 5,
+        "test_json_that_is_not_strict_is_refused_in_a_checkpoint": 5,
+        "test_settings_that_are_giant_end_in_a_sentence_or_do_no_harm": 4,
+        "test_settings_that_are_not_a_runs_are_refused": 4,
+        "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
     "test_signals": {
         "test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly": 2,
@@ -66,7 +70,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         room = item.path.relative_to(tests).with_suffix("").as_posix()
         name = getattr(item, "originalname", item.name)
-        every = THINNED.get(room, {}).get(name)
+        rules = THINNED.get(room, {})
+        every = rules.get(name, rules.get("*") if hasattr(item, "callspec") else None)
         if every and not item.get_closest_marker("long"):
             if seen[room, name] % every:
                 item.add_marker(pytest.mark.long)

@@ -256,4 +256,4 @@ def test_every_matrix_that_is_thinned_is_there() -> None:
     tests = Path(__file__).parent
     for room, names in THINNED.items():
         text = (tests / f"{room}.py").read_text(encoding="utf-8")
-        assert all(f"def {name}(" in text for name in names), room
+        assert all(f"def {name}(" in text for name in names if name != "*"), room

@@ -176,6 +176,7 @@ def test_one_process_at_a_time_writes_a_run_and_a_killed_one_died(
     RunLock(training.folder).release()
 
 
+@pytest.mark.long
 def test_workers_that_outlive_a_killed_resume_hold_no_lock(tmp_path: Path) -> None:
     case = Case.of("CartPole-v1", "ppo", "async", "plain", 500, timesteps=10_000_000)
     folder = case.folder(tmp_path)
