@@ -75,6 +75,19 @@ def refuse_taken(path: Path) -> None:
         raise UprightError(f"There is no folder {path.parent}.", "Make it, or choose another file.")
 
 
+def ending_of(path: Path, possible: tuple[str, ...]) -> str:
+    """How a file's name ends, in small letters.
+
+    Raises:
+        UprightError: In none of the possible ways.
+    """
+    ending = path.suffix.lower()
+    if ending not in possible:
+        kinds = " and no ".join(possible)
+        raise UprightError(f"{path} is no {kinds}.", f"Name it {path.stem or 'file'}{possible[0]}.")
+    return ending
+
+
 def free_name(path: Path) -> Path:
     """The path, or the first of name-2, name-3 ... that is not taken."""
     number, found = 1, path

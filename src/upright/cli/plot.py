@@ -21,11 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plot."""
     announce(f"Drawing {', '.join(map(plain, args.runs))}")
-    from upright.files import free_name, refuse_taken
-    from upright.show.plot import checked_format
+    from upright.files import ending_of, free_name, refuse_taken
+    from upright.show.plot import FORMATS
 
     out = Path(args.out) if args.out else free_name(Path("curve.png"))
-    checked_format(out)
+    ending_of(out, FORMATS)
     refuse_taken(out)
 
     from upright.run import load

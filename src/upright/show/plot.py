@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from upright.errors import UprightError
-from upright.files import write_new
+from upright.files import ending_of, write_new
 from upright.run import Run
 from upright.show.curves import AXES, Curve, curve_of, mean_of
 
@@ -54,25 +53,11 @@ class Picture:
             UprightError: The name ends otherwise, is taken, or cannot be written.
         """
         path = Path(out)
-        write_new(path, self.data(checked_format(path)[1:]))
+        write_new(path, self.data(ending_of(path, FORMATS)[1:]))
         return path
 
     def _repr_png_(self) -> bytes:
         return self.data("png")
-
-
-def checked_format(path: Path) -> str:
-    """How the file's name ends.
-
-    Raises:
-        UprightError: As no picture that can be drawn.
-    """
-    ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise UprightError(
-            f"{path} is no .png and no .svg.", f"Name it {path.stem or 'curve'}.png."
-        )
-    return ending
 
 
 def plot(

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.errors import UprightError
-from upright.files import move_new, refuse_taken
+from upright.files import ending_of, move_new, refuse_taken
 from upright.run import Run
 from upright.show.encoding import write_video
 from upright.show.player import Moment, Player
@@ -22,20 +22,6 @@ FORMATS = (".mp4", ".gif")
 MOST_STAGES = 6
 HOLD_SECONDS = 0.8
 LEAST_WIDTH = 240
-
-
-def checked_format(path: Path) -> str:
-    """How the file's name ends.
-
-    Raises:
-        UprightError: As no video that can be made.
-    """
-    ending = path.suffix.lower()
-    if ending not in FORMATS:
-        raise UprightError(
-            f"{path} is no .mp4 and no .gif.", f"Name it {path.stem or 'video'}.mp4."
-        )
-    return ending
 
 
 def record(run: Run, out: str | Path, **options: Any) -> Path:
@@ -50,7 +36,7 @@ def record(run: Run, out: str | Path, **options: Any) -> Path:
         UprightError: The name is taken or ends otherwise, or as `draw`.
     """
     path = Path(out)
-    checked_format(path)
+    ending_of(path, FORMATS)
     refuse_taken(path)
     drawn = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
     try:
