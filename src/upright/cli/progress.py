@@ -19,9 +19,11 @@ from upright.verdict import Verdict
 
 def sentence(verdict: Verdict, summary: Mapping[str, Any]) -> str:
     """The verdict in words, and what it took."""
+    timesteps = summary["timesteps"]
+    longer = "" if timesteps == verdict.candidate.timesteps else f"{timesteps:,} steps in all, "
     return (
-        f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; "
-        f"{summary['timesteps']:,} steps in all, {summary['train_seconds']:.2f} s of training, "
+        f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; {longer}"
+        f"{summary['train_seconds']:.2f} s of training, "
         f"{summary['eval_seconds']:.2f} s of evaluations"
     )
 
