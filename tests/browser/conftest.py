@@ -60,7 +60,20 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
         # Nothing here asks how well they do, and an untrained Acrobot's episodes are long.
         patch.setattr("upright.verdict.EPISODES", 2)
         short = {env: upright.train(env, out=out, **SHORT) for env in others}
-    return {"CartPole-v1": upright.train("CartPole-v1", seed=7, out=out), **short}
+    return {"CartPole-v1": never_falling(out), **short}
+
+
+def never_falling(out: Path) -> Run:
+    """The first of a few seeds whose policy fell in none of the hundred episodes of its proof.
+
+    Solved is a mean of 475, and a policy that is solved may fall now and then: that says nothing
+    about the page.
+    """
+    for seed in range(2023, 2033):
+        run = upright.train("CartPole-v1", seed=seed, out=out)
+        if run.verdict().proof.mean == 500.0:
+            return run
+    raise AssertionError("none of ten seeds learned to hold the pole for good")
 
 
 @pytest.fixture(scope="session")
