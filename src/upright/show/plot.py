@@ -83,8 +83,15 @@ def plot(
     """
     curves = [curve_of(run, metric, axis, smooth) for run in runs]
     envs = list(dict.fromkeys(str(run.info.get("env")) for run in runs))
+    return picture(curves, ", ".join(envs), dark, size)
+
+
+def picture(
+    curves: Sequence[Curve], title: str, dark: bool = False, size: tuple[float, float] = SIZE
+) -> Picture:
+    """Curves that were read already, as `plot` draws them."""
     with _quietly():
-        return Picture(_drawn(grouped(curves), ", ".join(envs), DARK if dark else LIGHT, size))
+        return Picture(_drawn(grouped(curves), title, DARK if dark else LIGHT, size))
 
 
 def grouped(curves: Sequence[Curve]) -> dict[str, list[Curve]]:

@@ -15,8 +15,9 @@ from upright.evaluation import Evaluation
 from upright.files import write_atomically, write_new
 from upright.reading import TOML_BYTES, read_bytes
 from upright.run import Run
+from upright.show.curves import curve_of
 from upright.show.playground import is_simulated, playground
-from upright.show.plot import NARROW, SIZE, Picture, plot
+from upright.show.plot import NARROW, SIZE, Picture, picture
 from upright.show.replay import MOST_STEPS, replay
 from upright.show.words import HEADLINES, headline, printable, sentence
 
@@ -122,19 +123,20 @@ def _curve(run: Run) -> str:
         ("(prefers-color-scheme: dark)", True, SIZE),
     ]
     try:
-        sources = "".join(
-            f'<source media="{media}" srcset="{_svg(plot([run], dark=dark, size=size))}">'
-            for media, dark, size in forms
-        )
-        last = _svg(plot([run]))
+        curves, title = [curve_of(run)], str(run.info.get("env"))
     except UprightError as error:
         return _said(error)
+    sources = "".join(
+        f'<source media="{media}" srcset="{_svg(picture(curves, title, dark, size))}">'
+        for media, dark, size in forms
+    )
+    last = _svg(picture(curves, title))
     words = "Learning curve: episode return over environment steps"
     return f'<picture>{sources}<img class="curve" alt="{words}" src="{last}"></picture>'
 
 
-def _svg(picture: Picture) -> str:
-    return f"data:image/svg+xml;base64,{base64.b64encode(picture.data('svg')).decode()}"
+def _svg(drawn: Picture) -> str:
+    return f"data:image/svg+xml;base64,{base64.b64encode(drawn.data('svg')).decode()}"
 
 
 def _verdict(run: Run) -> str:
