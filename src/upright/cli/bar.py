@@ -4,7 +4,6 @@ import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import Any, TextIO
 
 from rich.console import Console
@@ -56,13 +55,8 @@ class Bar(Lines):
         self._curve, self._bar = Curve(), Progress(disable=True)
         self._task, self._drawn_at = TaskID(0), 0.0
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """Take the moving line away, whatever ended the training."""
+    def close(self) -> None:
+        """Take the moving line away."""
         self._bar.stop()
 
     def started(self, trainer: Trainer, folder: Path) -> None:
@@ -114,7 +108,7 @@ class Bar(Lines):
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
         """The verdict, with no half line left behind."""
-        self._bar.stop()
+        self.close()
         super().concluded(verdict, summary)
 
     def say(self, text: str) -> None:

@@ -87,7 +87,11 @@ class Silent(Listener):
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Nothing to clear away."""
+        """Close, whatever ended the training."""
+        self.close()
+
+    def close(self) -> None:
+        """Take away what moves; here nothing does."""
 
     def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
         """Keep the summary."""
