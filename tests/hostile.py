@@ -173,8 +173,15 @@ def zip_of(
     with warnings.catch_warnings(), zipfile.ZipFile(buffer, "w", kind) as archive:
         warnings.simplefilter("ignore")  # of names that stand there twice
         for name, data in members:
-            archive.writestr(name, data)
+            archive.writestr(member(name, kind) if isinstance(name, str) else name, data)
     return buffer.getvalue()
+
+
+def member(name: str, kind: int) -> zipfile.ZipInfo:
+    """A member of exactly this name: ZipInfo itself cuts one at its first null byte."""
+    info = zipfile.ZipInfo("-")
+    info.filename, info.compress_type = name, kind
+    return info
 
 
 def members_of(bundle: Path) -> dict[str, bytes]:

@@ -16,7 +16,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import tomli_w
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 from safetensors.numpy import save as save_arrays
 
@@ -49,7 +49,7 @@ def many(examples: int) -> settings:
         derandomize=not LONG,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink] if LONG else [Phase.generate],
+        phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if LONG else [])],
         suppress_health_check=list(HealthCheck),
     )
 
@@ -270,6 +270,7 @@ NAMES = st.sampled_from(
     members=st.lists(st.tuples(NAMES, st.binary(max_size=40)), max_size=6),
     kind=st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]),
 )
+@example(members=[("\0", b""), ("run.json\0x", b"")], kind=zipfile.ZIP_STORED)
 def test_a_zip_of_any_members_is_unpacked_or_refused(
     members: list[tuple[str, bytes]], kind: int
 ) -> None:
