@@ -4,6 +4,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,16 @@ def test_an_import_that_points_up_waits_until_it_is_needed(name: str) -> None:
     modules = [node.module or "" for node in body if isinstance(node, ast.ImportFrom)]
     assert UPWARDS[name] not in {each.split(".")[1] for each in modules if "." in each}
     assert UPWARDS[name] in {room(imported) for imported in imports(name)}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    below = {
+        name: {each for each in imports(name) if UPWARDS.get(room(name)) != room(each)}
+        for name in NAMED
+    }
+    TopologicalSorter(below).prepare()  # raises CycleError, which names the circle
+    with pytest.raises(CycleError, match="upside"):
+        TopologicalSorter(below | {"errors": {"upside"}, "upside": {"errors"}}).prepare()
 
 
 def test_what_shows_a_run_knows_no_trainer() -> None:

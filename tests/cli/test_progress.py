@@ -16,7 +16,8 @@ import pytest
 import upright
 from upright.cli import bar, progress
 from upright.cli.bar import Bar, Curve, rounded, short
-from upright.cli.progress import LessonScores, Lines, Silent, listener_for
+from upright.cli.display import listener_for
+from upright.cli.progress import LessonScores, Lines, Silent
 from upright.evaluation import Evaluation
 
 SMALL: dict[str, Any] = {
@@ -32,7 +33,7 @@ CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 # What a command line does with a listener; argument 1 is the settings, 2 says what goes wrong.
 PROGRAM = """
 import json, os, signal, sys, time
-from upright.cli.progress import listener_for
+from upright.cli.display import listener_for
 from upright.experiment import train
 from upright.resumption import resume
 
@@ -359,6 +360,6 @@ def test_a_log_file_and_a_terminal_get_what_suits_them(monkeypatch: pytest.Monke
 
 
 def test_what_draws_is_loaded_where_something_moves_and_not_elsewhere() -> None:
-    code = "import sys, upright.cli.progress; print('rich' in sys.modules)"
+    code = "import sys, upright.cli.display; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

@@ -11,8 +11,7 @@ import pytest
 import upright
 from cli.conftest import Outcome, Typed
 from upright.cli import main, watch
-from upright.show import watching
-from upright.show.watching import Show
+from upright.show.pace import MAX_SPEED, MIN_SPEED, Show
 
 
 def assert_refused(outcome: Outcome, *said: str) -> None:
@@ -202,8 +201,8 @@ def test_play_shows_where_it_is_asked_to_and_prints_elsewhere(inside: Typed, sho
 
 
 def test_what_watch_allows_is_what_the_page_allows() -> None:
-    assert watch.speed(str(watching.MIN_SPEED)) == watching.MIN_SPEED
-    assert watch.speed(str(watching.MAX_SPEED)) == watching.MAX_SPEED
+    assert watch.speed(str(MIN_SPEED)) == MIN_SPEED
+    assert watch.speed(str(MAX_SPEED)) == MAX_SPEED
 
 
 def test_a_fault_in_the_middle_ends_with_its_sentence(shell: Typed, tmp_path: Path) -> None:

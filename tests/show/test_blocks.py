@@ -20,10 +20,10 @@ import numpy as np
 import pytest
 from rich.cells import cell_len
 
-from show.test_watching import StillPlayer, moment
+from show.test_pace import StillPlayer, moment
 from upright.errors import UprightError
 from upright.show.blocks import ENTER, LEAVE, Screen, Terminal, blocks, composed, fitted, numbers
-from upright.show.watching import Show
+from upright.show.pace import Show
 
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 SIZES = [(80, 24), (200, 50), (34, 12), (12, 5), (3, 2), (1, 1)]

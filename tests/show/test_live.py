@@ -19,12 +19,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from show.test_watching import moment
+from show.test_pace import moment
 from upright.errors import UprightError
 from upright.show.live import LivePage
+from upright.show.pace import Show
 from upright.show.player import Moment
 from upright.show.stage import LARGEST_SIDE, Pictures
-from upright.show.watching import Show
 
 SECONDS = 20.0
 

@@ -16,9 +16,9 @@ import pygame
 import pytest
 from PIL import ImageGrab
 
-from show.test_watching import StillPlayer, moment
+from show.test_pace import StillPlayer, moment
 from upright.errors import UprightError
-from upright.show.watching import Show
+from upright.show.pace import Show
 from upright.show.window import Window, letterboxed, open_display, panel_of
 
 SECONDS = 40.0

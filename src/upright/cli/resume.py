@@ -26,7 +26,7 @@ def run(args: argparse.Namespace) -> int:
     """Resume."""
     if not args.quiet:
         announce(f"Upright: resuming {args.run}; importing PyTorch ...")
-    from upright.cli.progress import listener_for
+    from upright.cli.display import listener_for
     from upright.resumption import resume
 
     results = sys.stderr if args.json else sys.stdout

@@ -92,7 +92,7 @@ def run(args: argparse.Namespace) -> int:
     if "env" in own or not is_code(recipe.env):
         spec_of(recipe.env)
 
-    from upright.cli.progress import listener_for
+    from upright.cli.display import listener_for
     from upright.experiment import train
 
     results = sys.stderr if args.json else sys.stdout

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from upright.cli.common import add_trust, announce, count, plain, seed
 from upright.errors import UprightError
-from upright.show.watching import MAX_SPEED, MIN_SPEED, WAYS, Show, action_names, watch
+from upright.show.pace import MAX_SPEED, MIN_SPEED, Show, action_names
+from upright.show.watching import WAYS, watch
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -14,8 +14,8 @@ from PIL import Image
 from rich.cells import cell_len, set_cell_size
 
 from upright.errors import UprightError
+from upright.show.pace import Pace, Show, paced
 from upright.show.player import Moment
-from upright.show.watching import Pace, Show, paced
 
 try:
     import termios

@@ -26,9 +26,9 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from upright.errors import UprightError
+from upright.show.pace import Show, paced
 from upright.show.player import Moment
 from upright.show.stage import Pictures, Stage, facts_of
-from upright.show.watching import Show, paced
 
 LOOPBACK = "127.0.0.1"
 MOST_VIEWERS, MOST_CONNECTIONS = 32, 100

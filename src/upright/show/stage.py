@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from upright.show.pace import MAX_SPEED, MIN_SPEED, Pace, Show
 from upright.show.player import Moment
-from upright.show.watching import MAX_SPEED, MIN_SPEED, Pace, Show
 
 LARGEST_SIDE = 1280
 KEEPALIVE_SECONDS = 10.0

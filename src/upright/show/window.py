@@ -7,8 +7,8 @@ import numpy as np
 import pygame
 
 from upright.errors import UprightError
+from upright.show.pace import Show, paced
 from upright.show.player import Moment
-from upright.show.watching import Show, paced
 
 UNSEEN = ("dummy", "offscreen")
 SIZE, SMALLEST = (760, 640), (240, 200)
