@@ -51,6 +51,7 @@ FLOORS: dict[str, int] = {
     "run": 5,
     "writer": 5,
     "listener": 5,
+    "metrics": 5,
     "show": 6,
     "experiment": 7,
     "verification": 7,

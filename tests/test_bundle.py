@@ -179,7 +179,7 @@ def test_nothing_is_overwritten(bundle: Path, tiny_run: Path) -> None:
 
 
 def test_a_bundle_that_cannot_be_written_leaves_nothing(tiny_run: Path, tmp_path: Path) -> None:
-    with pytest.raises(UprightError, match="Cannot write"):
+    with pytest.raises(UprightError, match="There is no folder"):
         write_bundle(tiny_run, tmp_path / "nowhere" / "run.zip")
     assert list(tmp_path.iterdir()) == []
 

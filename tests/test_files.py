@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from upright.errors import UprightError, did_you_mean
-from upright.files import write_atomically, write_json
+from upright.files import new_file, write_atomically, write_json
 from upright.reading import read_json
 
 
@@ -76,3 +76,30 @@ def test_near_words_are_suggested_and_far_ones_are_not() -> None:
 def test_an_error_is_its_sentence_and_its_hint() -> None:
     assert str(UprightError("It is so.", "Do this.")) == "It is so. Do this."
     assert str(UprightError("It is so.")) == "It is so."
+
+
+def test_a_new_file_is_whole_or_absent(tmp_path: Path) -> None:
+    def written(then: type[BaseException] | None) -> None:
+        with new_file(tmp_path / "a.txt") as temporary:
+            temporary.write_text("a")
+            if then is not None:
+                raise then
+
+    with pytest.raises(KeyboardInterrupt):
+        written(then=KeyboardInterrupt)
+    assert list(tmp_path.iterdir()) == []
+    written(then=None)
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+    with pytest.raises(UprightError, match="exists already"):
+        written(then=None)
+
+
+def test_a_name_that_was_taken_meanwhile_stays_the_others(tmp_path: Path) -> None:
+    def both_write() -> None:
+        with new_file(tmp_path / "a.txt") as temporary:
+            temporary.write_text("ours")
+            (tmp_path / "a.txt").write_text("theirs")
+
+    with pytest.raises(UprightError, match="exists already"):
+        both_write()
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["theirs"]

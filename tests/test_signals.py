@@ -17,6 +17,7 @@ from upright.errors import UprightError
 from upright.lock import RunLock
 from upright.resumption import _newest
 from upright.run import Run
+from upright.signals import Interrupted, interrupting
 
 CASES = {
     backend: Case.of("CartPole-v1", "ppo", backend, "schedules", 300, timesteps=3000)
@@ -203,3 +204,41 @@ def test_workers_that_outlive_a_killed_resume_hold_no_lock(tmp_path: Path) -> No
                 os.kill(pid, signal.SIGKILL)
     finally:
         second.end()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_during_a_drawing_leaves_no_half_of_it(signum: int, tmp_path: Path) -> None:
+    run = upright.train("CartPole-v1", total_timesteps=256, out=tmp_path / "runs").path
+    out = tmp_path / "drawn"
+    out.mkdir()
+    words = ["record", str(run), "--episodes", "10000", "--out", str(out / "long.mp4")]
+    recording = Training(words, run, tmp_path)
+    try:
+        while not list(out.iterdir()):
+            assert recording.process.poll() is None, recording.stderr()
+            time.sleep(0.01)
+        recording.process.send_signal(signum)
+        assert recording.process.wait(timeout=60) == 128 + signum
+    finally:
+        recording.end()
+    assert list(out.iterdir()) == []
+    assert "error: interrupted." in recording.stderr()
+    assert "Traceback" not in recording.stderr()
+
+
+def test_the_second_signal_is_the_systems_own() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    after_the_first: list[object] = []
+
+    def ended() -> None:
+        with interrupting(signal.SIGTERM):
+            try:
+                signal.raise_signal(signal.SIGTERM)
+            finally:
+                after_the_first.append(signal.getsignal(signal.SIGTERM))
+
+    with pytest.raises(Interrupted) as raised:
+        ended()
+    assert raised.value.signum == signal.SIGTERM
+    assert after_the_first == [signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGTERM) == before

@@ -6,11 +6,10 @@ import stat
 import tempfile
 import zipfile
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from upright.errors import UprightError
-from upright.files import checkpoints
+from upright.files import checkpoints, new_file
 from upright.reading import JSON_BYTES, TOML_BYTES, TORCH_FILE, foreign_kind
 
 MEMBERS = {
@@ -45,24 +44,13 @@ def write_bundle(run: Path, out: Path) -> int:
         UprightError: There is such a file already, it cannot be written, or the run is too large.
     """
     names, left_out = _choose(run)
-    temporary = out.with_name(f".{out.name}.tmp")
-    try:
-        if out.exists():
-            raise UprightError(f"{out} exists already.", "Choose another file with --out.")
-        temporary.unlink(missing_ok=True)
-        with temporary.open("xb") as file, zipfile.ZipFile(file, "w") as archive:
-            for name in names:
-                kind = zipfile.ZIP_STORED if name.endswith("tensors") else zipfile.ZIP_DEFLATED
-                info = zipfile.ZipInfo(name, _MADE_ON)
-                info.compress_type, info.external_attr = kind, 0o644 << 16
-                with (run / name).open("rb") as source, archive.open(info, "w") as target:
-                    shutil.copyfileobj(source, target, _CHUNK)
-        temporary.replace(out)
-    except OSError as error:
-        raise UprightError(f"Cannot write {out}: {error.strerror or error}.") from error
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with new_file(out) as temporary, zipfile.ZipFile(temporary, "x") as archive:
+        for name in names:
+            kind = zipfile.ZIP_STORED if name.endswith("tensors") else zipfile.ZIP_DEFLATED
+            info = zipfile.ZipInfo(name, _MADE_ON)
+            info.compress_type, info.external_attr = kind, 0o644 << 16
+            with (run / name).open("rb") as source, archive.open(info, "w") as target:
+                shutil.copyfileobj(source, target, _CHUNK)
     return left_out
 
 

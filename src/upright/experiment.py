@@ -1,16 +1,12 @@
 """The composition root: train a policy or go on with it, judge it, write the run."""
 
 import contextlib
-import math
 import os
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
-
-import numpy as np
 
 from upright.checkpoint import versions
 from upright.envs import EnvSource, is_code
@@ -18,18 +14,16 @@ from upright.errors import UprightError
 from upright.folders import first_files, new_run_folder
 from upright.listener import Listener
 from upright.lock import RunLock
+from upright.metrics import Metrics
 from upright.policy import Weights
 from upright.recipe import command_line
-from upright.rollout import Episode
 from upright.run import Run
 from upright.signals import Interrupted, Interruption
 from upright.spaces import space_to_json
 from upright.state import State
-from upright.trainer import Iteration, PoisonedError, Trainer
+from upright.trainer import PoisonedError, Trainer
 from upright.verdict import Judge, Verdict
 from upright.writer import RunWriter
-
-RECENT = 100
 
 
 def train(
@@ -125,21 +119,16 @@ class Experiment:
 
     def __init__(self, trainer: Trainer, judge: Judge, listener: Listener) -> None:
         self.trainer, self.judge, self.listener = trainer, judge, listener
-        self._recent: deque[Episode] = deque(maxlen=RECENT)
-        self._began, self._seconds_before, self._judged_before = time.perf_counter(), 0.0, 0.0
+        self._metrics = Metrics(judge)
         self._every = trainer.recipe.timesteps_between_checkpoints
         self._due = self._every
         self._mean: float | None = None
 
     def state(self) -> State:
         """All that `restore` needs besides the weights."""
-        own = {
-            "recent": [list(episode) for episode in self._recent],
-            "seconds": self._seconds(),
-        }
         return State.joined(
             {
-                "experiment": State(own),
+                "experiment": self._metrics.state(),
                 "trainer": self.trainer.state(),
                 "judge": self.judge.state(),
             }
@@ -151,17 +140,9 @@ class Experiment:
         Raises:
             UprightError: The state is not one of this run.
         """
-        own = state.part("experiment")
-        recent = own.value("recent", list)
-        seconds = own.value("seconds", float)
-        try:
-            episodes = [Episode(float(r), int(length), int(n)) for r, length, n in recent]
-        except (TypeError, ValueError, OverflowError) as error:
-            raise UprightError("The recorded state has no valid 'recent'.") from error
+        self._metrics.restore(state.part("experiment"))
         lost = self.trainer.restore(weights, state.part("trainer"))
         self.judge.restore(state.part("judge"), self.trainer.policy.state_dict())
-        self._recent = deque(episodes, maxlen=RECENT)
-        self._seconds_before, self._judged_before = seconds, self.judge.seconds
         self._due = self._next(self.trainer.timesteps)
         return lost
 
@@ -177,7 +158,7 @@ class Experiment:
         try:
             with Interruption(self.listener.stopping) as interruption:
                 announce()
-                self._began = time.perf_counter()
+                self._metrics.start()
                 self._learn(interruption)
                 verdict, summary = self._conclude()
             status = "finished"
@@ -210,7 +191,6 @@ class Experiment:
         if self._is_settled():
             return
         for iteration in self.trainer:
-            self._recent.extend(iteration.episodes)
             self._mean = None
             if self.judge.is_due(iteration.timesteps) or self.trainer.progress >= 1.0:
                 evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
@@ -218,7 +198,7 @@ class Experiment:
                 self.listener.evaluated(evaluation, iteration.timesteps)
                 if self.judge.latest_proof is not None:
                     self.listener.proven(self.judge.latest_proof, iteration.timesteps)
-            row = self._row(iteration)
+            row = self._metrics.row(iteration, self._mean)
             self.writer.row(row, iteration.episodes)
             self.listener.iterated(iteration, row)
             if self._is_settled():
@@ -250,7 +230,7 @@ class Experiment:
 
     def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
         """The verdict, and what is to be said of the run; both are on the disk then."""
-        seconds = self._seconds()
+        seconds = self._metrics.seconds
         self._checkpoint()
         verdict = self.judge.conclude(self.trainer.policy)
         self.writer.settle()
@@ -288,31 +268,3 @@ class Experiment:
                 self.writer.update(status=status, timesteps=self.trainer.timesteps)
             with suppress(UprightError):
                 self.writer.close()
-
-    def _seconds(self) -> float:
-        """Seconds of training, without the evaluations, over all sessions of the run."""
-        judged = self.judge.seconds - self._judged_before
-        return self._seconds_before + time.perf_counter() - self._began - judged
-
-    def _row(self, iteration: Iteration) -> dict[str, Any]:
-        """One line of metrics.jsonl; what a clock decides is time/fps and time/time_elapsed."""
-        seconds = self._seconds()
-        row: dict[str, Any] = {"iteration": iteration.number}
-        if self._recent:
-            returns = [episode.episode_return for episode in self._recent]
-            row["rollout/ep_rew_mean"] = float(np.mean(returns))
-            row["rollout/ep_len_mean"] = float(np.mean([each.length for each in self._recent]))
-        row |= iteration.metrics
-        if self._mean is not None:
-            row["eval/mean_reward"] = self._mean
-        row["time/total_timesteps"] = iteration.timesteps
-        row["time/total_episodes"] = iteration.total_episodes
-        row["time/fps"] = round(iteration.timesteps / max(seconds, 1e-9))
-        row["time/time_elapsed"] = round(seconds, 4)
-        for name, value in row.items():
-            if not math.isfinite(value):
-                raise UprightError(
-                    f"{name} became {value} in iteration {iteration.number}; training stopped.",
-                    "Try a smaller learning_rate or max_grad_norm.",
-                )
-        return row

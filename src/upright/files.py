@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,28 +30,34 @@ def write_new(path: Path, data: bytes | str) -> None:
     Raises:
         UprightError: There is one of that name already, or it cannot be written.
     """
-    refuse_taken(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")
-    try:
+    with new_file(path) as temporary:
         write_synced(temporary, data.encode() if isinstance(data, str) else data)
-        move_new(temporary, path)
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """The name of a hidden file to write, which becomes `path` where all goes well, or is deleted.
+
+    Raises:
+        UprightError: There is one of that name already, or it cannot be written.
+    """
+    refuse_taken(path)
+    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    try:
+        yield temporary
+        _move_new(temporary, path)
         sync_folder(path.parent)
     except OSError as error:
         raise UprightError(
-            f"Cannot write {path}: {error.strerror}.", "Choose another file."
+            f"Cannot write {path}: {error.strerror or error}.", "Choose another file."
         ) from error
     finally:
         with suppress(OSError):
             temporary.unlink()
 
 
-def move_new(temporary: Path, path: Path) -> None:
-    """Give a file a name that nobody has taken meanwhile.
-
-    Raises:
-        UprightError: Somebody has.
-        OSError: It cannot be.
-    """
+def _move_new(temporary: Path, path: Path) -> None:
+    """Give a file a name that nobody has taken meanwhile."""
     try:
         os.link(temporary, path)
     except FileExistsError:
@@ -59,8 +65,6 @@ def move_new(temporary: Path, path: Path) -> None:
     except OSError:  # a disk without links
         refuse_taken(path)
         temporary.replace(path)
-        return
-    temporary.unlink()
 
 
 def refuse_taken(path: Path) -> None:

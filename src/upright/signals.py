@@ -1,10 +1,11 @@
-"""Ctrl-C and SIGTERM: the first asks to stop, the second leaves at once."""
+"""Ctrl-C and SIGTERM: the first stops what goes on in good order, the second leaves at once."""
 
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -57,3 +58,26 @@ class Interruption:
             raise Interrupted(signum)
         self.signum = signum
         self._noticed(signum)
+
+
+@contextmanager
+def interrupting(*signums: signal.Signals) -> Iterator[None]:
+    """The first of these signals raises `Interrupted`, and what is open is closed; a second kills.
+
+    Python takes signals in the main thread; elsewhere nothing is caught.
+    """
+
+    def interrupt(signum: int, frame: FrameType | None) -> NoReturn:
+        for each in signums:
+            signal.signal(each, signal.SIG_DFL)
+        raise Interrupted(signum)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {signum: signal.signal(signum, interrupt) for signum in signums}
+    try:
+        yield
+    finally:
+        for signum, handler in before.items():
+            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)

@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from upright.cli.common import plain
 from upright.errors import UprightError, did_you_mean
+from upright.signals import interrupting
 
 VERBS = {
     "play": "act at random in an environment, and print what comes of it",
@@ -58,7 +59,8 @@ def main(words: Sequence[str] | None = None) -> int:
     """Run one command; its exit code: 0, 1 (it failed), 2 (bad input), 130 or 143 (interrupted)."""
     words = list(sys.argv[1:] if words is None else words)
     try:
-        return _dispatch(words)
+        with interrupting(signal.SIGTERM):  # Ctrl-C is one without us
+            return _dispatch(words)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1

@@ -1,6 +1,5 @@
 """Moments as a video: a policy's episodes, or the same episode at several checkpoints."""
 
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.errors import UprightError
-from upright.files import ending_of, move_new, refuse_taken
+from upright.files import ending_of, new_file
 from upright.run import Run
 from upright.show.encoding import write_video
 from upright.show.player import Moment, Player
@@ -37,13 +36,8 @@ def record(run: Run, out: str | Path, **options: Any) -> Path:
     """
     path = Path(out)
     ending_of(path, FORMATS)
-    refuse_taken(path)
-    drawn = path.with_name(f".{path.stem}-{secrets.token_hex(4)}{path.suffix}")
-    try:
+    with new_file(path) as drawn:
         draw(run, drawn, **options)
-        move_new(drawn, path)
-    finally:
-        drawn.unlink(missing_ok=True)
     return path
 
 

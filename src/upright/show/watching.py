@@ -1,16 +1,12 @@
 """A policy that plays, shown in whichever way there is: a window, a page, or the terminal."""
 
 import os
-import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from types import FrameType
-from typing import NoReturn
+from collections.abc import Callable
 
 from upright.errors import UprightError
 from upright.show.pace import Show
-from upright.signals import STOPPING
+from upright.signals import STOPPING, interrupting
 
 WAYS = ("auto", "window", "page", "terminal")
 
@@ -28,7 +24,7 @@ def watch(show: Show, how: str = "auto", port: int | None = None) -> None:
         UprightError: It cannot be shown that way, or the environment fails.
     """
     try:
-        with _signals_end_it():
+        with interrupting(*STOPPING):
             _begin(show, how, port)()
     except KeyboardInterrupt:
         say("Stopped.")
@@ -100,20 +96,3 @@ def _line(where: str, reason: str, keys: str) -> str:
 def _draw_unseen() -> None:
     """Let environments that draw by SDL open no display: nothing is to be seen there."""
     os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
-
-
-@contextmanager
-def _signals_end_it() -> Iterator[None]:
-    """The first Ctrl-C or SIGTERM is a KeyboardInterrupt; a second one leaves at once."""
-
-    def end(signum: int, frame: FrameType | None) -> NoReturn:
-        for each in STOPPING:
-            signal.signal(each, signal.SIG_DFL)
-        raise KeyboardInterrupt
-
-    before = {signum: signal.signal(signum, end) for signum in STOPPING}
-    try:
-        yield
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
