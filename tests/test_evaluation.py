@@ -134,3 +134,17 @@ def test_a_truncated_episode_is_a_whole_one() -> None:
     evaluation = Evaluator(limited, 5).evaluate(policy, seed=0)
     assert evaluation.returns == (4.0,) * 5
     assert evaluation.solved is None
+
+
+def test_an_episode_that_never_ends_is_named_instead_of_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("upright.evaluation.ENDLESS", 100)
+    policy = make_policy(PPOSettings(), EndlessReward().observation_space)
+    with pytest.raises(UprightError, match="No episode of an evaluation ended within 100 steps"):
+        Evaluator(EndlessReward, 5).evaluate(policy, seed=0)
+
+    def long() -> gym.Env[Any, Any]:
+        return gym.wrappers.TimeLimit(EndlessReward(), 100)
+
+    assert Evaluator(long, 15).evaluate(policy, seed=0).lengths == (100,) * 15

@@ -14,6 +14,8 @@ from upright.statistics import bootstrap_interval
 EPISODES = 100
 LANES = {"vector": 128, "sync": 10, "async": 10}
 MAX_EPISODES, MAX_LANES = 100_000, 1024
+# So many steps in which nothing ends are no evaluation, but an environment without a time limit.
+ENDLESS = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -147,7 +149,12 @@ class Evaluator:
         self._envs: Envs = make_envs(env, lanes, 0, backend)
 
     def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
-        """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ..."""
+        """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ...
+
+        Raises:
+            UprightError: The policy is for another environment, an episode does not end, or its
+                return is not finite.
+        """
         envs, act = self._envs, policy.behaviour()
         spaces = (envs.observation_space, policy.observation_space)
         if spaces[0].shape != spaces[1].shape or envs.action_space != policy.action_space:
@@ -161,15 +168,22 @@ class Evaluator:
         lengths = np.zeros(self._episodes, np.int64)
         number = np.arange(lanes)
         running_return, running_length = np.zeros(lanes), np.zeros(lanes, np.int64)
-        obs = envs.reset(seed)
+        obs, quiet = envs.reset(seed), 0
         while (number < self._episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
             step = envs.step(act(obs, noise))
             running_return += step.rewards * step.valid
             running_length += step.valid
             obs, done = step.obs, step.terminated | step.truncated
+            quiet += 1
+            if quiet > ENDLESS:
+                raise UprightError(
+                    f"No episode of an evaluation ended within {ENDLESS:,} steps.",
+                    "Give the environment a time limit: gymnasium.wrappers.TimeLimit, or "
+                    "max_episode_steps where it is registered.",
+                )
             if np.count_nonzero(done):
-                obs = envs.restart(done, obs)
+                obs, quiet = envs.restart(done, obs), 0
                 counted = done & (number < self._episodes)
                 returns[number[counted]] = running_return[counted]
                 lengths[number[counted]] = running_length[counted]
