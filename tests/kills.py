@@ -57,6 +57,10 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "minibatches": {"minibatch_size": 24},
     "whole episodes": {"num_steps": 0},
     "target_kl": {"target_kl": 0.001, "num_epochs": 4},
+    # Matrix products of few columns take other paths, which see how an array lies in memory.
+    "narrow": {"hidden_sizes": (4,)},
+    "linear": {"hidden_sizes": ()},
+    "single steps": {"num_steps": 1},
 }
 INTERVALS = (1, 77, 256)
 

@@ -156,3 +156,13 @@ def test_checkpoints_are_listed_newest_first_and_links_are_none(tmp_path: Path) 
 def test_versions_name_what_numbers_depend_on() -> None:
     assert {"upright", "python", "torch", "numpy", "gymnasium"} <= set(versions())
     assert all(isinstance(version, str) and version for version in versions().values())
+
+
+@pytest.mark.parametrize("name", ["variance", "count"])
+def test_a_normaliser_that_could_not_have_been_is_refused(tmp_path: Path, name: str) -> None:
+    policy = policy_for("ppo", normalize_obs=True)
+    weights = policy.state_dict()
+    weights[f"normalizer.{name}"] = weights[f"normalizer.{name}"] - 2.0
+    (tmp_path / "policy.safetensors").write_bytes(weights_bytes(weights))
+    with pytest.raises(UprightError, match=f"negative numbers in normalizer.{name}"):
+        load_weights(tmp_path / "policy.safetensors", policy)

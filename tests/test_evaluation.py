@@ -148,3 +148,16 @@ def test_an_episode_that_never_ends_is_named_instead_of_waited_for(
         return gym.wrappers.TimeLimit(EndlessReward(), 100)
 
     assert Evaluator(long, 15).evaluate(policy, seed=0).lengths == (100,) * 15
+
+
+def test_a_return_beyond_32_bits_is_refused_and_no_record_has_one() -> None:
+    class Rich(EndlessReward):
+        def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+            return self.observe(), 1e39, True, False, {}
+
+    policy = make_policy(PPOSettings(), EndlessReward().observation_space)
+    with pytest.raises(UprightError, match=r"Episode 0 of an evaluation has the return 1e\+39"):
+        Evaluator(Rich, 3).evaluate(policy, seed=0)
+    record = MADE.record() | {"returns": [1.0, 1e39]}
+    with pytest.raises(UprightError, match="not one that could have been made"):
+        Evaluation.from_record(record)

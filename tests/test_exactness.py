@@ -1,6 +1,7 @@
 """Where a training is cut and taken up again, every later number is the one it would have been."""
 
 import os
+import shutil
 import signal
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -302,3 +303,14 @@ def test_a_larger_budget_leads_where_a_straight_run_of_it_leads(
     assert newest(longer).name == newest(straight).name
     for name in ("policy.safetensors", "trainer.safetensors"):
         assert (newest(longer) / name).read_bytes() == (newest(straight) / name).read_bytes(), name
+
+
+def test_a_run_without_its_folder_of_checkpoints_begins_again(tmp_path: Path) -> None:
+    words = {"total_timesteps": 2000, "preset": "default", "until": "budget", "seed": 6}
+    straight = upright.train("CartPole-v1", "ppo", out=tmp_path / "a", **words)
+    copy = tmp_path / "copy"
+    shutil.copytree(straight.path, copy, ignore=shutil.ignore_patterns("checkpoints", ".lock"))
+    info = (copy / "run.json").read_text()
+    (copy / "run.json").write_text(info.replace('"finished"', '"running"'))
+    resumed = upright.resume(copy)
+    assert differences(straight.path, resumed.path) == []

@@ -17,6 +17,7 @@ import upright
 from probes.envs import ActionReward, ConstantReward, ObsReward, Probe
 from support import Recorder, same_weights, untimed, weights_of
 from upright.checkpoint import sha256, weights_bytes
+from upright.cli import main
 from upright.errors import UprightError
 from upright.evaluation import Evaluation, Evaluator
 from upright.recipe import read_recipe
@@ -602,6 +603,8 @@ def test_on_other_versions_the_mean_must_be_in_the_interval(run_copy: Path) -> N
         shift_the_proof_and_the_mean(record)
 
     edit(run_copy, "evaluation.json", near)
+    mean = record_in(upright.load(run_copy), "evaluation.json")["mean"]
+    edit(run_copy, "run.json", lambda info: info.update(mean_return=mean))
     verification = upright.verify(upright.load(run_copy))
     assert (verification.holds, verification.identical) == (True, False)
     assert "differ" in verification.reason
@@ -611,10 +614,31 @@ def test_on_other_versions_the_mean_must_be_in_the_interval(run_copy: Path) -> N
             shift_the_proof_and_the_mean(record)
 
     edit(run_copy, "evaluation.json", far)
+    mean = record_in(upright.load(run_copy), "evaluation.json")["mean"]
+    edit(run_copy, "run.json", lambda info: info.update(mean_return=mean))
     proof = record_in(upright.load(run_copy), "evaluation.json")["proof"]
     repeated = verification.proof.mean
     inside = proof["interval"][0] <= repeated <= proof["interval"][1]
     assert upright.verify(upright.load(run_copy)).holds is inside
+
+
+def test_a_run_json_that_tells_of_another_verdict_is_believed_nowhere(
+    run_copy: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    solved = upright.load(run_copy).solved
+    edit(run_copy, "run.json", lambda info: info.update(solved=not solved, mean_return=1234.5))
+    run = upright.load(run_copy)
+    assert run.solved is None
+    assert "solved=None" in repr(run)
+    assert upright.verify(run).reason == "run.json tells of another verdict than evaluation.json."
+    assert main(["resume", str(run_copy), "--json"]) == 2
+    assert main(["runs", str(run_copy)]) == 0
+    said = capsys.readouterr()
+    assert "1234" not in said.out
+    assert "run.json tells of another verdict" in said.err
+    # A run that is not at its end may be between the two files; what counts is the verdict.
+    edit(run_copy, "run.json", lambda info: info.update(status="interrupted"))
+    assert upright.load(run_copy).solved is solved
 
 
 def test_a_run_without_a_verdict_cannot_be_verified(run_copy: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from safetensors.numpy import load_file
 import upright
 from support import Recorder, make_rollout, policy_for, same_weights, weights_of
 from upright.algorithms import ALGORITHMS
-from upright.faults import blame
+from upright.errors import NonFiniteError
+from upright.faults import blame, refuse_nonfinite
 from upright.files import checkpoints
 from upright.optimizer import Adam
 from upright.run import Run
@@ -339,3 +341,14 @@ def test_the_environment_that_a_loss_comes_from_is_named(guilty: list[int], said
     for parameter in policy.parameters():
         parameter.data.mul_(1e6)
     assert blame(policy, rollout) == said
+
+
+def test_the_environment_that_paid_an_absurd_reward_is_named() -> None:
+    rollout = make_rollout(np.zeros((5, 3, 4), np.float32), np.zeros((4, 3)), np.zeros((4, 3)))
+    rewards = np.ones((4, 3))
+    rewards[2, 1] = -1e30
+    said = blame(policy_for("ppo"), replace(rollout, rewards=rewards))
+    assert said == "the largest reward is -1e+30, of environment 1 at step 2"
+    rewards[2, 1] = 1e39
+    with pytest.raises(NonFiniteError, match=r"reward became 1e\+39 in environment 1 at step 2"):
+        refuse_nonfinite(replace(rollout, rewards=rewards))

@@ -1,12 +1,15 @@
 """What there is: environments and runs."""
 
 from pathlib import Path
+from typing import Any
 
 import gymnasium as gym
 import pytest
 
 from upright.errors import UprightError
+from upright.files import write_json
 from upright.listing import describe, find_environments, find_runs, is_supported
+from upright.reading import read_json
 
 
 def test_the_newest_version_is_listed_with_what_can_be_done() -> None:
@@ -63,6 +66,27 @@ def test_runs_are_found_below_a_folder_and_what_is_none_is_passed_over(
     found = list(find_runs(tmp_path))
     assert [path for path, _ in found] == [run_copy]
     assert found[0][1]["algo"] == "ppo"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, (True, False)),
+        ({"threshold": -1.0}, (True, None)),
+        ({"proof": {"returns": ["many"]}}, (False, None)),
+        ({"proof": {"returns": []}}, (False, None)),
+        ({"selection": None}, (False, None)),
+    ],
+)
+def test_a_verdict_is_listed_from_its_episodes_whatever_run_json_says(
+    run_copy: Path, changes: dict[str, Any], expected: tuple[bool, bool | None]
+) -> None:
+    record = read_json(run_copy / "evaluation.json")
+    write_json(run_copy / "evaluation.json", record | changes)
+    info = read_json(run_copy / "run.json")
+    write_json(run_copy / "run.json", info | {"solved": True, "mean_return": 500.0})
+    ((_, found),) = find_runs(run_copy)
+    assert (found["mean_return"] == record["mean"], found["solved"]) == expected
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:

@@ -133,7 +133,11 @@ def test_the_observation_size_is_that_of_a_vector() -> None:
     assert observation_size(gym.spaces.Box(-1, 1, (7,))) == 7
 
 
-@pytest.mark.parametrize("space", [gym.spaces.Box(0, 1, (2, 2)), gym.spaces.Discrete(16)])
+@pytest.mark.parametrize(
+    "space",
+    [gym.spaces.Box(0, 1, (2, 2)), gym.spaces.Box(0, 1, (0,)), gym.spaces.Discrete(16)],
+    ids=str,
+)
 def test_another_observation_space_is_refused_with_what_is_supported(space: gym.Space) -> None:
     with pytest.raises(UprightError, match="not supported yet") as caught:
         observation_size(space)

@@ -171,3 +171,14 @@ def test_an_iteration_does_not_load_the_compiler() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.strip() == "['torch']"
+
+
+@pytest.mark.parametrize("algo", ["actor-critic", "ppo"])
+def test_a_rollout_that_is_nothing_but_an_autoreset_is_passed_over(algo: str) -> None:
+    settings = {"num_envs": 1, "num_steps": 1, "backend": "vector", "total_timesteps": 100}
+    trainer = upright.Trainer("CartPole-v1", algo, preset="default", seed=0, **settings)
+    iterations = list(trainer)
+    trainer.close()
+    assert [iteration.timesteps for iteration in iterations] == list(range(1, 101))
+    assert iterations[-1].total_episodes > 2
+    assert np.isfinite([list(iteration.metrics.values()) for iteration in iterations]).all()

@@ -42,6 +42,7 @@ WEIGHTS, TRAINER, STATE, MANIFEST = (
 )
 # What a checkpoint may hold besides a few copies of the weights: the episodes under way.
 EPISODE_BYTES = 1 << 30
+_NEVER_NEGATIVE = ("normalizer.variance", "normalizer.count")
 _TYPE_NAMES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
 
 
@@ -93,6 +94,8 @@ def _weights(data: bytes, path: Path) -> Weights:
                 f"{path} holds numbers that are not finite, in {name}.",
                 "A policy with such weights cannot act; use an earlier checkpoint.",
             )
+        if name in _NEVER_NEGATIVE and bool((tensor < 0).any()):
+            raise UprightError(f"{path} holds negative numbers in {name}, which has none.")
     return weights
 
 

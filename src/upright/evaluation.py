@@ -16,6 +16,7 @@ LANES = {"vector": 128, "sync": 10, "async": 10}
 MAX_EPISODES, MAX_LANES = 100_000, 1024
 # So many steps in which nothing ends are no evaluation, but an environment without a time limit.
 ENDLESS = 1_000_000
+LARGEST_RETURN = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -105,6 +106,7 @@ class Evaluation:
             raise UprightError(f"The recorded evaluation lacks or garbles {error}.") from error
         counts = 0 < len(evaluation.returns) == len(evaluation.lengths) <= MAX_EPISODES
         possible = 0 <= evaluation.seed < 2**63 and 1 <= evaluation.num_envs <= MAX_LANES
+        possible = possible and all(abs(each) <= LARGEST_RETURN for each in evaluation.returns)
         if not counts or not possible or evaluation.backend not in LANES:
             raise UprightError("The recorded evaluation is not one that could have been made.")
         return evaluation
@@ -148,6 +150,7 @@ class Evaluator:
         lanes = num_envs or min(episodes, LANES[backend])
         self._envs: Envs = make_envs(env, lanes, 0, backend)
 
+    @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
     def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
         """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ...
 
@@ -189,11 +192,12 @@ class Evaluator:
                 lengths[number[counted]] = running_length[counted]
                 running_return[done] = running_length[done] = 0
                 number[done] += lanes
-        if not np.isfinite(returns).all():
-            (first,) = np.argwhere(~np.isfinite(returns))[0].tolist()
+        impossible = ~(np.abs(returns) <= LARGEST_RETURN)
+        if impossible.any():
+            (first,) = np.argwhere(impossible)[0].tolist()
             raise UprightError(
                 f"Episode {first} of an evaluation has the return {returns[first]}.",
-                "The environment's rewards should be finite numbers.",
+                "The environment's rewards should be finite numbers of 32 bits.",
             )
         return Evaluation(
             tuple(returns.tolist()),

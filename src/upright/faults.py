@@ -12,27 +12,34 @@ from upright.policy import Policy
 from upright.rollout import Rollout
 
 TOLERANCE = 1e-5
+LARGEST = float(np.finfo(np.float32).max)
+# The square of a larger one, or a sum of such squares, may be more than 32 bits hold.
+SUSPECT = 1e15
 
 
 def refuse_nonfinite(rollout: Rollout) -> None:
-    """Raise on the first observation or reward of a rollout that is NaN or infinite.
+    """Raise on the first observation or reward of a rollout that is no finite 32-bit number.
 
     Raises:
         NonFiniteError: With the environment's index and the step.
     """
     for name, rows in (("observation", rollout.obs), ("reward", rollout.rewards)):
-        if not np.isfinite(rows).all():
-            t, n, *_ = np.argwhere(~np.isfinite(rows))[0].tolist()
+        if not _is_fine(rows).all():
+            t, n, *_ = np.argwhere(~_is_fine(rows))[0].tolist()
             raise _nonfinite(name, rows[t, n], n, t)
-    if not np.isfinite(rollout.final_obs).all():
-        row = int(np.argwhere(~np.isfinite(rollout.final_obs))[0][0])
+    if not _is_fine(rollout.final_obs).all():
+        row = int(np.argwhere(~_is_fine(rollout.final_obs))[0][0])
         t, n = rollout.final_index[row].tolist()
         raise _nonfinite("final observation", rollout.final_obs[row], n, t)
 
 
+def _is_fine(rows: NDArray[Any]) -> NDArray[np.bool_]:
+    return np.asarray(np.abs(rows) <= LARGEST)
+
+
 def _nonfinite(name: str, values: Any, n: int, t: int) -> NonFiniteError:
     flat = np.ravel(values)
-    found = float(flat[~np.isfinite(flat)][0])
+    found = float(flat[~_is_fine(flat)][0])
     return NonFiniteError(f"The {name}", found, f" in environment {n} at step {t} of the rollout")
 
 
@@ -78,6 +85,9 @@ def blame(policy: Policy, rollout: Rollout) -> str:
     params, values = policy(obs)
     fine = params.isfinite().all(dim=-1) & values.isfinite()
     guilty = (~fine).any(dim=0).nonzero().flatten().tolist()
-    if not guilty or len(guilty) == rollout.obs.shape[1]:
-        return "no single environment is to blame"
-    return f"first in environment {guilty[0]}"
+    if guilty and len(guilty) < rollout.obs.shape[1]:
+        return f"first in environment {guilty[0]}"
+    t, n = np.unravel_index(np.abs(rollout.rewards).argmax(), rollout.rewards.shape)
+    if abs(rollout.rewards[t, n]) > SUSPECT:
+        return f"the largest reward is {rollout.rewards[t, n]:g}, of environment {n} at step {t}"
+    return "no single environment is to blame"

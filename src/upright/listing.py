@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import gymnasium as gym
 
 from upright import presets
-from upright.envs import make_env
+from upright.envs import is_code, make_env, reward_threshold
 from upright.errors import UprightError
 from upright.files import checkpoints
 from upright.lock import status_of
@@ -78,7 +79,7 @@ def describe(space: gym.Space[Any]) -> str:
 
 
 def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
-    """Path and run.json of the runs at or below `folder`, by path; what is none is passed over.
+    """Path and facts of the runs at or below `folder`, by path; what is none is passed over.
 
     Raises:
         UprightError: There is no such folder.
@@ -97,4 +98,21 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             info = info | {"status": status_of(path.parent, info.get("status"))}
             if newest is not None and info["status"] in ("running", "died"):
                 info["timesteps"] = int(newest.name)
-            yield path.parent, info
+            yield path.parent, info | _judged(path.parent, info.get("env"))
+
+
+def _judged(folder: Path, env: object) -> dict[str, Any]:
+    """Mean return and verdict as the recorded episodes have them, whatever run.json says.
+
+    `upright verify` also holds them against the weights, and plays them again.
+    """
+    try:
+        record = read_json(folder / "evaluation.json")
+        means = [fmean(record[part]["returns"]) for part in ("selection", "proof")]
+        threshold = record["threshold"]
+        if isinstance(env, str) and not is_code(env) and threshold != reward_threshold(env):
+            threshold = None
+        solved = None if threshold is None else min(means) >= threshold
+    except (UprightError, KeyError, TypeError, ValueError, OverflowError):
+        return {"mean_return": None, "solved": None}
+    return {"mean_return": means[1], "solved": solved}

@@ -134,6 +134,7 @@ class RunningNormalizer(nn.Module):
         standard = (obs - self.mean.to(obs.dtype)) / deviation.to(obs.dtype)
         return standard.clamp(-self.clip, self.clip)
 
+    @np.errstate(over="ignore")  # what is beyond 32 bits is infinite there, as in `forward`
     def array_function(self) -> ArrayFunction:
         """The same function on NumPy arrays, with the statistics of this moment."""
         mean = self.mean.numpy().astype(np.float32)
@@ -178,10 +179,11 @@ def initialize(network: MLP, how: str, last_gain: float, generator: torch.Genera
 
 
 def _vector_size(space: gym.spaces.Box) -> int:
-    if len(space.shape) != 1:
+    if len(space.shape) != 1 or not space.shape[0]:
         raise UprightError(
             f"The observation space {space} is not supported yet.",
-            "Supported: Box with one dimension; a FlattenObservation wrapper makes it one.",
+            "Supported: Box with one dimension, of at least one number; a FlattenObservation "
+            "wrapper makes it one.",
         )
     return int(space.shape[0])
 

@@ -89,7 +89,13 @@ def resume(
             lock = RunLock(run.path)
             run = Run(path, env, trust_code)
         if run.status == "finished" and _is_over(run, total_timesteps):
-            summary = {name: run.info.get(name) for name in SUMMARY}
+            verdict = run.verdict()
+            summary = {name: run.info.get(name) for name in SUMMARY} | {
+                "run": str(run.source),
+                "solved": verdict.solved,
+                "mean_return": verdict.proof.mean,
+                "threshold": verdict.proof.threshold,
+            }
             listener.already_finished(run.source, summary)
             return run
         found = _newest(run)

@@ -97,6 +97,7 @@ class LocalCollector:
         self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
         self._running_length = np.zeros(envs.num_envs, np.int64)
 
+    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
     def collect(self) -> Rollout:
         """T steps of every environment, or its share of whole episodes."""
         if self._num_steps == 0 or self._obs is None:
@@ -205,7 +206,6 @@ class LocalCollector:
             self._finished(rewards, (terminated | truncated) & valid, valid),
         )
 
-    @np.errstate(invalid="ignore", over="ignore")  # rewards are checked once the rollout is whole
     def _finished(self, rewards: Array, done: Array, valid: Array) -> tuple[Episode, ...]:
         """The episodes that ended in these steps; what has not ended is carried over."""
         returns = np.cumsum(rewards * valid, axis=0) + self._running_return

@@ -93,9 +93,11 @@ class Run:
 
     @property
     def solved(self) -> bool | None:
-        """The recorded verdict; None where there is no threshold, or no verdict yet."""
-        solved = self.info.get("solved")
-        return solved if isinstance(solved, bool) else None
+        """What the verdict says; None where there is no threshold, or none yet that holds."""
+        try:
+            return self.verdict().solved
+        except UprightError:
+            return None
 
     @property
     def env(self) -> EnvSource:
@@ -278,6 +280,12 @@ class Run:
         verdict = read_verdict(record, self.info.get("env"), policy.state_dict(), digest)
         if verdict.proof.threshold != reward_threshold(self.env):
             raise UprightError("The recorded threshold is not the environment's.")
+        told = {name: self.info.get(name) for name in ("solved", "mean_return")}
+        if self.status == "finished" and told != {
+            "solved": verdict.solved,
+            "mean_return": verdict.proof.mean,
+        }:
+            raise UprightError("run.json tells of another verdict than evaluation.json.")
         return verdict
 
 

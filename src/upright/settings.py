@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
+LARGEST = 1e30  # well within 32-bit floats, also a few times over
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
 
@@ -43,8 +44,8 @@ def _parse_schedule(value: object) -> object:
         start, end = (float(part) for part in value)
     except (TypeError, ValueError):
         raise ValueError("should be a number, or START:END for a linear schedule") from None
-    if not (0.0 <= start < float("inf") and 0.0 <= end < float("inf")):
-        raise ValueError("should be a number of at least 0, or START:END of such numbers")
+    if not (0.0 <= start <= LARGEST and 0.0 <= end <= LARGEST):
+        raise ValueError(f"should be a number from 0 to {LARGEST:g}, or START:END of such numbers")
     return Schedule(start, end)
 
 
@@ -115,10 +116,14 @@ class Settings(BaseModel):
         1e-5, "Adam's epsilon", source="Huang et al. 2022, detail 3", gt=0, le=1
     )
     max_grad_norm: Float = _setting(
-        0.5, "clip the gradient's norm to this; 0 for no clipping", source=A3C_PAPER, ge=0
+        0.5,
+        "clip the gradient's norm to this; 0 for no clipping",
+        source=A3C_PAPER,
+        ge=0,
+        le=LARGEST,
     )
     ent_coef: Float = _setting(
-        0.0, "weight of the entropy bonus", "loss per nat", source=A3C_PAPER, ge=0
+        0.0, "weight of the entropy bonus", "loss per nat", source=A3C_PAPER, ge=0, le=LARGEST
     )
     hidden_sizes: Sizes = _setting(
         (64, 64), "units of each hidden layer, comma-separated", source=PPO_PAPER
@@ -134,7 +139,7 @@ class Settings(BaseModel):
         False, "standardise observations by a running mean and deviation kept in the policy"
     )
     vf_coef: Float = _setting(
-        0.5, "weight of the value loss beside the policy's", source=PPO_PAPER, ge=0
+        0.5, "weight of the value loss beside the policy's", source=PPO_PAPER, ge=0, le=LARGEST
     )
     value_scale: Float = _setting(
         1.0, "return per unit of the critic's output", "return", ge=1e-30, le=1e30
@@ -266,13 +271,18 @@ class PPOSettings(ActorCriticSettings):
         source=PPO_PAPER,
     )
     clip_range_vf: Float = _setting(
-        0.0, "how far a value may leave the old one; 0 for no value clipping", "return", ge=0
+        0.0,
+        "how far a value may leave the old one; 0 for no value clipping",
+        "return",
+        ge=0,
+        le=LARGEST,
     )
     target_kl: Float = _setting(
         0.0,
         "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never",
         "nats",
         ge=0,
+        le=LARGEST,
     )
 
     @model_validator(mode="after")

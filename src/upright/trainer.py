@@ -163,6 +163,8 @@ class Trainer:
         if self.progress >= 1.0:
             raise StopIteration
         rollout = self.collector.collect()
+        while not rollout.timesteps:  # a short one, in which every row is an autoreset
+            rollout = self.collector.collect()
         with self._refusing(rollout):
             refuse_nonfinite(rollout)
             if not self._accepts_outside:

@@ -1,5 +1,6 @@
 """Writes a run folder, and stops with a clear sentence where the disk does."""
 
+import contextlib
 import errno
 import json
 import os
@@ -64,7 +65,11 @@ class RunWriter:
         self._means: dict[str, float] = {}
         self._saved = ""
         with self._writing():
-            self._logs = {name: _appended(path / name) for name in (METRICS, EPISODES)}
+            self._logs: dict[str, BinaryIO] = {}
+            with contextlib.ExitStack() as opened:
+                for name in (METRICS, EPISODES):
+                    self._logs[name] = opened.enter_context(_appended(path / name))
+                opened.pop_all()
             self._lengths = {name: (path / name).stat().st_size for name in self._logs}
         self._events = EventLog(path)
 
@@ -189,6 +194,7 @@ class RunWriter:
             means: The mean returns of the checkpoints whose policies were evaluated, by name.
         """
         with self._writing():
+            (self.path / "checkpoints").mkdir(exist_ok=True)  # an empty one gets lost in copies
             sweep(self.path / "checkpoints")
             for path in checkpoints(self.path / "checkpoints"):
                 if not name or int(path.name) > int(name):  # none of them was whole

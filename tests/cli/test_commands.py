@@ -1,8 +1,10 @@
 """What the commands print, where, and with which exit code."""
 
 import json
+import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from importlib.metadata import entry_points
@@ -12,7 +14,7 @@ import pytest
 
 import upright
 from cli.conftest import Typed
-from upright.cli import VERBS
+from upright.cli import VERBS, main
 from upright.cli.progress import program
 from upright.settings import SETTINGS
 
@@ -306,3 +308,35 @@ def test_envs_is_a_table_of_what_can_be_trained(shell: Typed) -> None:
     (row,) = [row for row in rows if row.startswith("CartPole-v1 ")]
     assert row.split()[1:5] == ["yes", "Box(4)", "Discrete(2)", "475"]
     assert "lesson" in row
+
+
+def test_a_folders_name_is_no_command_to_a_terminal(
+    finished_run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "x\x1b]0;pwn\x07"
+    shutil.copytree(finished_run, folder)
+    for words in (
+        ["evaluate", str(folder), "--episodes", "1"],
+        ["verify", str(folder)],
+        ["resume", str(folder)],
+        ["runs", str(folder)],
+        ["bundle", str(folder), "--out", str(tmp_path / "y\x1b.zip")],
+    ):
+        assert main(words) == 0
+        said = capsys.readouterr()
+        assert "\x1b" not in said.out + said.err
+        assert "\\x1b" in said.out + said.err
+
+
+def test_a_folders_name_need_not_be_text(finished_run: Path, tmp_path: Path) -> None:
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff"))
+    shutil.copytree(finished_run, folder)
+    done = subprocess.run(
+        [sys.executable, "-m", "upright", "bundle", folder],
+        env=os.environ | {"PYTHONIOENCODING": "utf-8:strict"},
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr.splitlines()[1:]) == (0, [])
+    assert "bad\\udcff.zip" in done.stdout

@@ -4,6 +4,7 @@ import contextlib
 import json
 import multiprocessing
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -78,7 +79,7 @@ def no_process_is_left() -> Iterator[None]:
     assert multiprocessing.active_children() == []
 
 
-def raises(error: Exception) -> Callable[[], Any]:
+def raises(error: BaseException) -> Callable[[], Any]:
     def act() -> Any:
         raise error
 
@@ -163,7 +164,6 @@ SHAPES: dict[str, tuple[Any, str]] = {
     "no number": ([], "(0,)"),
     "nothing": (None, "()"),
     "a dictionary": ({"obs": OBS}, "()"),
-    "a ragged list": ([[0.0], [0.0, 1.0]], "(0,)"),
 }
 
 
@@ -176,6 +176,22 @@ def test_an_observation_of_another_shape_is_refused_also_where_it_would_broadcas
     after_step = fault(backend, step=lambda: (obs, 1.0, False, False, {}))
     assert after_step == f"Environment 1 (Wrong): step() {said}"
     assert fault(backend, reset=lambda: (obs, {})) == f"Environment 1 (Wrong): reset() {said}"
+
+
+class Unreadable:
+    """What NumPy cannot make an array of."""
+
+    def __array__(self, *words: Any, **options: Any) -> Any:
+        raise TypeError("not today.")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("obs", [[[0.0], [0.0, 1.0]], Unreadable()], ids=["ragged", "own"])
+def test_what_is_no_array_is_refused_with_its_reason(backend: str, obs: Any) -> None:
+    message = fault(backend, step=lambda: (obs, 1.0, False, False, {}))
+    kind = type(obs).__name__
+    assert f"step() returned an observation of type {kind}, which is no array: " in message
+    assert not message.endswith("..")
 
 
 WHOLE = gym.spaces.Box(-9, 9, (2,), np.int64)
@@ -393,10 +409,21 @@ def leaves() -> Any:
     sys.exit(4)
 
 
+def stops() -> Any:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def is_deaf() -> Any:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    time.sleep(1000)
+
+
 DEATHS: dict[str, tuple[Callable[[], Any], str]] = {
     "exit": (exits, "its worker process ended with exit code 3."),
     "kill": (is_killed, "its worker process ended by signal 9."),
     "hang": (stalls, "its worker process has not answered for 0.5 s."),
+    "stopped": (stops, "its worker process has not answered for 0.5 s."),
+    "deaf": (is_deaf, "its worker process has not answered for 0.5 s."),
 }
 
 
@@ -408,6 +435,41 @@ def test_a_worker_that_dies_or_hangs_is_named(
     assert fault("async", timeout=0.5, **{call: end}) == f"Environment 1: {said}"
     assert multiprocessing.active_children() == []
     assert capfd.readouterr().err == ""
+
+
+class HangsInAWorker(Steady):
+    parent = os.getpid()
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+        if where == "__init__" and os.getpid() != self.parent:
+            time.sleep(1000)
+
+    def close(self) -> None:
+        if self.where == "close" and os.getpid() != self.parent:
+            time.sleep(1000)
+
+
+def test_a_worker_that_does_not_come_to_its_first_step_is_not_waited_for() -> None:
+    with pytest.raises(UprightError, match=r"A worker process did not make .* within 0.5 s\."):
+        make_envs(lambda: HangsInAWorker("__init__"), 2, 0, "async", 0.5)
+
+
+def test_a_worker_that_does_not_close_spoils_nothing() -> None:
+    envs = make_envs(lambda: HangsInAWorker("close"), 2, 0, "async", 0.5)
+    envs.reset()
+    envs.close()
+
+
+class Own(BaseException):
+    """What no `except Exception` sees."""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_whatever_an_environment_raises_is_named(backend: str) -> None:
+    message = fault(backend, step=raises(Own("mine")))
+    assert message == "Environment 1 (Wrong): step() raised Own: mine."
 
 
 def test_an_environment_that_exits_the_program_is_named_too() -> None:

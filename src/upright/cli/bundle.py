@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.common import announce
+from upright.cli.common import announce, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,7 +21,7 @@ def run(args: argparse.Namespace) -> int:
     found = load(args.run)
     out = Path(args.out or f"{found.name}.zip")
     left_out = write_bundle(found.path, out)
-    print(f"{out}  {out.stat().st_size:,} bytes")
+    print(plain(f"{out}  {out.stat().st_size:,} bytes"))
     if left_out:
         announce(f"{left_out} older checkpoints were left out: they would not fit into a bundle.")
     return 0

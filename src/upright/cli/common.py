@@ -9,7 +9,7 @@ from typing import Any
 
 def announce(text: str) -> None:
     """The first line, on the screen before anything slow is imported."""
-    print(text, file=sys.stderr, flush=True)
+    print(plain(text), file=sys.stderr, flush=True)
 
 
 def plain(text: str, limit: int = 2000) -> str:

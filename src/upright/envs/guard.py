@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 import gymnasium as gym
@@ -46,7 +46,9 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         """
         try:
             returned = self.env.reset(**options)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an environment may raise anything
             raise self._raised("reset", error) from error
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise self._returned("reset", returned, "(observation, info)")
@@ -60,7 +62,9 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         """
         try:
             returned = self.env.step(action)
-        except (Exception, SystemExit) as error:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # an environment may raise anything
             raise self._raised("step", error) from error
         if not isinstance(returned, tuple) or len(returned) != 5:
             raise self._returned("step", returned, _CONTRACT)
@@ -92,8 +96,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
             return obs
         try:
             found = np.asarray(obs)
-        except Exception:
-            found = np.empty(0, object)
+        except Exception as error:
+            raise self._fault(
+                f"{call}() returned an observation of type {type(obs).__name__}, which is no "
+                f"array: {_shown(error, str).rstrip('.')}"
+            ) from error
         if found.shape != self._shape:
             raise self._fault(
                 f"{call}() returned an observation of shape {found.shape}, "
@@ -184,26 +191,44 @@ class Unmade(gym.Env[Any, Any]):
         raise UprightError(self._reason)
 
 
-def make_worker(env: EnvSource, spaces: Spaces, index: int, parent: int) -> WorkerGuard:
+def make_worker(
+    env: EnvSource, spaces: Spaces, parent: int, timeout: float, index: int
+) -> WorkerGuard:
     """One environment in a worker process, which leaves signals to its parent.
 
     Args:
         env: What makes the environment.
         spaces: What it should have; where it cannot be made, the first reset says why.
-        index: The environment's number.
         parent: Process id of the parent.
+        timeout: Seconds after which the process ends if it has not made the environment.
+        index: The environment's number.
     """
     if os.getpid() == parent:
         return WorkerGuard(Unmade(spaces, ""), index)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    try:
-        made = make_env(env)
-    except UprightError as error:
-        made = Unmade(spaces, error.message)
+    with _alarm(timeout):
+        try:
+            made = make_env(env)
+        except UprightError as error:
+            made = Unmade(spaces, error.message)
     if (made.observation_space, made.action_space) != spaces:
         made = Unmade(spaces, "it has other spaces than the first one")
     return WorkerGuard(made, index)
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """End this process if that takes longer, whatever hangs in it; Windows has no such alarm."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def _name(env: gym.Env[Any, Any]) -> str:

@@ -48,7 +48,7 @@ class NextStepEnvs:
             raise self._fault("reset", error) from error
         self._fresh = False
         self._was_done = np.zeros(self.num_envs, np.bool_)
-        return np.asarray(obs, np.float32)
+        return _in_rows(obs)
 
     def step(self, actions: Array) -> Step:
         """One action in every environment; rows that are resetting come back not valid."""
@@ -58,7 +58,7 @@ class NextStepEnvs:
             raise self._fault("step", error) from error
         valid = ~self._was_done
         self._was_done = terminated | truncated
-        return Step(obs.astype(np.float32, copy=False), rewards, terminated, truncated, valid)
+        return Step(_in_rows(obs), rewards, terminated, truncated, valid)
 
     def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Nothing to do: the next step resets."""
@@ -109,3 +109,8 @@ class NextStepEnvs:
             f"The environments ({name}): {call}() raised {type(error).__name__}: {error}.",
             "--backend sync runs them one by one, and names the one at fault.",
         )
+
+
+def _in_rows(obs: Array) -> NDArray[np.float32]:
+    """Observations in memory as a checkpoint gives them back: a product's last bit can see it."""
+    return np.ascontiguousarray(obs, np.float32)

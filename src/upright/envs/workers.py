@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from multiprocessing.process import BaseProcess
 from typing import Any, TypeVar
 
 import numpy as np
@@ -19,6 +21,7 @@ from upright.errors import UprightError
 from upright.state import State
 
 T = TypeVar("T")
+GRACE_SECONDS = 1.0
 
 
 class AsyncEnvs:
@@ -39,16 +42,17 @@ class AsyncEnvs:
         like, parent = Guard(make_env(env), 0), os.getpid()
         spaces = (like.observation_space, like.action_space)
         like.close()
-        factories = [partial(make_worker, env, spaces, n, parent) for n in range(num_envs)]
-        before = set(multiprocessing.active_children())
+        make = partial(make_worker, env, spaces, parent, timeout)
+        factories = [partial(make, n) for n in range(num_envs)]
+        before, began = set(multiprocessing.active_children()), time.monotonic()
         try:
             self._vector = AsyncVectorEnv(factories, autoreset_mode=AutoresetMode.DISABLED)
         except (EOFError, OSError) as error:
-            for process in set(multiprocessing.active_children()) - before:
-                process.terminate()
-                process.join()
+            late = time.monotonic() - began >= timeout
+            _end(list(set(multiprocessing.active_children()) - before), 0.0)
+            how = f"did not make {name_of(env)} within {timeout:g} s"
             raise UprightError(
-                f"A worker process ended while it made {name_of(env)}.",
+                f"A worker process {how if late else f'ended while it made {name_of(env)}'}.",
                 "--backend sync makes it in this process, and shows why.",
             ) from error
         self.num_envs, self._timeout, self._broken = num_envs, timeout, False
@@ -115,17 +119,15 @@ class AsyncEnvs:
 
     def close(self) -> None:
         """End the workers; at once where one of them no longer answers."""
-        if not self._broken:
-            with suppress(OSError, EOFError):
-                self._vector.close()
-                return
-        for process in self._vector.processes:
-            process.terminate()
-        for process in self._vector.processes:
-            process.join()
-        for pipe in self._vector.parent_pipes:
-            if pipe is not None:
-                pipe.close()
+        if self._vector.closed:
+            return
+        pipes = [pipe for pipe in self._vector.parent_pipes if pipe is not None]
+        for pipe in [] if self._broken else pipes:
+            with suppress(OSError):
+                pipe.send(("close", None))
+        _end(self._vector.processes, 0.0 if self._broken else self._timeout)
+        for pipe in pipes:
+            pipe.close()
         self._vector.closed = True
 
     def _ask(self, exchange: Callable[[], T]) -> T:
@@ -163,3 +165,22 @@ class AsyncEnvs:
             raise UprightError(
                 str(infos[FAULT][index]), "The environment is at fault; mend it, or train another."
             )
+
+
+def _end(processes: Sequence[BaseProcess], patience: float) -> None:
+    """Wait so long for processes to end by themselves, then end them, at last as only SIGKILL can.
+
+    A stopped process, or one that ignores it, is not ended by SIGTERM.
+    """
+    _join(processes, patience)
+    for end in (BaseProcess.terminate, BaseProcess.kill):
+        left = [process for process in processes if process.exitcode is None]
+        for process in left:
+            end(process)
+        _join(left, GRACE_SECONDS)
+
+
+def _join(processes: Sequence[BaseProcess], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    for process in processes:
+        process.join(max(0.0, until - time.monotonic()))

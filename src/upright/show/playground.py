@@ -150,6 +150,7 @@ def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
     }
 
 
+@np.errstate(over="ignore")  # what is beyond 32 bits is infinite, there too
 def _base64(array: Any) -> str:
     return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
 
