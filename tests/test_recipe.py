@@ -162,3 +162,22 @@ def test_a_folder_is_no_file(tmp_path: Path) -> None:
 def test_no_environment_is_a_clear_error() -> None:
     with pytest.raises(UprightError, match="No environment was named"):
         resolve()
+
+
+def test_checkpoints_come_at_an_interval_and_sooner_at_first_where_none_was_asked_for() -> None:
+    def due(timesteps: int, **settings: Any) -> list[int]:
+        recipe = resolve("CartPole-v1", "ppo", **settings)
+        found, at = [], 0
+        while at < timesteps:
+            at = recipe.checkpoint_after(at)
+            found.append(at)
+        return found
+
+    assert due(50, total_timesteps=10_000, checkpoint_every=20) == [20, 40, 60]
+    assert due(20_000, total_timesteps=200_000) == [625, 1250, 2500, 5000, 10_000, 20_000]
+    assert due(4, total_timesteps=60) == [1, 3, 6]
+    assert due(3, total_timesteps=3) == [1, 2, 3]
+    recipe = resolve("CartPole-v1", "ppo", total_timesteps=200_000)
+    assert [recipe.checkpoint_after(n) for n in (624, 625, 3000, 11_000)] == [
+        625, 1250, 5000, 20_000,
+    ]  # fmt: skip

@@ -120,8 +120,7 @@ class Experiment:
     def __init__(self, trainer: Trainer, judge: Judge, listener: Listener) -> None:
         self.trainer, self.judge, self.listener = trainer, judge, listener
         self._metrics = Metrics(judge)
-        self._every = trainer.recipe.timesteps_between_checkpoints
-        self._due = self._every
+        self._due = trainer.recipe.checkpoint_after(0)
         self._mean: float | None = None
 
     def state(self) -> State:
@@ -143,7 +142,7 @@ class Experiment:
         self._metrics.restore(state.part("experiment"))
         lost = self.trainer.restore(weights, state.part("trainer"))
         self.judge.restore(state.part("judge"), self.trainer.policy.state_dict())
-        self._due = self._next(self.trainer.timesteps)
+        self._due = self.trainer.recipe.checkpoint_after(self.trainer.timesteps)
         return lost
 
     def go(self, writer: RunWriter, announce: Callable[[], None], media: bool | None = None) -> Run:
@@ -206,15 +205,12 @@ class Experiment:
             if interruption.signum is not None:
                 self._stop(interruption.signum)
             if iteration.timesteps >= self._due:
-                self._due = self._next(iteration.timesteps)
+                self._due = self.trainer.recipe.checkpoint_after(iteration.timesteps)
                 self._checkpoint()
 
     def _is_settled(self) -> bool:
         """Whether the run was to end with a proof, and has one."""
         return self.trainer.recipe.until == "solved" and self.judge.verdict is not None
-
-    def _next(self, timesteps: int) -> int:
-        return timesteps - timesteps % self._every + self._every
 
     def _checkpoint(self) -> None:
         weights = self.trainer.policy.state_dict()

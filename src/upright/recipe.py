@@ -30,7 +30,8 @@ class Recipe(BaseModel):
         until: Stop when solved and verified, or only when the budget is spent.
         device: Where to train.
         threads: PyTorch's threads.
-        checkpoint_every: Timesteps between checkpoints; 0 for a twentieth of the budget.
+        checkpoint_every: Timesteps between checkpoints; 0 for a twentieth of the budget, and some
+            before the first of them.
         keep: The newest checkpoints that are kept, beside the best one.
         outside_space: What an observation outside its space does: stop the run, or be accepted;
             auto accepts it from Gymnasium's own environments, some of which leave theirs.
@@ -62,6 +63,17 @@ class Recipe(BaseModel):
     def timesteps_between_checkpoints(self) -> int:
         """`checkpoint_every`, or the twentieth of the budget that 0 stands for."""
         return self.checkpoint_every or max(1, self.settings.total_timesteps // 20)
+
+    def checkpoint_after(self, timesteps: int) -> int:
+        """When the next checkpoint is due: at every multiple of the interval.
+
+        Where none was asked for, also at a sixteenth, an eighth, a quarter and a half of the first
+        one: it is early that a policy changes most.
+        """
+        every = self.timesteps_between_checkpoints
+        parts = () if self.checkpoint_every else (every // 16, every // 8, every // 4, every // 2)
+        early = (part for part in parts if part > timesteps)
+        return next(early, timesteps - timesteps % every + every)
 
 
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
