@@ -42,7 +42,8 @@ def new_file(path: Path) -> Iterator[Path]:
         UprightError: There is one of that name already, or it cannot be written.
     """
     refuse_taken(path)
-    temporary = path.with_name(f".{path.stem}-{secrets.token_hex(4)}.tmp{path.suffix}")
+    # A name that is short, since the file's own may be as long as a name can be.
+    temporary = path.with_name(f".{secrets.token_hex(6)}.tmp{path.suffix}")
     try:
         yield temporary
         _move_new(temporary, path)

@@ -256,8 +256,8 @@ SIGNS = {
     "bar": "━━",
     "curve": f"[{bar.LEVELS}]{{{bar.CURVE_WIDTH}}}",
     "left": r"≤ *(\d+:|-:)",
-    "evaluation": r"eval [\d.]+ of 475 at \dk",
-    "speed": r"\d steps/s",
+    "evaluation": r"eval [\d.]+",
+    "speed": r"\dk?( steps)?/s",
 }
 
 
@@ -265,10 +265,11 @@ SIGNS = {
     ("columns", "last"),
     [
         (40, "bar"),
+        (80, "speed"),
         (200, "speed"),
         *(
             pytest.param(*each, marks=pytest.mark.long)
-            for each in ((20, "return"), (60, "left"), (90, "evaluation"))
+            for each in ((20, "return"), (60, "left"), (72, "evaluation"))
         ),
     ],
 )
@@ -285,6 +286,9 @@ def test_a_terminal_of_any_width_shows_a_line_that_moves_and_goes(
     for number, name in enumerate(parts):
         there = re.search(SIGNS[name], seen.drawings[-1]) is not None
         assert there == (number <= parts.index(last)), name
+    room = columns > sum((bar.PARTS | bar.LONGER).values())
+    for longer in (r"eval [\d.]+ of 475 at \dk", r"\d steps/s"):
+        assert (re.search(longer, seen.drawings[-1]) is not None) == room
     assert "greedy policy: " in seen.text
     assert "Not solved: " in CODES.sub("", seen.text.split("100%")[-1])
     assert seen.text.rfind("\x1b[?25h") > seen.text.rfind("\x1b[?25l")

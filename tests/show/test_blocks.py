@@ -304,3 +304,25 @@ def test_a_fault_restores_the_terminal_before_it_is_said(terminal: Opened, tmp_p
     assert code == 2
     assert "faulty.py:Faulty drew uint8 of shape [8, 8, 4]." in said
     assert shown.data.endswith(LEAVE.encode())
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        (80, "episode 1  step 152  return 152.0  V(s) 80.25  terminated  paused"),
+        (55, "episode 1  step 152  return 152.0  terminated  paused"),
+        (46, "episode 1  return 152.0  terminated  paused"),
+        (25, "return 152.0  paused"),
+        (14, "return 152.0"),
+    ],
+)
+def test_a_narrow_terminal_loses_whole_words_and_the_return_last(columns: int, said: str) -> None:
+    here = moment(152, "terminated")._replace(value=80.25)
+    assert numbers(show(), here, columns, "paused")[0].rstrip() == said
+
+
+def test_the_smallest_terminal_names_both_actions() -> None:
+    shown = moment(probabilities=(0.25, 0.75))
+    lines = composed(show(), shown, os.terminal_size((20, 5)))
+    assert len(lines) == 5
+    assert [text_of(line).split()[0] for line in lines[2:]] == ["return", "left", "right"]

@@ -30,6 +30,7 @@ class StillPlayer:
     """Stands in for a player; a way that is only chosen plays nothing."""
 
     fps, closed = 50.0, False
+    returns: list[float] = []  # noqa: RUF012
 
     def play(self, episodes: int | None) -> Iterator[Moment]:
         return iter(())

@@ -88,6 +88,7 @@ def test_a_space_that_does_not_start_at_zero_is_played_in_its_own_numbers() -> N
         (np.zeros((6, 8, 3), np.float32), "drew float32 of shape [6, 8, 3]"),
         (np.zeros((0, 8, 3), np.uint8), "drew uint8 of shape [0, 8, 3]"),
         ("text", "drew <U4 of shape []"),
+        (None, "drew None."),
         (RuntimeError("no GL here"), "could not be drawn: RuntimeError: no GL here"),
     ],
 )
@@ -150,3 +151,12 @@ def test_nothing_is_drawn_on_a_screen_that_is_not_there(monkeypatch: pytest.Monk
     assert module.has_display()
     module.prepare_drawing()
     assert module.os.environ["SDL_VIDEODRIVER"] == "x11"
+
+
+def test_the_returns_of_episodes_that_ended_are_kept() -> None:
+    player = Player("CartPole-v1", None)
+    moments = [moment for moment in player.play(2) if moment.end]
+    assert player.returns == [moment.episode_return for moment in moments]
+    list(player.play(1, max_steps=3))
+    assert len(player.returns) == 2
+    player.close()

@@ -273,3 +273,29 @@ def test_without_ffmpeg_it_says_what_brings_one(
     with pytest.raises(UprightError, match="no ffmpeg") as caught:
         write_video(tmp_path / "a.mp4", images(2), 25.0)
     assert "imageio-ffmpeg" in caught.value.hint
+
+
+def test_a_narrow_picture_is_enlarged_only_as_far_as_it_fits() -> None:
+    assert module.enlarged(np.zeros((1500, 3, 3), np.uint8)).shape == (1500, 3, 3)
+    assert module.enlarged(np.zeros((200, 3, 3), np.uint8)).shape == (1200, 18, 3)
+
+
+def test_pictures_of_other_sizes_are_fitted_into_the_first_ones_frame() -> None:
+    sizes = ((40, 60), (43, 61), (20, 120))
+    framed = list(module._of_one_size(iter([np.full((*s, 3), 9, np.uint8) for s in sizes])))
+    assert [each.shape for each in framed] == [(40, 60, 3)] * 3
+    assert framed[2][0].max() == 0
+    assert framed[2][20].min() == 9
+
+
+def test_a_name_as_long_as_a_name_can_be_is_no_obstacle(run: Run, tmp_path: Path) -> None:
+    for ending in (".mp4", ".gif"):
+        path = tmp_path / ("n" * (255 - len(ending)) + ending)
+        assert module.record(run, path, max_steps=2) == path
+        assert path.stat().st_size > 0
+
+
+def test_what_ffmpeg_refuses_is_said_without_a_name_that_nobody_gave(tmp_path: Path) -> None:
+    with pytest.raises(UprightError, match="ffmpeg could not write the video: ") as caught:
+        write_video(tmp_path / "none" / "a.mp4", images(2), 30.0)
+    assert ".tmp" not in caught.value.message

@@ -111,3 +111,18 @@ def test_a_signal_ends_it_without_an_error_and_handlers_come_back(
     assert capsys.readouterr().err == "Stopped.\n"
     assert still.closed
     assert [signal.getsignal(each) for each in watching.STOPPING] == before
+
+
+def test_at_the_end_it_says_what_came_of_it(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    still = StillPlayer()
+    monkeypatch.setattr(watching, "_begin", lambda *words: lambda: None)
+    still.returns = [10.0, 20.0]
+    watch(Show(still, "Still"))  # type: ignore[arg-type]
+    still.returns = [7.0]
+    watch(Show(still, "Still"))  # type: ignore[arg-type]
+    assert capsys.readouterr().err.splitlines() == [
+        "2 episodes ended, mean return 15.0.",
+        "1 episode ended, mean return 7.0.",
+    ]

@@ -35,9 +35,11 @@ PARTS = {
     "bar": 13,
     "curve": CURVE_WIDTH + 1,
     "left": 10,
-    "evaluation": 27,
-    "speed": 18,
+    "evaluation": 13,
+    "speed": 8,
 }
+# Where there is room for everything, these say more.
+LONGER = {"evaluation": 27, "speed": 18}
 
 
 class Bar(Lines):
@@ -63,6 +65,7 @@ class Bar(Lines):
         """Say what trains, and draw the bar where the run stands."""
         super().started(trainer, folder)
         self._trainer = trainer
+        self._wide = self._console.width > sum((PARTS | LONGER).values())
         self._bar = Progress(
             *_columns(self._console.width, trainer.recipe.until == "solved"),
             console=self._console,
@@ -96,13 +99,15 @@ class Bar(Lines):
             completed=self._trainer.progress,
             mean="" if mean is None else f"return {short(mean)}",
             curve=self._curve.sparkline(),
-            speed=f"{row['time/fps']:,} steps/s",
+            speed=f"{row['time/fps']:,} steps/s" if self._wide else f"{rounded(row['time/fps'])}/s",
             refresh=True,
         )
 
     def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
         """A line above, and what the moving one remembers of it."""
-        remembered = f"eval {of_threshold(evaluation)} at {rounded(timesteps)}"
+        remembered = f"eval {short(evaluation.mean)}"
+        if self._wide:
+            remembered = f"eval {of_threshold(evaluation)} at {rounded(timesteps)}"
         self._bar.update(self._task, evaluation=remembered, completed=self._trainer.progress)
         super().evaluated(evaluation, timesteps)
 

@@ -21,13 +21,14 @@ def run(args: argparse.Namespace) -> int:
     if not args.html and not args.onnx:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
     announce(f"Exporting {plain(args.run)}; importing PyTorch ...")
-    from upright.files import refuse_taken
+    from upright.files import ending_of, refuse_taken
     from upright.run import load
 
-    opened = load(args.run, trust_code=args.trust_code)
-    for given in (args.html, args.onnx):
+    for given, endings in ((args.html, (".html",)), (args.onnx, (".onnx",))):
         if given:
+            ending_of(Path(given), endings)
             refuse_taken(Path(given))
+    opened = load(args.run, trust_code=args.trust_code)
     if args.html:
         from upright.show.report import write_playground
 

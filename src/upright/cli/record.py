@@ -43,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     out = Path(args.out) if args.out else free_name(Path(f"{opened.name}.mp4"))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        console.show_cursor(True)  # a process that is killed could not show it again
         task = progress.add_task("recording", total=1.0)
         record(
             opened,

@@ -18,14 +18,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Report."""
     announce(f"Reporting on {plain(args.run)}; importing PyTorch ...")
-    from upright.files import free_name, refuse_taken
+    from upright.files import ending_of, free_name, refuse_taken
     from upright.run import load
 
-    opened = load(args.run, trust_code=args.trust_code)
     out = Path(args.out) if args.out else None
     if out is not None:
+        ending_of(out, (".html",))
         refuse_taken(out)
-    elif opened.is_bundle:
+    opened = load(args.run, trust_code=args.trust_code)
+    if out is None and opened.is_bundle:
         out = free_name(Path(f"{opened.name}-report.html"))
 
     from upright.show.report import write_report

@@ -27,7 +27,7 @@ HALF = "▀"
 # Another screen, no cursor, and nothing that is too long begins a line of its own.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 NAME_COLUMNS, BAR_COLUMNS, PERCENT_COLUMNS = 12, 14, 4
-SMALLEST_PICTURE = 3
+SMALLEST_PICTURE = 2
 
 
 def blocks(image: Any, columns: int, rows: int, truecolor: bool = True) -> str:
@@ -78,13 +78,20 @@ def _in_256(cells: Any) -> Any:
 
 def numbers(show: Show, moment: Moment, columns: int, status: str = "") -> list[str]:
     """The lines below the picture: who plays, the numbers, the probabilities."""
-    words = [f"episode {moment.episode}", f"step {moment.step}"]
-    words += [f"return {moment.episode_return:.1f}"]
-    words += [] if moment.value is None else [f"V(s) {moment.value:.2f}"]
-    words += filter(None, (moment.end, status))
+    words = {"episode": f"episode {moment.episode}", "step": f"step {moment.step}"}
+    words["return"] = f"return {moment.episode_return:.1f}"
+    words["value"] = "" if moment.value is None else f"V(s) {moment.value:.2f}"
+    words |= {"end": moment.end, "status": status}
+    for least in ("value", "step", "episode", "end", "status"):
+        if cell_len(_joined(words)) > columns:
+            del words[least]
     lines = _bars(show.probabilities(moment), columns)
     title = f"{show.title} · {moment.label}".strip(" ·")
-    return [fitted(line, columns) for line in ["  ".join(words), *lines, title]]
+    return [fitted(line, columns) for line in [_joined(words), *lines, title]]
+
+
+def _joined(words: dict[str, str]) -> str:
+    return "  ".join(filter(None, words.values()))
 
 
 def _bars(shares: list[tuple[str, float]], columns: int) -> list[str]:

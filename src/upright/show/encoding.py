@@ -48,7 +48,7 @@ def write_video(path: Path, images: Iterable[Array], fps: float) -> None:
 
 
 def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(f".{path.stem}.tmp{ending}")
+    return path.with_name(f".{path.stem[:32]}.tmp{ending}")
 
 
 def _encode(images: Iterable[Array], fps: float, codec: list[str], out: Path) -> None:
@@ -155,4 +155,5 @@ class Ffmpeg:
         self._errors.seek(0)
         lines = self._errors.read(4000).decode(errors="replace").split("\n")
         said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        raise UprightError(f"ffmpeg could not write {self._out}: {said.strip()}.")
+        said = said.strip().rstrip(".").replace(str(self._out.absolute()), "it")
+        raise UprightError(f"ffmpeg could not write the video: {said}.")

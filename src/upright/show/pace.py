@@ -15,7 +15,7 @@ ACTION_NAMES = {
     "Acrobot-v1": ("torque -1", "no torque", "torque +1"),
     "CartPole-v1": ("push left", "push right"),
     "LunarLander-v3": ("nothing", "left engine", "main engine", "right engine"),
-    "MountainCar-v0": ("push left", "nothing", "push right"),
+    "MountainCar-v0": ("drive left", "coast", "drive right"),
 }
 
 

@@ -78,6 +78,9 @@ class Player:
         deterministic: The most probable action instead of a drawn one.
         label: What the moments say of who acts.
 
+    Attributes:
+        returns: Of the episodes that came to their end.
+
     Raises:
         UprightError: The environment cannot be made or drawn, or is not the policy's.
     """
@@ -93,6 +96,7 @@ class Player:
     ) -> None:
         prepare_drawing()
         self._policy, self._seed, self.label = policy, seed, label
+        self.returns: list[float] = []
         self._noiseless = deterministic
         self._env = drawn_env(env)
         self._name = name_of(env)
@@ -137,6 +141,7 @@ class Player:
                 probabilities, value, end, self.label,
             )  # fmt: skip
             if over:
+                self.returns += [episode_return] if end else []
                 return
             obs, given, terminated, truncated, _ = self._ask("step", action)
             reward = float(given)
@@ -188,7 +193,8 @@ class Player:
 
     def _draw(self) -> Array:
         try:
-            image = np.asarray(self._env.render())
+            drawn = self._env.render()
+            image = np.asarray(drawn)
         except Exception as error:
             raise UprightError(
                 f"{self._name} could not be drawn: {type(error).__name__}: {error}.",
@@ -197,8 +203,9 @@ class Player:
                 else "--debug shows where it happened.",
             ) from error
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            what = "None" if drawn is None else f"{image.dtype} of shape {list(image.shape)}"
             raise UprightError(
-                f"{self._name} drew {image.dtype} of shape {list(image.shape)}.",
+                f"{self._name} drew {what}.",
                 "render() should return uint8 of shape [height, width, 3].",
             )
         return image

@@ -19,7 +19,7 @@ from upright.errors import UprightError
 from upright.networks import MLP, Linear, RunningNormalizer
 from upright.policy import Policy
 from upright.run import Run
-from upright.show.words import HEADLINES, headline, printable, sentence
+from upright.show.words import HEADLINES, headline, printable, sentence, shown
 
 # Environment id -> the file that simulates it.
 SIMULATED: dict[str, str] = {
@@ -186,15 +186,7 @@ def _origin(run: Run) -> str:
 
 def _settings(run: Run) -> str:
     rows = (
-        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(_shown(value))}</dd></div>"
+        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(shown(value))}</dd></div>"
         for key, value in run.recipe.flat().items()
     )
     return "".join(rows)
-
-
-def _shown(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value)) or "none"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return str(value)

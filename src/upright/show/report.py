@@ -19,7 +19,7 @@ from upright.show.curves import curve_of
 from upright.show.playground import is_simulated, playground
 from upright.show.plot import NARROW, SIZE, Picture, picture
 from upright.show.replay import MOST_STEPS, replay
-from upright.show.words import HEADLINES, headline, printable, sentence
+from upright.show.words import HEADLINES, headline, printable, sentence, shown
 
 REPORT = "report.html"
 _SHOWN = 400
@@ -93,9 +93,8 @@ def _capitalised(text: str) -> str:
 
 def _text(value: Any) -> str:
     """A value as text of a page, however long or strange."""
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-    shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."
-    return escape(printable(shown))
+    text = shown(value)
+    return escape(printable(text if len(text) <= _SHOWN else f"{text[:_SHOWN]} ..."))
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:

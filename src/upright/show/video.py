@@ -20,7 +20,7 @@ Progress = Callable[[float, str], None]
 FORMATS = (".mp4", ".gif")
 MOST_STAGES = 6
 HOLD_SECONDS = 0.8
-LEAST_WIDTH = 240
+LEAST_WIDTH, MOST_PIXELS = 240, 1280
 
 
 def record(run: Run, out: str | Path, **options: Any) -> Path:
@@ -75,7 +75,7 @@ def draw(
     show = _Show(run, episodes, seed, deterministic, max_steps)
     first = show.player(stages[0])
     moments = show.moments(first, stages, progress)
-    write_video(path, map(_captioned, moments), first.fps)
+    write_video(path, _of_one_size(map(_captioned, moments)), first.fps)
 
 
 def _stages(run: Run) -> list[Stage]:
@@ -134,9 +134,22 @@ def _captioned(moment: Moment) -> Array:
     return caption(image, moment.label, f"return {moment.episode_return:g}")
 
 
+def _of_one_size(images: Iterator[Array]) -> Iterator[Array]:
+    """Every picture in the frame of the first one, since a video has one size."""
+    from PIL import Image, ImageOps
+
+    frame: tuple[int, int] | None = None
+    for image in images:
+        size = (image.shape[1], image.shape[0])
+        frame = frame or size
+        if size != frame:
+            image = np.asarray(ImageOps.pad(Image.fromarray(image), frame), np.uint8)
+        yield image
+
+
 def enlarged(image: Array) -> Array:
-    """A picture of few pixels, each of them repeated, so that it is at least 240 wide."""
-    times = -(-LEAST_WIDTH // image.shape[1])
+    """A picture of few pixels, each of them repeated, so that it is 240 wide, or as far as fits."""
+    times = min(-(-LEAST_WIDTH // image.shape[1]), max(1, MOST_PIXELS // max(image.shape[:2])))
     return image if times == 1 else image.repeat(times, axis=0).repeat(times, axis=1)
 
 

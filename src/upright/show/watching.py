@@ -30,6 +30,9 @@ def watch(show: Show, how: str = "auto", port: int | None = None) -> None:
         say("Stopped.")
     finally:
         show.player.close()
+    if returns := show.player.returns:
+        ended = f"{len(returns)} episode{'s'[: len(returns) > 1]} ended"
+        say(f"{ended}, mean return {sum(returns) / len(returns):.1f}.")
 
 
 def say(text: str) -> None:

@@ -1,5 +1,7 @@
 """A run in words that stand on a page: what it is, and what the verdict says."""
 
+from typing import Any
+
 from upright.errors import UprightError
 from upright.run import Run
 from upright.verdict import Verdict
@@ -10,6 +12,15 @@ HEADLINES = {True: "Solved and verified", False: "Not solved", None: "Judged, no
 def printable(text: str) -> str:
     """Text of a stranger's file, with nothing in it that no page can hold."""
     return "".join(c if c.isprintable() else "\ufffd" for c in text)
+
+
+def shown(value: Any) -> str:
+    """A setting's value in words."""
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
 
 
 def headline(run: Run) -> str:
