@@ -88,7 +88,7 @@ def test_a_space_that_does_not_start_at_zero_is_played_in_its_own_numbers() -> N
         (np.zeros((6, 8, 3), np.float32), "drew float32 of shape [6, 8, 3]"),
         (np.zeros((0, 8, 3), np.uint8), "drew uint8 of shape [0, 8, 3]"),
         ("text", "drew <U4 of shape []"),
-        (None, "drew None."),
+        ({}, "drew object of shape []"),
         (RuntimeError("no GL here"), "could not be drawn: RuntimeError: no GL here"),
     ],
 )
@@ -97,6 +97,12 @@ def test_what_is_no_picture_is_said(picture: Any, said: str) -> None:
         list(Player(drawing(picture), None).play(1))
     assert said in caught.value.message
     assert caught.value.hint
+
+
+def test_no_picture_at_all_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Drawn, "render", lambda self: None)
+    with pytest.raises(UprightError, match="drew None"):
+        list(Player(drawing("nothing"), None).play(1))
 
 
 def test_an_environment_that_cannot_draw_says_so_and_what_can_be_done(easy: str) -> None:
