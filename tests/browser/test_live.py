@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from show.test_live import Endless, Served
-from upright.show.player import Player
+from upright.show.player import Moment, Player
 
 LIMIT = 20_000
 PIXELS = "() => document.getElementById('picture').toDataURL()"
@@ -18,12 +18,21 @@ Opened = Callable[..., Any]
 class Played(Served):
     """The finished run's environment, really drawn."""
 
-    def __init__(self) -> None:
-        super().__init__(Player("CartPole-v1", None, label="at random"))  # type: ignore[arg-type]
+    def __init__(self, label: str = "at random", **options: Any) -> None:
+        player = Player("CartPole-v1", None, label=label)
+        super().__init__(player, **options)  # type: ignore[arg-type]
 
     def end(self) -> None:
         super().end()
         self.player.close()  # type: ignore[attr-defined]
+
+
+class Many(Endless):
+    """Forty actions."""
+
+    def play(self, episodes: int | None) -> Iterator[Moment]:
+        for moment in super().play(episodes):
+            yield moment._replace(probabilities=(1 / 40,) * 40)
 
 
 @pytest.fixture
@@ -152,6 +161,44 @@ def test_nothing_overflows_or_jumps(
     assert page.evaluate(places) == before
     dark = page.evaluate("() => getComputedStyle(document.body).backgroundColor")
     assert (dark == "rgb(18, 20, 25)") == (scheme == "dark")
+
+
+SAMPLE = """() => new Promise((resolve) => {
+  const seen = {};
+  const look = () => {
+    const said = state.textContent;
+    (seen[said] ??= []).push(picture.getBoundingClientRect().top);
+    if (said === "All episodes are over.") return resolve(seen);
+    requestAnimationFrame(look);
+  };
+  look();
+})"""
+
+
+@pytest.mark.parametrize("width", [320, 390, 819, 820, 1280])
+def test_the_picture_stays_where_it_is_as_episodes_end(width: int, opened: Opened) -> None:
+    played = Played("the best policy so far", episodes=4)
+    page = opened(played.page.address, width, 844)
+    wait_for_step(page, 1)
+    seen = page.evaluate(SAMPLE)
+    assert {"playing", "episode terminated", "All episodes are over."} <= set(seen)
+    assert len({top for tops in seen.values() for top in tops}) == 1
+    played.end()
+
+
+@pytest.mark.parametrize(("width", "height", "most"), [(390, 844, 1.5), (1280, 800, 1.0)])
+def test_many_actions_scroll_in_their_card(
+    width: int, height: int, most: float, opened: Opened
+) -> None:
+    served = Served(Many())
+    page = opened(served.page.address, width, height)
+    wait_for_step(page, 1)
+    assert page.locator(".bar").count() == 40
+    assert page.evaluate("document.documentElement.scrollHeight") <= most * height
+    page.locator(".bar").last.scroll_into_view_if_needed()
+    assert page.locator(".bar").last.is_visible()
+    assert page.evaluate("bars.length && document.getElementById('bars').scrollTop") > 0
+    served.end()
 
 
 def test_it_says_that_it_reconnects_and_does(browser: Any) -> None:

@@ -41,6 +41,9 @@ HOLD = """pushed => Array.from({length: 20}, (_, seed) => {
 })"""
 STATE = "[...upright.session.state]"
 STEPS = "upright.session.steps"
+CLIPPED = """[...document.querySelectorAll("button, dt, dd, output, h1, label span")]
+  .filter((element) => element.clientWidth > 0 && element.scrollWidth > element.clientWidth)
+  .map((element) => element.textContent)"""
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
 
 
@@ -210,6 +213,71 @@ def test_a_sampled_action_has_its_probability(open_page: Open) -> None:
     assert 0.0 < probability < 1.0
 
 
+@pytest.mark.parametrize("env_id", IDS)
+def test_at_random_all_actions_are_taken_alike(env_id: str, open_page: Open) -> None:
+    page = open_page(env_id)
+    page.click("#actor [data-key=random]")
+    taken = page.evaluate(
+        """() => {
+          const session = upright.newSession(1);
+          session.choose("random", upright.session.greedy);
+          const taken = upright.simulator.actions.map(() => 0);
+          for (let i = 0; i < 6000; i += 1) { taken[session.action] += 1; session.advance(); }
+          return taken;
+        }"""
+    )
+    assert min(taken) > 6000 / len(taken) - 5 * 0.5 * 6000**0.5
+
+
+def test_how_it_chooses_is_no_choice_at_random(open_page: Open) -> None:
+    page = open_page()
+    pressed = "#manner [aria-pressed=true]"
+    page.click("#actor [data-key=random]")
+    assert page.locator("#manner button:disabled").count() == 2
+    assert page.inner_text(pressed) == "Sampled"
+    page.click("#actor [data-key=untrained]")
+    assert page.locator("#manner button:enabled").count() == 2
+    assert page.inner_text(pressed) == "Most probable"
+    assert page.evaluate("upright.session.isSampled") is False
+
+
+BEST = """disturb => {
+  const session = upright.newSession(3);
+  session.choose("random", true);
+  session.reset();
+  session.advance();
+  if (disturb !== null) new Function("session", disturb)(session);
+  while (!session.ended) session.advance();
+  return [session.best, session.episodeReturn];
+}"""
+
+
+@pytest.mark.parametrize(
+    "disturb",
+    [
+        "session.choose('untrained', true)",
+        "session.choose('untrained', true); session.advance(); session.choose('random', true)",
+        "session.push(1)",
+        "session.physics.gravity = 9",
+        "session.physics.force = 9; session.advance(); session.physics.force = 10",
+    ],
+)
+def test_the_best_is_of_one_undisturbed_policy(disturb: str, open_page: Open) -> None:
+    page = open_page()
+    best, reached = page.evaluate(BEST, None)
+    assert best == {"random": reached}
+    best, reached = page.evaluate(BEST, disturb)
+    assert best == {}
+    assert reached > 1
+
+
+def test_who_takes_over_before_the_first_step_has_it_all(open_page: Open) -> None:
+    page = open_page()
+    again = "session.reset(); session.choose('untrained', true)"
+    best, reached = page.evaluate(BEST, again)
+    assert best == {"untrained": reached}
+
+
 def test_it_runs_at_the_environments_rate_and_pause_freezes_it(open_page: Open) -> None:
     page = open_page()
     page.wait_for_timeout(300)
@@ -226,7 +294,6 @@ def test_it_runs_at_the_environments_rate_and_pause_freezes_it(open_page: Open) 
     assert page.evaluate(STEPS) == before + 2
     page.keyboard.press("r")
     assert page.evaluate(STEPS) == 0
-    page.evaluate("document.activeElement.blur()")
     page.keyboard.press(" ")
     page.wait_for_timeout(200)
     assert page.evaluate(STEPS) > 0
@@ -258,6 +325,44 @@ def test_keys_buttons_and_mouse_push(env_id: str, open_page: Open) -> None:
         assert page.evaluate(STATE) == expected != before
 
 
+def test_space_pauses_after_the_mouse_and_presses_a_button_in_focus(open_page: Open) -> None:
+    page = open_page()
+    pushes = "upright.session.pushes"
+    page.evaluate("upright.session.simulator.maxSteps = Infinity")
+    page.click("#push-right")
+    page.keyboard.press(" ")
+    page.wait_for_timeout(50)
+    assert page.inner_text("#pause") == "Play"
+    assert page.evaluate(pushes) == 1
+    page.focus("#push-left")
+    page.keyboard.press(" ")
+    assert page.evaluate(pushes) == 2
+    assert page.evaluate("document.activeElement.id") == "push-left"
+    slider = page.locator("#sliders input").first
+    slider.focus()
+    slider.press(" ")
+    page.wait_for_timeout(50)
+    assert page.inner_text("#pause") == "Pause"
+    slider.press("ArrowRight")
+    assert page.evaluate(pushes) == 2
+    assert page.evaluate("upright.session.physics.gravity") == 9.9
+
+
+@pytest.mark.parametrize(("distance", "pushes"), [(-120, 0), (4, 1)], ids=["swipe", "tap"])
+def test_a_swipe_does_not_push(distance: int, pushes: int, open_page: Open) -> None:
+    page = open_page(**PHONE)
+    page.tap("#pause")
+    picture = page.locator("#canvas").bounding_box()
+    assert picture is not None
+    x, y = picture["x"] + picture["width"] * 0.8, picture["y"] + picture["height"] / 2
+    finger = page.context.new_cdp_session(page)
+    for kind, part in (("Start", 0.0), ("Move", 0.5), ("Move", 1.0), ("End", None)):
+        at = [] if part is None else [{"x": x + part * distance, "y": y}]
+        finger.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": at})
+    page.wait_for_timeout(100)
+    assert page.evaluate("upright.session.pushes") == pushes
+
+
 def test_a_finger_pushes_and_a_phone_shows_it_all(open_page: Open) -> None:
     page = open_page(**PHONE)
     page.tap("#pause")
@@ -274,18 +379,67 @@ def test_a_finger_pushes_and_a_phone_shows_it_all(open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("env_id", IDS)
-@pytest.mark.parametrize("width", [320, 360, 1280])
+@pytest.mark.parametrize("width", [195, 320, 360, 640, 900, 1280])
 def test_nothing_overflows(env_id: str, width: int, open_page: Open) -> None:
     page = open_page(env_id, viewport={"width": width, "height": 740})
     page.click("summary")
+    page.evaluate("upright.policies.trained.value = () => -1234.5")
+    page.wait_for_function("() => value.textContent === '−1234.5'")
+    page.click("#pause")
+    page.evaluate("while (!upright.session.ended) upright.session.advance()")
+    page.wait_for_timeout(50)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.evaluate(CLIPPED) == []
+
+
+@pytest.mark.parametrize("env_id", IDS)
+def test_a_laptop_shows_all_controls_and_their_help(env_id: str, open_page: Open) -> None:
+    page = open_page(env_id, viewport={"width": 1280, "height": 800})
+    for part in (".stage", ".panel"):
+        box = page.locator(part).bounding_box()
+        assert box is not None
+        assert box["y"] + box["height"] <= 800
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_the_longest_pole_stands_below_the_text(width: int, open_page: Open) -> None:
+    page = open_page(viewport={"width": width, "height": 740})
+    page.click("#pause")
+    page.wait_for_function("() => document.getElementById('status').textContent === 'Paused'")
+    highest = page.evaluate(
+        """() => {
+          const ys = [];
+          const record = (name) => (x, y) => { if (name === "lineTo") ys.push(y); };
+          const context = new Proxy({}, { get: (_, name) => record(name), set: () => true });
+          const { clientWidth: width, clientHeight: height } = canvas;
+          const physics = { ...upright.simulator.physics, poleLength: 2 };
+          const view = { context, width, height, colours: {} };
+          upright.simulator.draw(view, [0, 0, 0, 0], { direction: 1, physics, pushed: 0 });
+          return Math.min(...ys) + canvas.getBoundingClientRect().top;
+        }"""
+    )
+    text = page.locator("#status").bounding_box()
+    assert text is not None
+    assert highest >= text["y"] + text["height"]
+
+
+def test_without_javascript_only_what_works_is_shown(
+    hostile_run: Run, open_page: Open, tmp_path: Path
+) -> None:
+    page = open_page(java_script_enabled=False)
+    assert page.inner_text("main").strip() == "The simulation needs JavaScript."
+    assert page.locator("main button:visible, main section:visible").count() == 0
+    path = tmp_path / "replay.html"
+    path.write_text(playground(hostile_run, b"no video"), encoding="utf-8")
+    assert open_page(path, java_script_enabled=False).is_visible("video")
 
 
 def test_the_layout_never_jumps(open_page: Open) -> None:
     page = open_page(**PHONE)
     boxes = """[...document.querySelectorAll("button, canvas, dd, input, #status")].map(
       (element) => { const { left, top, right } = element.getBoundingClientRect();
-        return element.matches("dd, output, #status") ? [right, top] : [left, top, right]; })"""
+        if (element.matches("#status")) return [(left + right) / 2, top];
+        return element.matches("dd, output") ? [right, top] : [left, top, right]; })"""
     before = page.evaluate(boxes)
     page.evaluate("while (!upright.session.ended) upright.session.advance()")
     page.evaluate("upright.session.physics.gravity = 20")
@@ -307,8 +461,9 @@ def test_the_switch_changes_the_probabilities(open_page: Open) -> None:
     assert len(set(seen.values())) == 3
     assert seen["random"] == (0.5, 0.5)
     assert page.inner_text("#value") == "–"
+    page.click("#actor [data-key=trained]")
     page.click("#manner [data-key=sampled]")
-    assert page.evaluate("upright.session.greedy") is False
+    assert page.evaluate("upright.session.isSampled") is True
 
 
 def test_the_sliders_change_the_physics(open_page: Open) -> None:
@@ -340,6 +495,7 @@ def test_the_sliders_change_the_physics(open_page: Open) -> None:
 def test_an_episode_ends_with_a_reason_and_another_begins(open_page: Open) -> None:
     page = open_page()
     page.click("#actor [data-key=untrained]")
+    page.click("#restart")
     page.evaluate("while (!upright.session.ended) upright.session.advance()")
     fallen = page.evaluate(STEPS)
     page.wait_for_timeout(100)
@@ -348,9 +504,8 @@ def test_an_episode_ends_with_a_reason_and_another_begins(open_page: Open) -> No
         "The cart left the track.",
     )
     assert page.inner_text("#best") == str(fallen)
-    page.wait_for_timeout(2200)
-    assert page.evaluate("upright.session.pushes") == 0
-    assert page.evaluate("upright.session.steps") != fallen or page.inner_text("#status") == ""
+    page.wait_for_function("() => upright.session.ended === null")
+    page.wait_for_function("() => document.getElementById('status').textContent === ''")
 
 
 def test_who_asks_for_less_motion_starts_it(open_page: Open) -> None:

@@ -11,7 +11,7 @@ simulators["Acrobot-v1"] = {
   rate: 15,
   maxSteps: 500,
   limitIsGood: false,
-  shape: 1.75,
+  shape: 2,
   angles: [0, 1],
   about: "Only the joint between the links has a motor; the tip must swing up to the line.",
   actions: [

@@ -7,6 +7,9 @@ const TAU = 0.02; // s
 const MAX_POSITION = 2.4; // m
 const MAX_ANGLE = (12 * 2 * Math.PI) / 360; // rad
 const SHOWN_WIDTH = 5.4; // m
+const PIVOT_HEIGHT = 0.72; // m, above the picture's lower edge
+const LIMIT_REACH = 1.12; // of the pole's length
+const STATUS_HEIGHT = 38; // pixels of text above the picture
 
 simulators["CartPole-v1"] = {
   rate: 1 / TAU,
@@ -72,10 +75,13 @@ simulators["CartPole-v1"] = {
 
   draw(view, [x, , theta], { direction, physics, pushed }) {
     const { width, height, colours } = view;
-    const scale = width / SHOWN_WIDTH;
+    // A long pole has to fit below the text.
+    const shownHeight = PIVOT_HEIGHT + LIMIT_REACH * physics.poleLength;
+    const room = Math.max(height - STATUS_HEIGHT, height / 2);
+    const scale = Math.min(width / SHOWN_WIDTH, room / shownHeight);
     const ground = height - 0.42 * scale;
     const centre = width / 2 + x * scale;
-    const pivot = ground - 0.3 * scale;
+    const pivot = height - PIVOT_HEIGHT * scale;
     const length = physics.poleLength * scale;
     const tipAt = (angle, reach) => [
       centre + Math.sin(angle) * reach, pivot - Math.cos(angle) * reach,
@@ -86,7 +92,7 @@ simulators["CartPole-v1"] = {
       strokePath(view, [[post, ground], [post, ground - 0.3 * scale]], colours.soft, 3);
     }
     for (const limit of [-MAX_ANGLE, MAX_ANGLE]) {
-      const line = [[centre, pivot], tipAt(limit, length * 1.12)];
+      const line = [[centre, pivot], tipAt(limit, length * LIMIT_REACH)];
       strokePath(view, line, colours.stay, 1.5, [4, 6]);
     }
     fillBox(view, centre, ground - 0.16 * scale, 0.6 * scale, 0.28 * scale, colours.body);

@@ -42,7 +42,7 @@ function makeSlider({ name, unit, min, max, step, digits }, value, onChange) {
   return { element: make("label", {}, make("span", { textContent: name }), output, input), input, reset };
 }
 
-/** Buttons of which one is pressed. */
+/** Buttons of which one is pressed; gives what shows another one pressed, or all disabled. */
 function makeChoice(id, options, chosen, onChoose) {
   const buttons = options.map(([key, name]) => {
     const button = make("button", { type: "button", textContent: name });
@@ -58,4 +58,8 @@ function makeChoice(id, options, chosen, onChoose) {
   };
   byId(id).append(...buttons);
   press(chosen);
+  return (key, disabled) => {
+    press(key);
+    buttons.forEach((each) => (each.disabled = disabled));
+  };
 }

@@ -4,6 +4,7 @@ const MIN_POSITION = -1.2;
 const MAX_POSITION = 0.6;
 const MAX_SPEED = 0.07;
 const GOAL = 0.5;
+const STEEPNESS = 0.7; // of the picture; the flag's top has to fit in
 
 const heightAt = (x) => Math.sin(3 * x) * 0.45 + 0.55;
 
@@ -11,7 +12,7 @@ simulators["MountainCar-v0"] = {
   rate: 30,
   maxSteps: 200,
   limitIsGood: false,
-  shape: 1.75,
+  shape: 2,
   angles: [],
   about: "The engine is too weak for the hill: the car must swing back and forth to reach the flag.",
   actions: [
@@ -62,7 +63,9 @@ simulators["MountainCar-v0"] = {
   draw(view, [position], { direction, pushed }) {
     const { width, height, colours } = view;
     const scale = width / (MAX_POSITION - MIN_POSITION);
-    const place = (x) => [(x - MIN_POSITION) * scale, height - (heightAt(x) - 0.02) * scale * 0.8];
+    const place = (x) => [
+      (x - MIN_POSITION) * scale, height - (heightAt(x) - 0.02) * scale * STEEPNESS,
+    ];
     const hill = Array.from({ length: 121 }, (_, i) =>
       place(MIN_POSITION + ((MAX_POSITION - MIN_POSITION) * i) / 120),
     );
@@ -81,7 +84,8 @@ simulators["MountainCar-v0"] = {
     );
     context.fillStyle = colours.good;
     context.fill();
-    drawCar(view, place(position), Math.atan(-Math.cos(3 * position) * 1.35 * 0.8), scale);
+    const slope = Math.atan(-Math.cos(3 * position) * 1.35 * STEEPNESS);
+    drawCar(view, place(position), slope, scale);
     const [x, y] = place(position);
     const above = y - 0.16 * scale;
     if (direction) {

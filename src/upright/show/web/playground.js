@@ -17,6 +17,7 @@ const ACTORS = { trained: "Trained", untrained: "Untrained", random: "Random" };
 const WAIT = 1.6; // s between two episodes
 const PUSH_SHOWN = 0.45; // s
 const LONGEST_FRAME = 0.1; // s; a longer gap is not caught up with
+const TAP = 10; // pixels; a finger that moves further does not mean to push
 
 const data = JSON.parse(byId("data").textContent);
 
@@ -42,6 +43,12 @@ function begin(simulator) {
   new Page(session).begin();
 }
 
+/** Whether a finger went down and up at one place. */
+function isTap(down, up) {
+  if (down?.pointerId !== up.pointerId) return false; // it went down elsewhere
+  return Math.hypot(up.clientX - down.clientX, up.clientY - down.clientY) <= TAP;
+}
+
 class Page {
   constructor(session) {
     this.session = session;
@@ -57,6 +64,7 @@ class Page {
   }
 
   begin() {
+    document.querySelectorAll("main > [hidden]").forEach((part) => (part.hidden = false));
     byId("about").textContent = this.simulator.about;
     this.canvas.setAttribute("aria-label", `A picture of ${data.simulator}`);
     this.canvas.style.aspectRatio = String(this.simulator.shape);
@@ -102,12 +110,14 @@ class Page {
     makeChoice("speed", Object.keys(speeds).map((name) => [name, name]), "×1", (name) => {
       this.speed = speeds[name];
     });
-    makeChoice("actor", Object.entries(ACTORS), session.actor, (actor) =>
-      session.choose(actor, session.greedy),
-    );
-    makeChoice("manner", Object.entries(MANNERS), "greedy", (manner) =>
+    const showManner = makeChoice("manner", Object.entries(MANNERS), "greedy", (manner) =>
       session.choose(session.actor, manner === "greedy"),
     );
+    makeChoice("actor", Object.entries(ACTORS), session.actor, (actor) => {
+      session.choose(actor, session.greedy);
+      // At random no action is the most probable; with a policy the visitor's choice is back.
+      showManner(session.isSampled ? "sampled" : "greedy", actor === "random");
+    });
   }
 
   listen() {
@@ -117,12 +127,17 @@ class Page {
     byId("step").addEventListener("click", () => this.stepOnce());
     byId("restart").addEventListener("click", () => this.restart());
     byId("original").addEventListener("click", () => this.sliders.forEach((each) => each.reset()));
-    // A mouse pushes as it goes down; a finger as it lifts, for it may only want to scroll.
+    // A mouse pushes as it goes down; a finger as it lifts, for it may want to scroll or swipe.
     this.canvas.addEventListener("pointerdown", (event) => {
-      if (event.pointerType !== "touch" && event.button === 0) this.pushAt(event);
+      if (event.pointerType === "touch") this.touched = event;
+      else if (event.button === 0) this.pushAt(event);
     });
     this.canvas.addEventListener("pointerup", (event) => {
-      if (event.pointerType === "touch") this.pushAt(event);
+      if (event.pointerType === "touch" && isTap(this.touched, event)) this.pushAt(event);
+    });
+    // After the mouse, Space pauses; who came by keyboard stays on the button and presses it.
+    document.addEventListener("click", (event) => {
+      if (event.detail > 0) event.target.closest("button, summary")?.blur();
     });
     document.addEventListener("keydown", (event) => this.press(event));
     document.addEventListener("visibilitychange", () => {
@@ -133,7 +148,8 @@ class Page {
 
   press(event) {
     const { target, key } = event;
-    if (event.ctrlKey || event.metaKey || event.altKey || target.matches("input, video")) return;
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    if (key.startsWith("Arrow") && target.matches("input")) return;
     if (key === " " && target.matches("button, summary")) return;
     const actions = {
       ArrowLeft: () => this.push(-1),

@@ -77,5 +77,5 @@ function makePolicy(data) {
 /** Every action equally likely: what an agent does that knows nothing. */
 function makeRandomPolicy(numActions) {
   const probabilities = Array(numActions).fill(1 / numActions);
-  return { probabilities: () => probabilities, value: () => null };
+  return { probabilities: () => probabilities, value: () => null, isRandom: true };
 }

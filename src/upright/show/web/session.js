@@ -46,7 +46,7 @@ class Session {
     this.strength = simulator.push.value;
     this.actor = Object.keys(policies)[0];
     this.greedy = true;
-    this.best = {};
+    this.best = {}; // returns of whole episodes: one policy, original physics, no push
     this.reset();
   }
 
@@ -55,6 +55,7 @@ class Session {
     this.state = this.simulator.reset(this.rng);
     this.previous = this.state;
     Object.assign(this, { steps: 0, episodeReturn: 0, pushes: 0, ended: null, terminated: false });
+    this.actedAlone = null;
     this.decide();
   }
 
@@ -64,9 +65,9 @@ class Session {
     this.observation = this.simulator.observe(this.state);
     this.probabilities = policy.probabilities(this.observation);
     this.value = policy.value(this.observation);
-    this.action = this.greedy
-      ? mostProbable(this.probabilities)
-      : draw(this.probabilities, this.rng);
+    this.action = this.isSampled
+      ? draw(this.probabilities, this.rng)
+      : mostProbable(this.probabilities);
   }
 
   /** One step of the environment; after the end of an episode, a new one instead. */
@@ -75,6 +76,8 @@ class Session {
       this.reset();
       return;
     }
+    if (this.steps === 0) this.actedAlone = this.actor;
+    if (this.actedAlone !== this.actor || !this.isOriginalPhysics) this.actedAlone = null;
     const { state, reward, terminated } = this.simulator.step(
       this.state, this.action, this.physics,
     );
@@ -92,7 +95,9 @@ class Session {
     this.ended = this.terminated
       ? simulator.ending(this.state)
       : { good: simulator.limitIsGood, text: `Time is up: all ${simulator.maxSteps} steps.` };
-    this.best[this.actor] = Math.max(this.best[this.actor] ?? -Infinity, this.episodeReturn);
+    const actor = this.actedAlone;
+    if (actor === null || this.pushes > 0) return;
+    this.best[actor] = Math.max(this.best[actor] ?? -Infinity, this.episodeReturn);
   }
 
   /** Push to the left (-1) or to the right (+1), with the strength that is set. */
@@ -108,6 +113,11 @@ class Session {
     this.actor = actor;
     this.greedy = greedy;
     this.decide();
+  }
+
+  /** Whether actions are drawn: where a visitor asks for it, and always at random. */
+  get isSampled() {
+    return !this.greedy || Boolean(this.policies[this.actor].isRandom);
   }
 
   get isOriginalPhysics() {
