@@ -11,8 +11,16 @@ import pytest
 import upright
 from upright.errors import UprightError
 from upright.run import Run
-from upright.show.curves import Curve, curve_of, mean_of, moving_mean
-from upright.show.plot import grouped
+from upright.show.curves import (
+    AXES,
+    Curve,
+    NothingYetError,
+    curve_of,
+    mean_of,
+    moving_mean,
+    overlap,
+)
+from upright.show.groups import grouped
 
 
 def line(x: Any, y: Any) -> Curve:
@@ -106,6 +114,46 @@ def test_a_run_without_an_iteration_says_so(run_copy: Path) -> None:
         curve_of(upright.load(run_copy))
 
 
+def without_episodes(run: Path, evaluations: bool) -> Run:
+    """A run whose first episode has not ended."""
+    (run / "episodes.jsonl").write_text("")
+    left = ("eval/",) if not evaluations else ()
+    rows = [json.loads(row) for row in (run / "metrics.jsonl").read_text().splitlines()]
+    kept = [
+        {key: row[key] for key in row if not key.startswith(("rollout/", *left))} for row in rows
+    ]
+    (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in kept))
+    if not evaluations:
+        (run / "evaluation.json").unlink()
+    return upright.load(run)
+
+
+@pytest.mark.parametrize("axis", AXES)
+def test_before_the_first_episodes_end_there_are_evaluations_and_the_verdict(
+    run_copy: Path, axis: str
+) -> None:
+    curve = curve_of(without_episodes(run_copy, evaluations=True), axis=axis, smooth=5)
+    assert len(curve.x) == len(curve.raw) == len(curve.smooth) == 0
+    assert len(curve.evaluations[0]) > 0
+    assert curve.verified is not None
+    assert (curve.metric, curve.window) == ("episode return", 1)
+
+
+def test_a_run_of_which_there_is_nothing_says_that_no_episode_has_finished(run_copy: Path) -> None:
+    with pytest.raises(NothingYetError, match=r": no training episode has finished yet\.$"):
+        curve_of(without_episodes(run_copy, evaluations=False))
+
+
+def test_a_mean_is_of_no_more_values_than_there_are(run: Run, run_copy: Path) -> None:
+    whole, rows = curve_of(run, smooth=10**20), run.metrics()
+    assert whole.window == len(whole.raw)
+    assert whole.smooth[-1] == pytest.approx(whole.raw.mean())
+    assert curve_of(run, "train/entropy", smooth=10**20).window == len(rows)
+    path = run_copy / "episodes.jsonl"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:2]))
+    assert curve_of(upright.load(run_copy)).window == 2
+
+
 def test_a_run_that_logged_no_episodes_shows_its_mean(run_copy: Path) -> None:
     (run_copy / "episodes.jsonl").unlink()
     curve = curve_of(upright.load(run_copy))
@@ -127,31 +175,31 @@ def test_seeds_share_a_group_and_other_settings_do_not(run: Run, tmp_path: Path)
     assert curves[0].settings == curves[1].settings != curves[2].settings
     assert [curve.seed for curve in curves] == [0, 1, 0]
     again = [*curves, curves[1]]
-    assert {name: len(group) for name, group in grouped(again).items()} == {
+    assert {name: len(group) for name, group in grouped(again)} == {
         "ppo, gamma 0.99: mean of 2 runs, 95% band": 2,
-        "ppo, gamma 0.9: seed 0": 1,
+        f"ppo, gamma 0.9: seed 0, mean of {curves[2].window}": 1,
     }
 
 
-def test_the_mean_of_runs_says_up_to_where_all_of_them_are_in_it() -> None:
+def test_the_mean_is_a_stretch_up_to_the_end_of_each_run() -> None:
     curves = [line([0, 10], [0, 10]), line([0, 20], [2, 42]), line([0, 40], [4, 4])]
-    mean = mean_of(curves)
-    assert mean is not None
-    assert mean.x[0] == 0
-    assert mean.x[mean.complete - 1] == 10
-    assert mean.x[-1] == 20
-    assert mean.mean[0] == pytest.approx(2.0)
-    assert mean.mean[mean.complete - 1] == pytest.approx((10 + 22 + 4) / 3)
-    assert mean.mean[-1] == pytest.approx((42 + 4) / 2)
-    assert (mean.low <= mean.mean + 1e-9).all()
-    assert (mean.mean <= mean.high + 1e-9).all()
-    assert mean.low[0] == pytest.approx(0.0)
-    assert mean.high[0] == pytest.approx(4.0)
+    all_of_them, rest = mean_of(curves)
+    assert (all_of_them.missing, rest.missing) == (0, 1)
+    assert (all_of_them.x[0], all_of_them.x[-1], rest.x[0], rest.x[-1]) == (0, 10, 10, 20)
+    assert all_of_them.mean[0] == pytest.approx(2.0)
+    assert all_of_them.mean[-1] == pytest.approx((10 + 22 + 4) / 3)
+    assert rest.mean[0] == pytest.approx((22 + 4) / 2)
+    assert rest.mean[-1] == pytest.approx((42 + 4) / 2)
+    for part in (all_of_them, rest):
+        assert (part.low <= part.mean + 1e-9).all()
+        assert (part.mean <= part.high + 1e-9).all()
+    assert all_of_them.low[0] == pytest.approx(0.0)
+    assert all_of_them.high[0] == pytest.approx(4.0)
 
 
 def test_runs_that_never_overlap_have_no_mean() -> None:
-    assert mean_of([line([0, 5], [1, 1]), line([6, 9], [2, 2])]) is None
-    same = mean_of([line([0, 8], [1, 1]), line([0, 8], [3, 3])])
-    assert same is not None
-    assert same.complete == len(same.x)
+    assert mean_of([line([0, 5], [1, 1]), line([6, 9], [2, 2])]) == []
+    assert not overlap([line([0, 5], [1, 1]), line([6, 9], [2, 2])])
+    (same,) = mean_of([line([0, 8], [1, 1]), line([0, 8], [3, 3])])
+    assert same.missing == 0
     assert same.mean.tolist() == pytest.approx([2.0] * len(same.x))

@@ -34,5 +34,7 @@ def run(args: argparse.Namespace) -> int:
     runs = [load(path, trust_code=args.trust_code) for path in args.runs]
     picture = plot(runs, args.metric, args.x, args.smooth, args.dark)
     picture.save(out)
+    for note in picture.notes:
+        announce(note)
     print(plain(str(out)))
     return 0

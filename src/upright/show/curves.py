@@ -19,6 +19,7 @@ AXES = {
     "episodes": "episodes",
 }
 EPISODE_RETURN = "episode return"
+MEAN_RETURN = "rollout/ep_rew_mean"
 EVALUATION = "eval/mean_reward"
 GRID = 200
 _COLUMNS = {
@@ -27,6 +28,10 @@ _COLUMNS = {
     "episodes": "time/total_episodes",
 }
 _NOTHING = (np.empty(0), np.empty(0))
+
+
+class NothingYetError(UprightError):
+    """A run that has nothing to draw so far."""
 
 
 class Verified(NamedTuple):
@@ -47,10 +52,10 @@ class Curve:
         seed: The run's.
         settings: What runs that become one mean have in common: environment, algorithm and the
             algorithm's settings.
-        x: Shape [n], ascending, in the units of `axis`.
+        x: Shape [n], ascending, in the units of `axis`; n is 0 before the first episode's end.
         raw: Shape [n]; one value per episode, or per row of metrics.
         smooth: Shape [n]; the mean of the last `window` values.
-        window: How many values a smoothed one is the mean of.
+        window: How many values a smoothed one is the mean of; no more than there are.
         metric: What the values are.
         axis: A key of `AXES`.
         threshold: From where the environment counts as solved, if it says so.
@@ -74,22 +79,21 @@ class Curve:
 
 
 class Mean(NamedTuple):
-    """Several curves as one.
+    """Several curves as one, over a stretch on which the same runs are in it.
 
     Attributes:
         x: Shape [points].
-        mean: Over the runs that reach x, at least two; shape [points].
+        mean: Over the runs that reach the stretch's end, at least two; shape [points].
         low: Lower bound of the mean's 95% bootstrap interval, [points].
         high: Upper bound, [points].
-        complete: Up to which point all of the runs are in it; from there on, the ones that ended
-            early (often because they were solved early) are missing.
+        missing: How many runs ended before (often because they were solved early).
     """
 
     x: Array
     mean: Array
     low: Array
     high: Array
-    complete: int
+    missing: int
 
 
 def curve_of(
@@ -105,24 +109,31 @@ def curve_of(
             from 10 to 100, or for none where it is a metric.
 
     Raises:
+        NothingYetError: The run has neither an iteration, nor an episode or what stands for it.
         UprightError: There is nothing to draw, or no such metric or axis.
     """
     if axis not in AXES:
         raise UprightError(f"There is no x axis '{axis}'.", did_you_mean(axis, AXES, ""))
     rows = run.metrics()
     if not rows:
-        raise UprightError(f"{run.source} has no finished iteration yet; there is nothing to draw.")
+        raise NothingYetError(
+            f"{run.source} has no finished iteration yet; there is nothing to draw."
+        )
     episodes = run.episodes() if metric is None else []
-    returns = metric in (None, "rollout/ep_rew_mean", EVALUATION)
-    if metric is None and not episodes:
-        metric = "rollout/ep_rew_mean"
+    returns = metric in (None, MEAN_RETURN, EVALUATION)
+    if metric is None and not episodes and any(MEAN_RETURN in row for row in rows):
+        metric = MEAN_RETURN
     if metric is None:
         x, raw = _episode_points(episodes, rows, axis)
         window = smooth or min(100, max(10, len(raw) // 20))
     else:
         x, raw = _metric_points(run, rows, metric, axis)
         window = smooth or 1
+    window = min(window, max(1, len(raw)))
     verified = _verified(run, rows, axis) if returns else None
+    evaluations = _evaluations(rows, axis) if returns and metric != EVALUATION else _NOTHING
+    if not len(x) and not len(evaluations[0]) and verified is None:
+        raise NothingYetError(no_episode(run))
     recipe = run.recipe
     return Curve(
         algo=recipe.algo,
@@ -136,8 +147,13 @@ def curve_of(
         axis=axis,
         threshold=_threshold(run) if returns else None,
         verified=verified,
-        evaluations=_evaluations(rows, axis) if returns and metric != EVALUATION else _NOTHING,
+        evaluations=evaluations,
     )
+
+
+def no_episode(run: Run) -> str:
+    """What is said of a run without a point."""
+    return f"{run.source}: no training episode has finished yet."
 
 
 def moving_mean(values: Array, window: int) -> Array:
@@ -148,12 +164,17 @@ def moving_mean(values: Array, window: int) -> Array:
     return np.asarray((sums[last] - sums[first]) / (last - first))
 
 
-def mean_of(curves: Sequence[Curve]) -> Mean | None:
-    """The mean of at least two runs, as far as two of them go; None where two never overlap."""
+def overlap(curves: Sequence[Curve]) -> bool:
+    """Whether two of at least two curves share a stretch from where all of them have begun."""
+    return len(curves) > 1 and max(c.x[0] for c in curves) < sorted(c.x[-1] for c in curves)[-2]
+
+
+def mean_of(curves: Sequence[Curve]) -> list[Mean]:
+    """The mean of at least two runs, as far as two of them go: a stretch up to each run's end."""
+    if not overlap(curves):
+        return []
     first, ends = max(c.x[0] for c in curves), sorted(c.x[-1] for c in curves)
-    if not first < ends[-2]:
-        return None
-    pieces, begin = [], first
+    stretches, begin = [], first
     for missing, end in enumerate(ends[:-1]):
         if end <= begin:
             continue
@@ -161,16 +182,16 @@ def mean_of(curves: Sequence[Curve]) -> Mean | None:
         points = max(2, round(GRID * (end - begin) / (ends[-2] - first)))
         x = np.linspace(begin, end, points)
         values = np.stack([np.interp(x, curve.x, curve.smooth) for curve in there])
-        pieces.append((missing, np.stack([x, values.mean(axis=0), *bootstrap_band(values)])))
+        stretches.append(Mean(x, values.mean(axis=0), *bootstrap_band(values), missing))
         begin = end
-    complete = pieces[0][1].shape[1] if pieces[0][0] == 0 else 0
-    x, mean, low, high = np.concatenate([piece for _, piece in pieces], axis=1)
-    return Mean(x, mean, low, high, complete)
+    return stretches
 
 
 def _episode_points(
     episodes: list[dict[str, Any]], rows: list[dict[str, Any]], axis: str
 ) -> tuple[Array, Array]:
+    if not episodes:
+        return _NOTHING
     raw = np.array([row["return"] for row in episodes], np.float64)
     if axis == "episodes":
         return np.arange(1.0, len(raw) + 1.0), raw

@@ -7,11 +7,19 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from upright.files import ending_of, write_new
 from upright.run import Run
-from upright.show.curves import AXES, Curve, curve_of, mean_of
+from upright.show.curves import (
+    AXES,
+    EPISODE_RETURN,
+    Curve,
+    NothingYetError,
+    curve_of,
+    no_episode,
+)
+from upright.show.drawing import draw_one, draw_several, draw_thresholds, mark_verified
+from upright.show.groups import LONGEST_NAME, grouped, shortened
+from upright.show.legend import TITLE_LETTER, add_legend, in_lines, name_in_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,10 +28,13 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, which colour-blind people can tell apart, the palest two left out.
 ON_LIGHT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 ON_DARK = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#D55E00")
+# How lines of a colour that comes again differ.
+ROUNDS = ("solid", (0, (6, 1)), (0, (6, 1, 1, 1)))
 FORMATS = (".png", ".svg")
 SIZE, NARROW, DPI = (8.0, 4.8), (4.4, 4.6), 150
-MOST_POINTS = 20_000
-REST = "mean of those that went on"
+MOST_ENVS = 3
+LONGEST_METRIC, LONGEST_TITLE = 60, 160
+TITLE_LINE = 0.26
 LIGHT = {"ink": "#1a1a1a", "faint": "#8a8a8a", "grid": "#e3e3e3", "paper": "#ffffff"}
 DARK = {"ink": "#e8e8e8", "faint": "#8f8f8f", "grid": "#363a40", "paper": "#16181c"}
 
@@ -33,10 +44,12 @@ class Picture:
 
     Attributes:
         figure: The matplotlib figure, for whoever wants to change it.
+        notes: Sentences about runs of which there is no curve in it.
     """
 
     def __init__(self, figure: "Figure") -> None:
         self.figure = figure
+        self.notes: list[str] = []
 
     def data(self, kind: str) -> bytes:
         """The picture as the bytes of a "png" or an "svg" file."""
@@ -76,14 +89,28 @@ def plot(
         axis: "timesteps", "seconds" or "episodes".
         smooth: How many values a smoothed one is the mean of; 0 chooses.
         dark: Light ink on dark paper.
-        size: Width and height in inches; the letters stay as large.
+        size: Width and height in inches; the letters stay as large, and a legend of more than two
+            rows is added to the height.
 
     Raises:
         UprightError: There is nothing to draw, or no such metric or axis.
     """
-    curves = [curve_of(run, metric, axis, smooth) for run in runs]
-    envs = list(dict.fromkeys(str(run.info.get("env")) for run in runs))
-    return picture(curves, ", ".join(envs), dark, size)
+    curves: dict[Run, Curve] = {}
+    early: list[NothingYetError] = []
+    for run in runs:
+        try:
+            curves[run] = curve_of(run, metric, axis, smooth)
+        except NothingYetError as error:
+            early.append(error)
+    if early and not curves:
+        raise early[0]
+    envs = list(dict.fromkeys(str(run.info.get("env")) for run in curves))
+    more = f" and {len(envs) - MOST_ENVS} more" if len(envs) > MOST_ENVS else ""
+    title = ", ".join(shortened(env, LONGEST_NAME) for env in envs[:MOST_ENVS]) + more
+    drawn = picture(list(curves.values()), title, dark, size)
+    drawn.notes = [error.message for error in early]
+    drawn.notes += [no_episode(run) for run, curve in curves.items() if not len(curve.x)]
+    return drawn
 
 
 def picture(
@@ -92,39 +119,6 @@ def picture(
     """Curves that were read already, as `plot` draws them."""
     with _quietly():
         return Picture(_drawn(grouped(curves), title, DARK if dark else LIGHT, size))
-
-
-def grouped(curves: Sequence[Curve]) -> dict[str, list[Curve]]:
-    """Curves of the same settings together, by a name that tells the groups apart.
-
-    A seed that comes twice is one run: the longer of the two stands for it.
-    """
-    groups: list[list[Curve]] = []
-    for curve in sorted(curves, key=lambda curve: -len(curve.x)):
-        same = [group for group in groups if group[0].settings == curve.settings]
-        if not same:
-            groups.append([curve])
-        elif curve.seed not in {each.seed for each in same[0]}:
-            same[0].append(curve)
-    groups.sort(key=lambda group: min(map(curves.index, group)))
-    every = [group[0].settings for group in groups]
-    names = {key for settings in every for key in settings}
-    differing = [
-        key for key in sorted(names - {"algo"}) if len({str(one.get(key)) for one in every}) > 1
-    ]
-    return {_name_of(group, groups, differing): group for group in groups}
-
-
-def _name_of(group: list[Curve], groups: list[list[Curve]], differing: list[str]) -> str:
-    """Algorithm, and in what it differs from the other groups of that algorithm."""
-    first, alike = group[0], [each[0] for each in groups if each[0].algo == group[0].algo]
-    told = [
-        f"{key} {first.settings[key]}"
-        for key in differing
-        if len({str(each.settings.get(key)) for each in alike}) > 1
-    ]
-    who = f"seed {first.seed}" if len(group) == 1 else f"mean of {len(group)} runs, 95% band"
-    return f"{', '.join([first.algo, *told])}: {who}"
 
 
 @contextmanager
@@ -140,49 +134,39 @@ def _quietly() -> Iterator[None]:
 
 
 def _drawn(
-    groups: dict[str, list[Curve]], envs: str, ink: dict[str, str], size: tuple[float, float]
+    groups: list[tuple[str, list[Curve]]],
+    title: str,
+    ink: dict[str, str],
+    size: tuple[float, float],
 ) -> "Figure":
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=size, layout="constrained", facecolor=ink["paper"])
+    title = in_lines(shortened(title, LONGEST_TITLE), size[0] - 1.0, TITLE_LETTER)
+    height = size[1] + TITLE_LINE * title.count("\n")
+    figure = Figure(figsize=(size[0], height), layout="constrained", facecolor=ink["paper"])
     axes = figure.add_subplot()
-    _furnish(axes, next(iter(groups.values()))[0], envs, ink)
+    _furnish(axes, groups[0][1][0], title, ink, size[1] - 1.8)
     alone, colours = len(groups) == 1, ON_DARK if ink is DARK else ON_LIGHT
-    for number, (name, curves) in enumerate(groups.items()):
+    for number, (name, curves) in enumerate(groups):
         colour = colours[number % len(colours)]
-        draw = _draw_one if len(curves) == 1 else _draw_several
-        draw(axes, curves, colour, name, alone)
-        _mark_verified(axes, curves, colour, ink)
-    for threshold in {
-        c.threshold for curves in groups.values() for c in curves if c.threshold is not None
-    }:
-        axes.axhline(
-            threshold, color=ink["faint"], linestyle=(0, (5, 4)), linewidth=1.5, zorder=1,
-            label=f"solved from {threshold:g}",
-        )  # fmt: skip
-    _add_legend(figure, ink)
+        draw = draw_one if len(curves) == 1 else draw_several
+        dashes = ROUNDS[number // len(colours) % len(ROUNDS)]
+        draw(axes, curves, colour, dashes, name_in_lines(name, size[0]), alone)
+        mark_verified(axes, curves, colour, ink)
+    draw_thresholds(axes, [curve for _, curves in groups for curve in curves], ink, size[0])
+    add_legend(figure, ink, alone)
     return figure
 
 
-def _add_legend(figure: "Figure", ink: dict[str, str]) -> None:
-    """Below the axes, in as many columns as there is room for."""
-    handles, names = figure.axes[0].get_legend_handles_labels()
-    widest = max(map(len, names), default=1)
-    letters = round(12 * figure.get_figwidth())
-    figure.legend(
-        handles, names, loc="outside lower left", ncols=max(1, min(4, letters // (widest + 7))),
-        frameon=False, fontsize=11, labelcolor=ink["ink"], handlelength=1.8,
-    )  # fmt: skip
-
-
-def _furnish(axes: "Axes", first: Curve, envs: str, ink: dict[str, str]) -> None:
-    from matplotlib.ticker import EngFormatter
+def _furnish(axes: "Axes", first: Curve, title: str, ink: dict[str, str], room: float) -> None:
+    from matplotlib.ticker import EngFormatter, MaxNLocator
 
     axes.set_facecolor(ink["paper"])
-    axes.set_title(_in_text(envs), loc="left", fontsize=15, fontweight="bold", color=ink["ink"])
+    axes.set_title(title, loc="left", fontsize=15, fontweight="bold", color=ink["ink"])
     axes.set_xlabel(AXES[first.axis], fontsize=13, color=ink["ink"])
-    unit = " (sum of rewards)" if first.metric == "episode return" else ""
-    axes.set_ylabel(_in_text(first.metric + unit), fontsize=13, color=ink["ink"])
+    unit = " (sum of rewards)" if first.metric == EPISODE_RETURN else ""
+    name = in_lines(shortened(first.metric, LONGEST_METRIC) + unit, room)
+    axes.set_ylabel(name, fontsize=13, color=ink["ink"])
     axes.tick_params(colors=ink["ink"], labelsize=12, length=0)
     axes.grid(color=ink["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
@@ -190,82 +174,6 @@ def _furnish(axes: "Axes", first: Curve, envs: str, ink: dict[str, str]) -> None
         axes.spines[side].set_visible(False)
     if first.axis != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-
-
-def _in_text(text: str) -> str:
-    """Text from a file as it is, with no mathematics and no end of a line in it."""
-    shown = "".join(c if c.isprintable() else "?" for c in text[:80])
-    return shown.replace("$", r"\$")
-
-
-def _draw_one(axes: "Axes", curves: list[Curve], colour: str, name: str, alone: bool) -> None:
-    (curve,) = curves
-    if curve.window > 1 or len(curve.x) == 1:
-        step = -(-len(curve.x) // MOST_POINTS)
-        size = 8.0 if len(curve.x) < 300 else 4.5
-        axes.plot(
-            curve.x[::step], curve.raw[::step], ".", color=colour, alpha=0.3, markersize=size,
-            markeredgewidth=0, zorder=2, rasterized=len(curve.x) > 2000,
-            label="each episode" if alone and curve.window > 1 else None,
-        )  # fmt: skip
-    smoothed = f", mean of {curve.window}" if curve.window > 1 else ""
-    axes.plot(
-        *_thinned(curve.x, curve.smooth), color=colour, linewidth=2.6, zorder=4,
-        label=_in_text(name) + smoothed, solid_capstyle="round",
-    )  # fmt: skip
-    if len(curve.evaluations[0]):
-        axes.plot(
-            *curve.evaluations, "D", color=colour, markersize=5, markerfacecolor="none",
-            markeredgewidth=1.5, zorder=5,
-            label="greedy policy, evaluated" if alone else None,
-        )  # fmt: skip
-
-
-def _draw_several(axes: "Axes", curves: list[Curve], colour: str, name: str, alone: bool) -> None:
-    for curve in curves:
-        axes.plot(
-            *_thinned(curve.x, curve.smooth), color=colour, alpha=0.3, linewidth=1.0, zorder=2
+        axes.xaxis.set_major_locator(
+            MaxNLocator("auto", steps=[1, 2, 2.5, 5, 10], integer=True, min_n_ticks=1)
         )
-    mean = mean_of(curves)
-    if mean is None:
-        axes.plot([], [], color=colour, label=_in_text(name))
-        return
-    axes.fill_between(mean.x, mean.low, mean.high, color=colour, alpha=0.22, linewidth=0, zorder=3)
-    all_of_them, rest = slice(0, mean.complete), slice(max(mean.complete - 1, 0), None)
-    axes.plot(
-        mean.x[all_of_them], mean.mean[all_of_them], color=colour, linewidth=2.8, zorder=4,
-        label=_in_text(name),
-    )  # fmt: skip
-    if mean.complete < len(mean.x):
-        axes.plot(
-            mean.x[rest], mean.mean[rest], color=colour, linewidth=2.0, linestyle=(0, (2, 1)),
-            zorder=4, label=None if REST in axes.get_legend_handles_labels()[1] else REST,
-        )  # fmt: skip
-
-
-def _thinned(x: Any, y: Any) -> tuple[Any, Any]:
-    if len(x) <= MOST_POINTS:
-        return x, y
-    kept = np.linspace(0, len(x) - 1, MOST_POINTS).astype(int)
-    return x[kept], y[kept]
-
-
-def _mark_verified(axes: "Axes", curves: list[Curve], colour: str, ink: dict[str, str]) -> None:
-    for curve in curves:
-        point = curve.verified
-        if point is None:
-            continue
-        solved = point.solved is not False
-        low, high = point.interval
-        name = _verified_name(point.solved)
-        axes.errorbar(
-            [point.x], [point.mean], [[point.mean - low], [high - point.mean]],
-            fmt="*" if solved else "X", markersize=17 if solved else 11,
-            color=colour, markeredgecolor=ink["ink"], ecolor=ink["ink"], markeredgewidth=1.0,
-            elinewidth=1.5, zorder=6, clip_on=False,
-            label=None if name in axes.get_legend_handles_labels()[1] else name,
-        )  # fmt: skip
-
-
-def _verified_name(solved: bool | None) -> str:
-    return {True: "verified", False: "judged: not solved", None: "judged"}[solved]
