@@ -23,16 +23,24 @@ os.environ["UPRIGHT_NO_MEDIA"] = "1"
 # Matrices of which `make test` runs every n-th case; `make test-long` runs the others. A star
 # stands for every matrix of the file that is not named.
 THINNED = {
-    "envs/test_guard": {"test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on": 2},
+    "envs/test_guard": {
+        "test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on": 2,
+        "test_a_worker_that_dies_or_hangs_is_named": 2,
+    },
     "envs/test_replay": {"test_after_a_restore_the_next_steps_are_identical": 3},
     "learning/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 3},
-    "browser/test_live": {"test_nothing_overflows_or_jumps": 3},
+    "browser/test_live": {
+        "test_nothing_overflows_or_jumps": 3,
+        "test_the_picture_stays_where_it_is_as_episodes_end": 5,
+    },
     "browser/test_playground": {
         "test_keys_buttons_and_mouse_push": 3,
-        "test_nothing_overflows": 4,
+        "test_nothing_overflows": 6,
+        "test_the_best_is_of_one_undisturbed_policy": 3,
+        "test_at_random_all_actions_are_taken_alike": 3,
     },
     "cli/test_commands": {"test_the_lessons_print_their_scores_on_stderr": 2},
-    "show/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 3},
+    "show/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 5},
     "show/test_live": {"test_a_signal_ends_the_command_with_streams_open": 2},
     "test_exactness": {"test_a_trainer_goes_on_exactly_where_it_was_cut": 2},
     "test_hostile": {
@@ -50,11 +58,13 @@ THINNED = {
         "test_settings_that_are_not_a_runs_are_refused": 4,
         "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
+    "show/test_plot": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
     "test_signals": {
-        "test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly": 2,
+        "test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly": 3,
+        "test_a_signal_during_a_drawing_leaves_no_half_of_it": 2,
     },
     "test_write_faults": {
-        "test_a_training_whose_writing_fails_stops_in_a_sentence_and_goes_on_exactly": 3,
+        "test_a_training_whose_writing_fails_stops_in_a_sentence_and_goes_on_exactly": 6,
     },
 }
 

@@ -206,7 +206,7 @@ def test_workers_that_outlive_a_killed_resume_hold_no_lock(tmp_path: Path) -> No
         second.end()
 
 
-@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_during_a_drawing_leaves_no_half_of_it(signum: int, tmp_path: Path) -> None:
     run = upright.train("CartPole-v1", total_timesteps=256, out=tmp_path / "runs").path
     out = tmp_path / "drawn"

@@ -264,12 +264,16 @@ SIGNS = {
 @pytest.mark.parametrize(
     ("columns", "last"),
     [
-        (40, "bar"),
         (80, "speed"),
-        (200, "speed"),
         *(
             pytest.param(*each, marks=pytest.mark.long)
-            for each in ((20, "return"), (60, "left"), (72, "evaluation"))
+            for each in (
+                (20, "return"),
+                (40, "bar"),
+                (60, "left"),
+                (72, "evaluation"),
+                (200, "speed"),
+            )
         ),
     ],
 )

@@ -279,6 +279,7 @@ def test_a_run_answers_keys_and_sizes_and_ctrl_c_ends_it(
     assert shown.data.endswith(LEAVE.encode())
 
 
+@pytest.mark.long
 def test_q_ends_it_too_and_sigterm_restores_the_terminal(terminal: Opened) -> None:
     first, second = (terminal((60, 20), "CartPole-v1", "--random") for _ in range(2))
     for shown in (first, second):
