@@ -175,7 +175,7 @@ SAMPLE = """() => new Promise((resolve) => {
 })"""
 
 
-@pytest.mark.parametrize("width", [320, 390, 819, 820, 1280])
+@pytest.mark.parametrize("width", [390, 320, 819, 820, 1280])
 def test_the_picture_stays_where_it_is_as_episodes_end(width: int, opened: Opened) -> None:
     played = Played("the best policy so far", episodes=4)
     page = opened(played.page.address, width, 844)
