@@ -83,10 +83,14 @@ def test_a_verdict_is_listed_from_its_episodes_whatever_run_json_says(
 ) -> None:
     record = read_json(run_copy / "evaluation.json")
     write_json(run_copy / "evaluation.json", record | changes)
-    info = read_json(run_copy / "run.json")
-    write_json(run_copy / "run.json", info | {"solved": True, "mean_return": 500.0})
+    info = read_json(run_copy / "run.json") | {"solved": True, "mean_return": 500.0}
+    write_json(run_copy / "run.json", info)
     ((_, found),) = find_runs(run_copy)
     assert (found["mean_return"] == record["mean"], found["solved"]) == expected
+    if not changes:
+        write_json(run_copy / "run.json", info | {"env": "Mine-v0"})
+        ((_, found),) = find_runs(run_copy)
+        assert (found["mean_return"] == record["mean"], found["solved"]) == expected
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """What there is: environments that can be trained, runs that were."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -110,9 +111,10 @@ def _judged(folder: Path, env: object) -> dict[str, Any]:
         record = read_json(folder / "evaluation.json")
         means = [fmean(record[part]["returns"]) for part in ("selection", "proof")]
         threshold = record["threshold"]
-        if isinstance(env, str) and not is_code(env) and threshold != reward_threshold(env):
-            threshold = None
         solved = None if threshold is None else min(means) >= threshold
     except (UprightError, KeyError, TypeError, ValueError, OverflowError):
         return {"mean_return": None, "solved": None}
+    if isinstance(env, str) and not is_code(env):
+        with suppress(UprightError):  # of an environment that is not known here
+            solved = solved if threshold == reward_threshold(env) else None
     return {"mean_return": means[1], "solved": solved}
