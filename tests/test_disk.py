@@ -128,6 +128,7 @@ def test_a_disk_that_is_full_at_the_end_of_a_training_ends_it_in_silence(
     assert differences(whole, case.folder(disk)) == []
 
 
+@pytest.mark.long
 def test_the_command_line_says_that_the_disk_is_full_without_a_traceback(mounted: Mount) -> None:
     disk, case = mounted("size=1m"), Case(CASE.env, CASE.algo, LARGER | {"hidden_sizes": "128,128"})
     done = subprocess.run(

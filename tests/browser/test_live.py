@@ -148,6 +148,7 @@ def test_a_fault_stays_on_the_page_and_nothing_can_be_pressed(opened: Opened) ->
 @pytest.mark.parametrize(
     ("width", "height", "scheme"), [(360, 740, "light"), (390, 844, "dark"), (1280, 800, "light")]
 )
+@pytest.mark.long
 def test_nothing_overflows_or_jumps(
     width: int, height: int, scheme: str, served: Served, opened: Opened
 ) -> None:
@@ -187,6 +188,7 @@ def test_the_picture_stays_where_it_is_as_episodes_end(width: int, opened: Opene
 
 
 @pytest.mark.parametrize(("width", "height", "most"), [(390, 844, 1.5), (1280, 800, 1.0)])
+@pytest.mark.long
 def test_many_actions_scroll_in_their_card(
     width: int, height: int, most: float, opened: Opened
 ) -> None:
@@ -201,6 +203,7 @@ def test_many_actions_scroll_in_their_card(
     served.end()
 
 
+@pytest.mark.long
 def test_it_says_that_it_reconnects_and_does(browser: Any) -> None:
     page = browser.new_page()
     page.set_default_timeout(LIMIT)

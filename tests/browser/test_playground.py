@@ -229,6 +229,7 @@ def test_at_random_all_actions_are_taken_alike(env_id: str, open_page: Open) -> 
     assert min(taken) > 6000 / len(taken) - 5 * 0.5 * 6000**0.5
 
 
+@pytest.mark.long
 def test_how_it_chooses_is_no_choice_at_random(open_page: Open) -> None:
     page = open_page()
     pressed = "#manner [aria-pressed=true]"
@@ -325,6 +326,7 @@ def test_keys_buttons_and_mouse_push(env_id: str, open_page: Open) -> None:
         assert page.evaluate(STATE) == expected != before
 
 
+@pytest.mark.long
 def test_space_pauses_after_the_mouse_and_presses_a_button_in_focus(open_page: Open) -> None:
     page = open_page()
     pushes = "upright.session.pushes"
@@ -349,6 +351,7 @@ def test_space_pauses_after_the_mouse_and_presses_a_button_in_focus(open_page: O
 
 
 @pytest.mark.parametrize(("distance", "pushes"), [(-120, 0), (4, 1)], ids=["swipe", "tap"])
+@pytest.mark.long
 def test_a_swipe_does_not_push(distance: int, pushes: int, open_page: Open) -> None:
     page = open_page(**PHONE)
     page.tap("#pause")
@@ -363,6 +366,7 @@ def test_a_swipe_does_not_push(distance: int, pushes: int, open_page: Open) -> N
     assert page.evaluate("upright.session.pushes") == pushes
 
 
+@pytest.mark.long
 def test_a_finger_pushes_and_a_phone_shows_it_all(open_page: Open) -> None:
     page = open_page(**PHONE)
     page.tap("#pause")
@@ -380,6 +384,7 @@ def test_a_finger_pushes_and_a_phone_shows_it_all(open_page: Open) -> None:
 
 @pytest.mark.parametrize("env_id", IDS)
 @pytest.mark.parametrize("width", [195, 320, 360, 640, 900, 1280])
+@pytest.mark.long
 def test_nothing_overflows(env_id: str, width: int, open_page: Open) -> None:
     page = open_page(env_id, viewport={"width": width, "height": 740})
     page.click("summary")
@@ -393,6 +398,7 @@ def test_nothing_overflows(env_id: str, width: int, open_page: Open) -> None:
 
 
 @pytest.mark.parametrize("env_id", IDS)
+@pytest.mark.long
 def test_a_laptop_shows_all_controls_and_their_help(env_id: str, open_page: Open) -> None:
     page = open_page(env_id, viewport={"width": 1280, "height": 800})
     for part in (".stage", ".panel"):
@@ -402,6 +408,7 @@ def test_a_laptop_shows_all_controls_and_their_help(env_id: str, open_page: Open
 
 
 @pytest.mark.parametrize("width", [320, 1280])
+@pytest.mark.long
 def test_the_longest_pole_stands_below_the_text(width: int, open_page: Open) -> None:
     page = open_page(viewport={"width": width, "height": 740})
     page.click("#pause")
@@ -423,6 +430,7 @@ def test_the_longest_pole_stands_below_the_text(width: int, open_page: Open) -> 
     assert highest >= text["y"] + text["height"]
 
 
+@pytest.mark.long
 def test_without_javascript_only_what_works_is_shown(
     hostile_run: Run, open_page: Open, tmp_path: Path
 ) -> None:
@@ -434,6 +442,7 @@ def test_without_javascript_only_what_works_is_shown(
     assert open_page(path, java_script_enabled=False).is_visible("video")
 
 
+@pytest.mark.long
 def test_the_layout_never_jumps(open_page: Open) -> None:
     page = open_page(**PHONE)
     boxes = """[...document.querySelectorAll("button, canvas, dd, input, #status")].map(
@@ -492,6 +501,7 @@ def test_the_sliders_change_the_physics(open_page: Open) -> None:
     assert page.is_hidden("#changed")
 
 
+@pytest.mark.long
 def test_an_episode_ends_with_a_reason_and_another_begins(open_page: Open) -> None:
     page = open_page()
     page.click("#actor [data-key=untrained]")
@@ -508,6 +518,7 @@ def test_an_episode_ends_with_a_reason_and_another_begins(open_page: Open) -> No
     page.wait_for_function("() => document.getElementById('status').textContent === ''")
 
 
+@pytest.mark.long
 def test_who_asks_for_less_motion_starts_it(open_page: Open) -> None:
     page = open_page(reduced_motion="reduce", color_scheme="dark")
     page.wait_for_timeout(150)

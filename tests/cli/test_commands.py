@@ -226,6 +226,7 @@ def test_evaluate_says_the_mean_or_all_as_json(inside: Typed, finished_run: Path
     assert (stochastic["deterministic"], stochastic["episodes"]) == (False, 100)
 
 
+@pytest.mark.long
 def test_evaluate_in_a_shell_ends_stdout_with_one_object(shell: Typed, finished_run: Path) -> None:
     outcome = shell("evaluate", finished_run, "--episodes", "5", "--json")
     assert outcome.code == 0
@@ -233,6 +234,7 @@ def test_evaluate_in_a_shell_ends_stdout_with_one_object(shell: Typed, finished_
     assert json.loads(line)["mean"] == upright.load(finished_run).evaluate(5).mean
 
 
+@pytest.mark.long
 def test_verify_in_a_shell_holds_and_after_a_flipped_bit_it_does_not(
     shell: Typed, run_copy: Path
 ) -> None:
@@ -328,6 +330,7 @@ def test_a_folders_name_is_no_command_to_a_terminal(
         assert "\\x1b" in said.out + said.err
 
 
+@pytest.mark.long
 def test_a_folders_name_need_not_be_text(finished_run: Path, tmp_path: Path) -> None:
     folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/bad\xff"))
     shutil.copytree(finished_run, folder)

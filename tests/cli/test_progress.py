@@ -309,6 +309,7 @@ def test_without_colour_it_moves_all_the_same(tmp_path: Path) -> None:
     "env",
     [{"TERM": "dumb"}, pytest.param({"PYTHONIOENCODING": "ascii"}, marks=pytest.mark.long)],
 )
+@pytest.mark.long
 def test_a_terminal_that_cannot_show_it_gets_lines(tmp_path: Path, env: dict[str, str]) -> None:
     seen = in_terminal(tmp_path, env=env)
     assert seen.code == 0
@@ -367,6 +368,7 @@ def test_a_log_file_and_a_terminal_get_what_suits_them(monkeypatch: pytest.Monke
     assert type(listener_for(Terminal(), StringIO())) is Bar
 
 
+@pytest.mark.long
 def test_what_draws_is_loaded_where_something_moves_and_not_elsewhere() -> None:
     code = "import sys, upright.cli.display; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

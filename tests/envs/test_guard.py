@@ -835,6 +835,7 @@ def test_a_fault_of_a_file_is_one_line_and_a_hint_on_the_command_line(
     assert all(json.loads(run.read_text())["status"] == "failed" for run in runs)
 
 
+@pytest.mark.long
 def test_a_worker_that_fails_makes_no_noise_in_a_shell(tmp_path: Path) -> None:
     (tmp_path / "env.py").write_text(FILE.format(fault="raise ValueError('boom')", made=QUIET))
     done = subprocess.run(

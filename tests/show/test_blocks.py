@@ -291,6 +291,7 @@ def test_q_ends_it_too_and_sigterm_restores_the_terminal(terminal: Opened) -> No
         assert shown.data.endswith(LEAVE.encode())
 
 
+@pytest.mark.long
 def test_a_fault_restores_the_terminal_before_it_is_said(terminal: Opened, tmp_path: Path) -> None:
     (tmp_path / "faulty.py").write_text(
         "import numpy as np\n"

@@ -138,6 +138,7 @@ def test_a_report_says_what_it_could_not_show(run_copy: Path, easy: str, tmp_pat
     assert "cannot draw itself off screen" in Page(report.report(run)).text
 
 
+@pytest.mark.long
 def test_a_report_is_made_anew_in_its_place_and_takes_no_other(
     run_copy: Path, tmp_path: Path
 ) -> None:

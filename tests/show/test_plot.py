@@ -293,6 +293,7 @@ def test_a_hundred_thousand_episodes_make_a_small_picture(run_copy: Path) -> Non
     assert len(plot([upright.load(run_copy)]).data("svg")) < 3_000_000
 
 
+@pytest.mark.long
 def test_what_draws_never_loads_what_opens_windows(run: Run) -> None:
     code = (
         "import sys, upright\n"
