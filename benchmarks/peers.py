@@ -53,6 +53,7 @@ class Greedy:
 
     def __init__(self, policy: Any) -> None:
         self._policy = policy
+        self.observation_space, self.action_space = policy.observation_space, policy.action_space
 
     def behaviour(self) -> Callable[[NDArray[Any], Any], NDArray[Any]]:
         """The most probable actions [N] of obs [N, ...]; noise there is none."""
