@@ -1,12 +1,11 @@
 """Writes a run folder, and stops with a clear sentence where the disk does."""
 
-import contextlib
 import errno
 import json
 import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -66,7 +65,7 @@ class RunWriter:
         self._saved = ""
         with self._writing():
             self._logs: dict[str, BinaryIO] = {}
-            with contextlib.ExitStack() as opened:
+            with ExitStack() as opened:
                 for name in (METRICS, EPISODES):
                     self._logs[name] = opened.enter_context(_appended(path / name))
                 opened.pop_all()

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> int:
     """Export."""
     if not args.html and not args.onnx:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
-    announce(f"Exporting {plain(args.run)}; importing PyTorch ...")
+    announce(f"Exporting {args.run}; importing PyTorch ...")
     from upright.files import ending_of, refuse_taken
     from upright.run import load
 

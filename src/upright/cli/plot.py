@@ -20,7 +20,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plot."""
-    announce(f"Drawing {', '.join(map(plain, args.runs))}")
+    announce(f"Drawing {', '.join(args.runs)}")
     from upright.files import ending_of, free_name, refuse_taken
     from upright.show.plot import FORMATS
 

@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
         raise UprightError(
             "--timelapse goes over all checkpoints; --checkpoint names one.", "Give one of them."
         )
-    announce(f"Recording {plain(args.run)}; importing PyTorch ...")
+    announce(f"Recording {args.run}; importing PyTorch ...")
     from rich.console import Console
     from rich.progress import Progress
 

@@ -17,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Report."""
-    announce(f"Reporting on {plain(args.run)}; importing PyTorch ...")
+    announce(f"Reporting on {args.run}; importing PyTorch ...")
     from upright.files import ending_of, free_name, refuse_taken
     from upright.run import load
 

@@ -72,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
     """Watch."""
     if args.random and args.checkpoint is not None:
         raise UprightError("--random and --checkpoint both say who acts.", "Leave one of them out.")
-    announce(f"Opening {plain(args.what)}; importing PyTorch ...")
+    announce(f"Opening {args.what}; importing PyTorch ...")
     show = _run(args) if _holds_a_run(args.what) else _environment(args)
     watch(show, args.how, args.port)
     return 0
