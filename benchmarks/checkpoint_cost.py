@@ -16,12 +16,11 @@ from typing import Any
 import machine
 import upright
 from report import Ratios, spread, table
-from upright.checkpoint import read_checkpoint
-from upright.cli.common import count
-from upright.cli.common import seed as first_seed
-from upright.experiment import Experiment
-from upright.listener import Listener
-from upright.trainer import Trainer
+from upright.api import Trainer
+from upright.cli.arguments import count
+from upright.cli.arguments import seed as first_seed
+from upright.experiment import Experiment, Listener
+from upright.runs import read_checkpoint
 
 ENV, ALGO = "CartPole-v1", "ppo"
 NEVER = 10**12
@@ -45,19 +44,19 @@ def watched() -> Iterator[Spent]:
     """Time every call that makes a checkpoint, waiting for the one before included."""
     spent = Spent()
 
-    real_checkpoint = Experiment._checkpoint
+    real_save = Experiment._save
 
-    def checkpoint(self: Experiment) -> None:
+    def save(self: Experiment) -> None:
         began = time.perf_counter()
-        real_checkpoint(self)
+        real_save(self)
         spent.seconds += time.perf_counter() - began
         spent.checkpoints += 1
 
-    Experiment._checkpoint = checkpoint  # type: ignore[method-assign]
+    Experiment._save = save  # type: ignore[method-assign]
     try:
         yield spent
     finally:
-        Experiment._checkpoint = real_checkpoint  # type: ignore[method-assign]
+        Experiment._save = real_save  # type: ignore[method-assign]
 
 
 def train(seed: int, **settings: Any) -> float:

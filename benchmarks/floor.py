@@ -11,8 +11,7 @@ import torch
 from torch import Tensor
 
 from upright.envs import fastest_backend
-from upright.networks import MLP
-from upright.policy import Policy
+from upright.policy import MLP, Policy
 
 REPEATS = 3
 

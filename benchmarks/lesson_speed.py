@@ -9,7 +9,7 @@ import torch
 
 import notebook
 from report import Ratios, Requirement, requirements_table, spread, table
-from upright.trainer import Trainer
+from upright.api import Trainer
 
 ENV = "CartPole-v1"
 FACTOR = 3.0

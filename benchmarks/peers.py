@@ -15,8 +15,8 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import Logger
 
 from solving import Solve
+from upright.judging import Judge
 from upright.policy import Policy
-from upright.verdict import Judge
 
 NAME = "Stable-Baselines3 PPO"
 BUDGET = 100_000

@@ -20,17 +20,15 @@ from floor import Floor, Work, measure
 from report import spread, table
 from solving import warm_up
 from stopwatch import Stopwatch
-from upright.algorithms import ALGORITHMS
-from upright.cli.common import count
-from upright.cli.common import seed as first_seed
-from upright.distributions import DISTRIBUTIONS
+from upright.cli.arguments import count
+from upright.cli.arguments import seed as first_seed
 from upright.envs import AsyncEnvs, NextStepEnvs, SyncEnvs
-from upright.optimizer import Adam
-from upright.policy import Behaviour, Policy
-from upright.rollout import LocalCollector, Rollout
-from upright.run import Run
-from upright.verdict import Judge
-from upright.writer import RunWriter
+from upright.experiment import RunWriter
+from upright.judging import Judge
+from upright.learning import ALGORITHMS, Adam
+from upright.policy import DISTRIBUTIONS, Behaviour, Policy
+from upright.rollout import EpisodeCollector, Rollout, StepCollector
+from upright.runs import Run
 
 ENV, ACT, COLLECT = "environment steps and resets", "acting", "collecting, the rest"
 BATCH, WEIGHTS = "values and log-probs of the rollout", "advantages"
@@ -38,6 +36,7 @@ LOSS, BACKWARD, ADAM = "loss, forward", "backward", "optimiser"
 UPDATE, METRICS = "updating, the rest", "metrics: making and writing them"
 EVALUATION, REST = "evaluation", "everything else"
 SECTIONS = (ENV, ACT, COLLECT, BATCH, WEIGHTS, LOSS, BACKWARD, ADAM, UPDATE, METRICS)
+COLLECTORS = (StepCollector, EpisodeCollector)
 
 
 @dataclass(frozen=True)
@@ -72,12 +71,13 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
     for distribution in set(DISTRIBUTIONS.values()):
         watch.watch(ACT, distribution, "noise")
     watch.replace(Policy, "behaviour", _timed_behaviour(watch))
-    watch.watch(COLLECT, LocalCollector, "collect")
+    for collector in COLLECTORS:
+        watch.watch(COLLECT, collector, "collect")
     for section, name in (
         (BATCH, "batch"),
         (WEIGHTS, "advantages"),
         (LOSS, "loss"),
-        (METRICS, "finish"),
+        (METRICS, "metrics"),
         (UPDATE, "update"),
     ):
         watch.watch(section, kind, name)
@@ -87,19 +87,24 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
 
 
 def _record(watch: Stopwatch, kind: Any, work: Work) -> None:
-    collect, loss = LocalCollector.collect, kind.loss
+    loss = kind.loss
 
-    def collect_and_note(collector: LocalCollector) -> Rollout:
+    def loss_and_note(algorithm: Any, batch: Any, schedule_progress: float) -> Any:
+        work.batches.append(len(batch.obs))
+        return loss(algorithm, batch, schedule_progress)
+
+    for collector in COLLECTORS:
+        watch.replace(collector, "collect", _noting(collector.collect, work))
+    watch.replace(kind, "loss", loss_and_note)
+
+
+def _noting(collect: Callable[[Any], Rollout], work: Work) -> Callable[[Any], Rollout]:
+    def collect_and_note(collector: Any) -> Rollout:
         rollout = collect(collector)
         work.rollouts.append((rollout.actions.shape[0], rollout.actions.shape[1]))
         return rollout
 
-    def loss_and_note(algorithm: Any, batch: Any, progress: float) -> Any:
-        work.batches.append(len(batch.obs))
-        return loss(algorithm, batch, progress)
-
-    watch.replace(LocalCollector, "collect", collect_and_note)
-    watch.replace(kind, "loss", loss_and_note)
+    return collect_and_note
 
 
 def _timed_behaviour(watch: Stopwatch) -> Callable[[Policy], Behaviour]:

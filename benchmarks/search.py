@@ -19,9 +19,9 @@ from typing import Any
 
 import numpy as np
 
-from upright.recipe import resolve
-from upright.trainer import Trainer
-from upright.verdict import Judge
+from upright.api import Trainer
+from upright.judging import Judge
+from upright.settings import resolve
 
 FIRST_SEED = 1_000_000
 EVAL_EVERY = 1_000

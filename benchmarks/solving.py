@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 import upright
 from report import Ratios, Requirement, requirements_table, spread, table
-from upright import presets
-from upright.recipe import resolve
+from upright.settings import presets_of, resolve
 
 SPEEDUP = 8.0
 
@@ -53,7 +52,7 @@ class Contender:
 def contender(env: str, algo: str) -> Contender:
     """What `upright.train(env, algo)` stands for."""
     recipe = resolve(env, algo)
-    is_default = algo == presets.load(env).default_algorithm
+    is_default = algo == presets_of(env).default_algorithm
     label = f"Upright {algo}, preset {recipe.preset}{' (the default)' if is_default else ''}"
     return Contender(algo, label, recipe.settings.timesteps_between_evaluations, is_default)
 

@@ -18,10 +18,9 @@ import lesson_speed
 import machine
 import peers
 import solving
-from upright import presets
-from upright.cli.common import count
-from upright.cli.common import seed as first_seed
-from upright.settings import SETTINGS
+from upright.cli.arguments import count
+from upright.cli.arguments import seed as first_seed
+from upright.settings import SETTINGS, presets_of
 
 ENV = "CartPole-v1"
 ALGOS = tuple(SETTINGS)
@@ -35,7 +34,7 @@ def say(text: str) -> None:
 
 def parse_parts(text: str) -> list[str]:
     """The parts that were asked for, in the report's order."""
-    default = presets.load(ENV).default_algorithm
+    default = presets_of(ENV).default_algorithm
     asked = {default if part == "default" else part for part in text.split(",")}
     unknown = asked - {*PARTS}
     if unknown:

@@ -85,7 +85,7 @@ def fuzz(target: str, folder: Path) -> None:
     with atheris.instrument_imports(include=["upright"]):
         for name in OURS:
             import_module(f"upright.{name}")
-    from upright.errors import UprightError
+    from upright.ground import UprightError
 
     warnings.simplefilter("ignore")
     readers = readers_of(folder / "work")
@@ -108,17 +108,15 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
     """Every reader by its target's name, as a function of bytes."""
     import shutil
 
-    from upright.bundle import unpack
-    from upright.checkpoint import read_checkpoint, save_checkpoint, sha256
-    from upright.evaluation import Evaluation
-    from upright.reading import parse_header, parse_json
-    from upright.recipe import read_config, read_recipe, resolve
-    from upright.spaces import space_from_json
-    from upright.state import State
+    from upright.ground import State, parse_header, parse_json, sha256
+    from upright.judging import Evaluation
+    from upright.policy import space_from_json
+    from upright.runs import Checkpoint, read_checkpoint, unpack
+    from upright.settings import read_config, read_recipe, resolve
 
     policy = a_policy()
-    folder, file = work / "checkpoint", work / "file"
-    save_checkpoint(folder, policy.state_dict(), State())
+    folder, file = work / "000000128", work / "file"
+    Checkpoint(128, policy.state_dict(), State(), State(), State()).save(work)
 
     def written(data: bytes) -> Path:
         file.write_bytes(data)
@@ -159,8 +157,8 @@ def restore_all(state: object) -> None:
     """What a resumed run reads of a state before it makes environments."""
     import numpy as np
 
-    from upright.evaluation import Evaluation
-    from upright.state import State, restore_generator
+    from upright.ground import State, restore_generator
+    from upright.judging import Evaluation
 
     assert isinstance(state, State)
     inner = state.part("state")
@@ -196,13 +194,11 @@ def seeds() -> dict[str, bytes]:
     import tomli_w
     from safetensors.numpy import save
 
-    from upright.bundle import write_bundle
-    from upright.checkpoint import save_checkpoint, weights_bytes
-    from upright.evaluation import Evaluation
-    from upright.files import as_json
-    from upright.recipe import resolve
-    from upright.spaces import space_to_json
-    from upright.state import State, generator_state
+    from upright.ground import State, as_json, generator_state
+    from upright.judging import Evaluation
+    from upright.policy import space_to_json, weights_bytes
+    from upright.runs import Checkpoint, write_bundle
+    from upright.settings import resolve
 
     evaluation = Evaluation((9.0, 10.5), 3, True, 475.0, (9, 10), 2, "sync")
     rng = generator_state(np.random.default_rng(0))
@@ -215,7 +211,8 @@ def seeds() -> dict[str, bytes]:
         (run / "checkpoints").mkdir()
         (run / "run.json").write_bytes(as_json({"schema": 2, "env": "CartPole-v1"}))
         (run / "settings.toml").write_bytes(settings)
-        save_checkpoint(run / "checkpoints" / "000000128", policy.state_dict(), State(values))
+        checkpoint = Checkpoint(128, policy.state_dict(), State(), State(values), State())
+        checkpoint.save(run / "checkpoints")
         write_bundle(run, run / "run.zip")
         bundle = (run / "run.zip").read_bytes()
     return {

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 import upright
-from upright.run import Run
+from upright.runs.run import Run
 
 torch.set_num_threads(1)
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell starts its background jobs
@@ -28,27 +28,27 @@ THINNED = {
         "test_a_worker_that_dies_or_hangs_is_named": 2,
     },
     "envs/test_replay": {"test_after_a_restore_the_next_steps_are_identical": 3},
-    "learning/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 3},
-    "browser/test_live": {
+    "experiment/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 3},
+    "show/playing/test_live_in_browser": {
         "test_the_picture_stays_where_it_is_as_episodes_end": 5,
     },
-    "browser/test_playground": {
+    "show/pages/test_playground_in_browser": {
         "test_keys_buttons_and_mouse_push": 3,
         "test_the_best_is_of_one_undisturbed_policy": 3,
         "test_at_random_all_actions_are_taken_alike": 3,
     },
     "cli/test_commands": {"test_the_lessons_print_their_scores_on_stderr": 2},
-    "show/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 5},
-    "show/test_live": {"test_a_signal_ends_the_command_with_streams_open": 2},
-    "probes/test_probes": {"*": 2},
-    "test_exactness": {
+    "policy/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 5},
+    "show/playing/test_live": {"test_a_signal_ends_the_command_with_streams_open": 2},
+    "learning/test_probes": {"*": 2},
+    "experiment/test_exactness": {
         "test_a_larger_budget_leads_where_a_straight_run_of_it_leads": 2,
         "test_a_run_that_was_ended_in_its_last_iteration_is_the_undisturbed_one": 2,
         "test_a_trainer_goes_on_exactly_where_it_was_cut": 2,
         "test_episodes_longer_than_many_rollouts_are_gone_on_with": 2,
     },
-    "test_kills": {"test_a_killed_command_line_goes_on_exactly": 2},
-    "test_hostile": {
+    "experiment/test_kills": {"test_a_killed_command_line_goes_on_exactly": 2},
+    "runs/test_hostile": {
         "*": 2,
         "test_a_safetensors_file_that_is_not_in_order_is_refused": 5,
         "test_a_space_that_is_none_is_refused": 5,
@@ -63,13 +63,13 @@ THINNED = {
         "test_settings_that_are_not_a_runs_are_refused": 4,
         "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
-    "show/test_video": {"test_memory_does_not_grow_with_the_length": 2},
-    "show/test_plot": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
-    "test_signals": {
+    "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
+    "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
+    "experiment/test_signals": {
         "test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly": 3,
         "test_a_signal_during_a_drawing_leaves_no_half_of_it": 2,
     },
-    "test_write_faults": {
+    "experiment/test_write_faults": {
         "test_a_training_whose_writing_fails_stops_in_a_sentence_and_goes_on_exactly": 6,
     },
 }

@@ -19,9 +19,9 @@ import numpy as np
 import torch
 
 import upright
-from upright.errors import UprightError
-from upright.listing import find_runs
-from upright.show.curves import curve_of
+from upright.ground.errors import UprightError
+from upright.runs.listing import find_runs
+from upright.show.curves.curve import curve_of
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 # What a file that is only read never leads to.

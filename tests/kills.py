@@ -26,10 +26,10 @@ from safetensors.numpy import load_file
 import upright
 from support import untimed
 from upright.envs import fastest_backend, make_env
-from upright.errors import UprightError
-from upright.files import checkpoints
-from upright.listing import is_supported
-from upright.settings import SETTINGS
+from upright.ground.errors import UprightError
+from upright.policy.catalogue import is_supported
+from upright.runs.folder import checkpoint_folders
+from upright.settings.hyperparameters import SETTINGS
 
 KILLED = -signal.SIGKILL
 CANDIDATES = (
@@ -401,7 +401,8 @@ def _values(path: Path) -> Iterator[tuple[str, int, float]]:
 
 def _differing_checkpoints(one: Path, other: Path) -> list[str]:
     ours, theirs = (
-        {path.name: path for path in checkpoints(run / "checkpoints")} for run in (one, other)
+        {path.name: path for path in checkpoint_folders(run / "checkpoints")}
+        for run in (one, other)
     )
     both = ours.keys() & theirs.keys()
     assert max(ours) in both

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import upright
-from upright.listener import Listener
+from upright.experiment.listener import Listener
 
 SETTINGS: dict[str, Any] = {
     "preset": "default",

@@ -10,9 +10,12 @@ import torch
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorEnv
 
 from upright.experiment import Listener
-from upright.policy import Policy
-from upright.rollout import Rollout
-from upright.settings import SETTINGS, Settings
+from upright.ground.state import State
+from upright.policy.policy import Policy
+from upright.rollout.rollout import Rollout
+from upright.runs.checkpoint import Checkpoint
+from upright.runs.run import Run
+from upright.settings.hyperparameters import SETTINGS, Settings
 
 CARTPOLE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 TWO_ACTIONS = gym.spaces.Discrete(2)
@@ -77,6 +80,18 @@ def make_rollout(
         np.array([final for _, final in finals], np.float32).reshape(-1, *obs.shape[2:]),
         (),
     )
+
+
+def checkpoint_of(timesteps: int, weights: Any, trainer: State | None = None) -> Checkpoint:
+    """A checkpoint with a trainer's state, or with none."""
+    return Checkpoint(timesteps, weights, State(), trainer or State(), State())
+
+
+def newest_of(run: Run) -> Checkpoint:
+    """The newest whole checkpoint of a run that has one."""
+    found, _ = run.newest_checkpoint()
+    assert found is not None
+    return found
 
 
 def random_rollout(num_steps: int = 12, num_envs: int = 3, seed: int = 0) -> Rollout:

@@ -15,8 +15,8 @@ import pytest
 import upright
 from cli.conftest import Typed
 from upright.cli import VERBS, main
-from upright.cli.progress import program
-from upright.settings import SETTINGS
+from upright.cli.terminal.lines import program
+from upright.settings.hyperparameters import SETTINGS
 
 SUMMARY = {
     "run",

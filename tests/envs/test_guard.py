@@ -19,9 +19,9 @@ import pytest
 import upright
 from upright.cli import main
 from upright.envs import Envs, is_gymnasiums_own, make_envs
-from upright.errors import UprightError
-from upright.files import checkpoints
-from upright.seeding import derive_seed
+from upright.ground.errors import UprightError
+from upright.ground.seeding import derive_seed
+from upright.runs.folder import checkpoint_folders
 
 BACKENDS = ("sync", "async")
 OBS = np.zeros(2, np.float32)
@@ -568,7 +568,7 @@ def test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on(
     assert json.loads((folder / "run.json").read_text())["status"] == "failed"
     run = upright.load(folder, env=Steady)
     assert run.status == "failed"
-    newest = next(checkpoints(folder / "checkpoints"))
+    newest = next(checkpoint_folders(folder / "checkpoints"))
     assert newest.name == "000000032"
     run.checkpoint(newest)
     assert upright.resume(folder, env=Steady).info["timesteps"] == 160

@@ -13,9 +13,9 @@ from gymnasium.vector import AutoresetMode
 
 import upright
 from support import Recorder
-from upright.cli.progress import Lines
+from upright.cli.terminal.lines import Lines
 from upright.envs import Envs, make_envs
-from upright.errors import UprightError
+from upright.ground.errors import UprightError
 
 N = 3
 KINDS = [

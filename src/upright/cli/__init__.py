@@ -10,9 +10,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from upright.cli.common import plain
-from upright.errors import UprightError, did_you_mean
-from upright.signals import interrupting
+from upright.cli.arguments import plain
+from upright.ground import UprightError, did_you_mean, interrupting
 
 VERBS = {
     "play": "act at random in an environment, and print what comes of it",
@@ -93,14 +92,14 @@ def _how_to_go_on(error: KeyboardInterrupt) -> str:
     folder = getattr(error, "folder", "")
     if not folder:
         return ""
-    from upright.cli.progress import program
+    from upright.cli.terminal import program
 
     return f"`{program()} resume {folder}` goes on from where it stopped."
 
 
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in VERBS:
-        verb = import_module(f"upright.cli.{words[0]}")
+        verb = import_module(f"upright.cli.verbs.{words[0]}")
         parser = Parser(prog=f"upright {words[0]}", description=verb.__doc__)
         parser.add_argument("--debug", action="store_true", help="show tracebacks")
         verb.add_arguments(parser)

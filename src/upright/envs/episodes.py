@@ -5,13 +5,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
-from upright.errors import UprightError
-from upright.seeding import derive_seed
-from upright.state import State
-
-Bools = NDArray[np.bool_]
+from upright.ground import Bools, State, UprightError, derive_seed
 
 
 class Episodes:

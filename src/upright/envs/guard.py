@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.envs.sources import EnvSource, make_env
-from upright.errors import UprightError
+from upright.ground import UprightError, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
@@ -237,7 +237,7 @@ def _name(env: gym.Env[Any, Any]) -> str:
 
 def _shown(value: Any, show: Callable[[Any], str] = repr) -> str:
     try:
-        text = " ".join(show(value).split())
+        text = in_a_line(show(value))
     except Exception:
         text = f"something of type {type(value).__name__} that cannot be shown"
-    return text if len(text) <= 200 else f"{text[:200]} ..."
+    return shortened(text, 200)

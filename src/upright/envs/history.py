@@ -3,7 +3,7 @@
 import numpy as np
 
 from upright.envs.step import Envs
-from upright.seeding import derive_seed
+from upright.ground import derive_seed
 
 STEPS = 32
 

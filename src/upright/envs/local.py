@@ -8,15 +8,14 @@ from numpy.typing import NDArray
 
 from upright.envs.episodes import Episodes
 from upright.envs.guard import Guard
-from upright.envs.step import Array, Bools, Step
-from upright.errors import UprightError
-from upright.state import State
+from upright.envs.step import Backend, Step
+from upright.ground import Array, Bools, State, UprightError
 
 
 class SyncEnvs:
     """Environments in one loop; they never reset by themselves."""
 
-    backend = "sync"
+    backend: Backend = "sync"
     replaces_final_obs = True
     exact = True
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.errors import UprightError, did_you_mean
+from upright.ground import UprightError, did_you_mean, in_a_line
 
 EnvFactory = Callable[..., "gym.Env[Any, Any]"]
 EnvSource = str | EnvFactory
@@ -44,11 +44,11 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
         raise
     except (gym.error.Error, ImportError) as error:
         raise UprightError(
-            f"Cannot make {name_of(env)}: {_in_a_line(error)}.", install_hint(error)
+            f"Cannot make {name_of(env)}: {_said(error)}.", install_hint(error)
         ) from error
     except (Exception, SystemExit) as error:
         raise UprightError(
-            f"Cannot make {name_of(env)}: {type(error).__name__}: {_in_a_line(error)}.",
+            f"Cannot make {name_of(env)}: {type(error).__name__}: {_said(error)}.",
             "--debug shows where it happened.",
         ) from error
     if not isinstance(made, gym.Env):
@@ -64,8 +64,8 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     return made
 
 
-def _in_a_line(error: BaseException) -> str:
-    return " ".join(str(error).split()).rstrip(".")
+def _said(error: BaseException) -> str:
+    return in_a_line(str(error)).rstrip(".")
 
 
 def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
@@ -90,6 +90,23 @@ def is_gymnasiums_own(env: EnvSource) -> bool:
     if not isinstance(env, str) or is_code(env):
         return False
     return str(_registered(env).entry_point).startswith("gymnasium.envs.")
+
+
+def refuse_untrusted(env: str, named_by: object) -> None:
+    """Refuse code that only a file names as the environment.
+
+    Args:
+        env: What the file names.
+        named_by: The file.
+
+    Raises:
+        UprightError: It is code.
+    """
+    if is_code(env):
+        raise UprightError(
+            f"{named_by} names the environment {env}, code that would be imported and run.",
+            "If you trust it, say --trust-code, or name the environment yourself.",
+        )
 
 
 def install_hint(error: Exception) -> str:
@@ -126,7 +143,7 @@ def _from_code(env: str) -> EnvSource:
     except (Exception, SystemExit) as error:
         raise UprightError(
             f"Importing {place} for the environment {env} failed: "
-            f"{type(error).__name__}: {_in_a_line(error)}.",
+            f"{type(error).__name__}: {_said(error)}.",
             "--debug shows where it happened.",
         ) from error
     found = getattr(module, name, None)

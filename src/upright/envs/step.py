@@ -1,15 +1,14 @@
 """One transition of N environments, and what every way of running them can do."""
 
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
-from upright.state import State
+from upright.ground import Array, Bools, State
 
-Array = NDArray[Any]
-Bools = NDArray[np.bool_]
+Backend = Literal["vector", "sync", "async"]
 
 
 class Step(NamedTuple):
@@ -26,7 +25,7 @@ class Envs(Protocol):
     """N environments stepped together; episodes derive from one seed."""
 
     num_envs: int
-    backend: str
+    backend: Backend
     replaces_final_obs: bool
     exact: bool
     observation_space: gym.Space[Any]

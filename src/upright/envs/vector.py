@@ -7,10 +7,16 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.vector import VectorEnv
 from numpy.typing import NDArray
 
-from upright.envs.step import Array, Bools, Step
-from upright.errors import UprightError
-from upright.seeding import derive_seed
-from upright.state import State, generator_state, restore_generator
+from upright.envs.step import Backend, Step
+from upright.ground import (
+    Array,
+    Bools,
+    State,
+    UprightError,
+    derive_seed,
+    generator_state,
+    restore_generator,
+)
 
 # A vector form is restored from these attributes, shapes with -1 for N, and its generator.
 RESTORABLE: dict[type[Any], dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
@@ -25,7 +31,7 @@ RESTORABLE: dict[type[Any], dict[str, tuple[tuple[int, ...], type[np.generic]]]]
 class NextStepEnvs:
     """A vector environment that resets itself on the step after the done one."""
 
-    backend = "vector"
+    backend: Backend = "vector"
     replaces_final_obs = False
 
     def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int) -> None:

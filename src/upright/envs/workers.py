@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from upright.envs.episodes import Episodes
 from upright.envs.guard import FAULT, Guard, Replayed, make_worker
 from upright.envs.sources import EnvSource, make_env, name_of
-from upright.envs.step import Array, Bools, Step
-from upright.errors import UprightError
-from upright.state import State
+from upright.envs.step import Backend, Step
+from upright.ground import Array, Bools, State, UprightError
 
-T = TypeVar("T")
-GRACE_SECONDS = 1.0
+_T = TypeVar("_T")
+ENDING_SECONDS = 1.0
 
 
 class AsyncEnvs:
@@ -34,7 +33,7 @@ class AsyncEnvs:
         timeout: Seconds after which a worker that does not answer counts as hung.
     """
 
-    backend = "async"
+    backend: Backend = "async"
     replaces_final_obs = True
     exact = True
 
@@ -130,7 +129,7 @@ class AsyncEnvs:
             pipe.close()
         self._vector.closed = True
 
-    def _ask(self, exchange: Callable[[], T]) -> T:
+    def _ask(self, exchange: Callable[[], _T]) -> _T:
         """Exchange messages with all workers; what goes wrong names the worker."""
         self._broken = True
         try:
@@ -177,7 +176,7 @@ def _end(processes: Sequence[BaseProcess], patience: float) -> None:
         left = [process for process in processes if process.exitcode is None]
         for process in left:
             end(process)
-        _join(left, GRACE_SECONDS)
+        _join(left, ENDING_SECONDS)
 
 
 def _join(processes: Sequence[BaseProcess], seconds: float) -> None:

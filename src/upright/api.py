@@ -1,0 +1,241 @@
+"""What `import upright` gives: train, resume, load, verify, and a run that shows itself."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from upright import experiment, judging, learning, runs
+from upright.envs import EnvSource, name_of, refuse_untrusted
+from upright.experiment import Listener
+from upright.ground import UprightError, versions
+from upright.settings import Recipe, resolve
+
+if TYPE_CHECKING:
+    from upright.show.curves import Picture
+    from upright.show.video import Replay
+
+
+class Run(runs.Run):
+    """A run that shows itself; what draws it is looked for when it is asked, not before."""
+
+    def plot(
+        self, metric: str | None = None, axis: str = "timesteps", smooth: int = 0
+    ) -> "Picture":
+        """The learning curve, as `show.curves.plot` draws it; it shows itself in a notebook."""
+        from upright.show.curves import plot
+
+        return plot([self], metric, axis, smooth)
+
+    def watch(self, episodes: int = 1, checkpoint: str | int = "best", seed: int = 0) -> "Replay":
+        """Episodes as a video that shows itself in a notebook; no window opens."""
+        from upright.show.video import replay
+
+        return replay(self, episodes=episodes, checkpoint=checkpoint, seed=seed)
+
+    def _repr_html_(self) -> str:
+        from upright.show.pages import card
+
+        return card(self)
+
+
+class Trainer(learning.Trainer):
+    """An iterator over training iterations, until the budget is spent.
+
+        for iteration in Trainer("CartPole-v1", algo="ppo", seed=0):
+            print(iteration.timesteps, iteration.metrics["train/entropy"])
+
+    Args:
+        env: A Gymnasium id, or a function that returns a new environment.
+        algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
+        preset: "tuned", "lesson" or "default"; tuned where there is one.
+        config: A TOML file of settings.
+        trust_code: Whether an environment that only the config file names may be imported code.
+        **settings: Any setting, and any other field of `Recipe` (seed, device, threads ...).
+
+    Raises:
+        UprightError: A setting, the environment or one of its spaces will not do.
+    """
+
+    def __init__(
+        self,
+        env: EnvSource | None = None,
+        algo: str | None = None,
+        *,
+        preset: str | None = None,
+        config: str | Path | None = None,
+        trust_code: bool = False,
+        **settings: Any,
+    ) -> None:
+        super().__init__(*_resolved(env, algo, preset, config, trust_code, settings))
+
+
+def train(
+    env: EnvSource | None = None,
+    algo: str | None = None,
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    out: str | Path = "runs",
+    listener: Listener | None = None,
+    trust_code: bool = False,
+    media: bool | None = None,
+    **settings: Any,
+) -> Run:
+    """Train until a policy is solved and verified, or the budget is spent.
+
+    Args:
+        env: A Gymnasium id, "module:Name", "file.py:Name", or a function that returns a new
+            environment.
+        algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
+        preset: "tuned", "lesson" or "default"; tuned where there is one.
+        config: A TOML file of settings, such as another run's settings.toml.
+        out: The folder that the run folder goes into.
+        listener: Is told how it goes.
+        trust_code: Whether an environment that only the config file names may be imported code.
+        media: Whether curve.png and replay.mp4 are left in the run folder, after the verdict;
+            None for yes, unless the environment variable UPRIGHT_NO_MEDIA is set.
+        **settings: Any setting, and any other field of `Recipe` (seed, until, device, ...).
+
+    Returns:
+        The run, finished.
+
+    Raises:
+        UprightError: Something about the input will not do; nothing was written then. Or the
+            environment, a number or the disk failed on the way.
+        Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
+    """
+    recipe, source = _resolved(env, algo, preset, config, trust_code, settings)
+    return train_recipe(recipe, source, out=out, listener=listener, media=media)
+
+
+def train_recipe(
+    recipe: Recipe,
+    env: EnvSource,
+    *,
+    out: str | Path = "runs",
+    listener: Listener | None = None,
+    media: bool | None = None,
+) -> Run:
+    """`train`, of what was resolved already.
+
+    Args:
+        recipe: What is to be trained, complete.
+        env: What makes the environment: the recipe's name for it, or a function.
+        out: As in `train`, like the next ones.
+        listener: Likewise.
+        media: Likewise.
+    """
+    folder = experiment.train(recipe, env, out, listener)
+    return _illustrated(Run(folder, env, trust_code=True), listener, media)
+
+
+def resume(
+    path: str | Path,
+    env: EnvSource | None = None,
+    *,
+    total_timesteps: int | None = None,
+    out: str | Path = "runs",
+    listener: Listener | None = None,
+    trust_code: bool = False,
+    checkpoint_every: int | None = None,
+    keep: int | None = None,
+    outside_space: str | None = None,
+    env_timeout: float | None = None,
+    media: bool | None = None,
+) -> Run:
+    """Go on from the newest whole checkpoint, as if the run had never stopped.
+
+    Args:
+        path: A run folder, or a bundle, which goes on in a fresh folder.
+        env: What makes the environment, where the recorded name is no registered id.
+        total_timesteps: Another budget; what it means for schedules is said to the listener.
+        out: Where the fresh folder of a bundle goes.
+        listener: Is told how it goes.
+        trust_code: Whether a recorded name such as "module:Name" may be imported and run.
+        checkpoint_every: As in `Recipe`, in the place of what is recorded; so are the next ones,
+            none of which changes what is learned.
+        keep: Likewise.
+        outside_space: Likewise.
+        env_timeout: Likewise.
+        media: As in `train`.
+
+    Returns:
+        The run, finished; at once where there is nothing left to do.
+
+    Raises:
+        UprightError: The run cannot go on; nothing of it was changed then.
+        Interrupted: As in `train`.
+    """
+    run = Run(path, env, trust_code)
+    operation = {
+        "checkpoint_every": checkpoint_every,
+        "keep": keep,
+        "outside_space": outside_space,
+        "env_timeout": env_timeout,
+    }
+    folder = experiment.resume(
+        run, total_timesteps=total_timesteps, out=out, listener=listener, operation=operation
+    )
+    if folder is None:
+        return run.again()
+    return _illustrated(Run(folder, run.env, trust_code=True), listener, media)
+
+
+def load(path: str | Path, env: EnvSource | None = None, *, trust_code: bool = False) -> Run:
+    """Open a run folder, or a bundle of one; nothing in it is executed.
+
+    Args:
+        path: The folder, such as runs/CartPole-v1/ppo-s0, or what `upright bundle` made of it.
+        env: What makes the environment, where the recorded name is not a registered id.
+        trust_code: Whether a recorded name such as "module:Name" may be imported and run.
+    """
+    return Run(path, env, trust_code)
+
+
+def verify(run: runs.Run) -> judging.Verification:
+    """Repeat the recorded verdict: the same weights, the same seeds, the same episodes.
+
+    On the versions that made it every episode must have the same return. On others rounding may
+    differ, and the verdict and the mean's interval must agree.
+
+    Raises:
+        UprightError: The run cannot be opened, or has no verdict.
+    """
+    try:
+        recorded, verdict = run.recorded_verdict(), run.verdict()
+    except runs.UnjudgedError:
+        raise
+    except UprightError as error:
+        return judging.Verification(False, error.message)
+    return judging.repeated(verdict, run.policy, run.env, recorded.versions == versions())
+
+
+def _resolved(
+    env: EnvSource | None,
+    algo: str | None,
+    preset: str | None,
+    config: str | Path | None,
+    trust_code: bool,
+    settings: dict[str, Any],
+) -> tuple[Recipe, EnvSource]:
+    """The complete recipe, and what makes the environment."""
+    name = None if env is None else name_of(env)
+    recipe = resolve(name, algo, preset=preset, config=config, **settings)
+    if env is None and not trust_code:
+        refuse_untrusted(recipe.env, config)
+    return recipe, recipe.env if env is None else env
+
+
+def _illustrated(run: Run, listener: Listener | None, media: bool | None) -> Run:
+    """Leave what can be looked at; the run is finished and whole with or without it."""
+    if os.environ.get("UPRIGHT_NO_MEDIA") if media is None else not media:
+        return run
+    from upright.show.pages import leave_media
+
+    listener = listener or Listener()
+    try:
+        listener.illustrated(*leave_media(run))
+    except KeyboardInterrupt:
+        listener.illustrated([], ["Interrupted in its pictures; the run is finished."])
+        raise
+    return run

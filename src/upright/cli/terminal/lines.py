@@ -1,0 +1,170 @@
+"""A training run as it goes: lines in a log file, the lesson's scores, or nothing."""
+
+import contextlib
+import os
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, TextIO
+
+from upright.cli.arguments import plain
+from upright.experiment import Listener
+from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
+from upright.learning import Iteration, Trainer
+
+
+def conclusion(verdict: Verdict, summary: Mapping[str, Any]) -> str:
+    """The verdict in words, and what it took."""
+    timesteps = summary["timesteps"]
+    longer = "" if timesteps == verdict.candidate.timesteps else f"{timesteps:,} steps in all, "
+    return (
+        f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; {longer}"
+        f"{summary['train_seconds']:.2f} s of training, "
+        f"{summary['eval_seconds']:.2f} s of evaluations"
+    )
+
+
+def program() -> str:
+    """What a person types to run this command line again, in an activated environment or not."""
+    if shutil.which("upright"):
+        return "upright"
+    beside = Path(sys.executable).with_name("upright")
+    if not beside.exists():
+        return "python -m upright"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
+
+
+class Silent(Listener):
+    """Says nothing; keeps the summary for whoever prints it."""
+
+    def __init__(self) -> None:
+        self.summary: dict[str, Any] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close, whatever ended the training."""
+        self.close()
+
+    def close(self) -> None:
+        """Take away what moves; here nothing does."""
+
+    def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Keep the summary."""
+        self.summary = summary
+
+    def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
+        """Keep the summary."""
+        self.summary = summary
+
+
+class Lines(Silent):
+    """One line for each evaluation; for logs and for where nothing can move."""
+
+    before_notice = "\n"
+
+    def __init__(self, stream: TextIO, results: TextIO) -> None:
+        super().__init__()
+        self._stream, self._results = stream, results
+
+    def started(self, trainer: Trainer, folder: Path) -> None:
+        """Say what trains, and where it goes."""
+        settings = trainer.settings
+        self.say(
+            f"{trainer.recipe.algo} (preset {trainer.recipe.preset}, seed {trainer.recipe.seed}), "
+            f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
+            f"up to {settings.total_timesteps:,} steps -> {folder}"
+        )
+        self.say(f"device {trainer.device_reason}")
+        if not trainer.exact:
+            self.say("not exact: this vector form cannot be restored, so a resume will differ")
+
+    def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
+        """Say where it goes on, and what should be known about that."""
+        self.started(trainer, folder)
+        for note in notes:
+            self.say(note)
+
+    def stopping(self, signum: int) -> None:
+        """Say that the signal was heard; past the stream's own lock, from a signal handler."""
+        notice = "Finishing the iteration, then a checkpoint; a second signal leaves at once."
+        with contextlib.suppress(OSError, ValueError):
+            os.write(self._stream.fileno(), f"{self.before_notice}{notice}\n".encode())
+
+    def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
+        """Say that there is nothing to do."""
+        super().already_finished(folder, summary)
+        self._result(
+            f"{folder} is finished after {summary['timesteps']} steps; nothing is left to do. "
+            "--total-timesteps goes on past its end."
+        )
+
+    def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
+        """The greedy policy's mean return."""
+        self.say(
+            f"{timesteps:>10,} steps   greedy policy: {of_threshold(evaluation)} "
+            f"(mean of {len(evaluation.returns)} episodes)"
+        )
+
+    def proven(self, evaluation: Evaluation, timesteps: int) -> None:
+        """A policy that reached the threshold was tried again on other seeds."""
+        what = "verified" if evaluation.solved else "not verified, training goes on"
+        self.say(
+            f"{timesteps:>10,} steps   {what}: {of_threshold(evaluation)} "
+            f"on {len(evaluation.returns)} other episodes"
+        )
+
+    def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
+        """The verdict, where the run is, and what to type next."""
+        super().concluded(verdict, summary)
+        self._result(conclusion(verdict, summary))
+        self._result(f"Run:  {summary['run']}")
+        self._result(f"Next: {program()} watch {summary['run']}")
+        self._result(f"      {program()} verify {summary['run']}")
+
+    def illustrated(self, files: Sequence[Path], notes: Sequence[str]) -> None:
+        """What can be looked at, and what could not be drawn."""
+        if files:
+            self.say(f"Left in the run: {', '.join(path.name for path in files)}")
+        for note in notes:
+            self.say(note)
+
+    def say(self, text: str) -> None:
+        """One line, in which nothing is a command to a terminal."""
+        print(plain(text), file=self._stream, flush=True)
+
+    def _result(self, text: str) -> None:
+        print(plain(text), file=self._results, flush=True)
+
+
+class LessonScores(Lines):
+    """The score as the lesson prints it: every hundredth episode, or every one with a critic."""
+
+    def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
+        """One line for the iteration's episode, if it is its turn."""
+        number = iteration.number - 1
+        for episode in iteration.episodes:
+            if self._every_episode:
+                self.say(f"Iteration: {number}, Score: {episode.episode_return:g}")
+            elif number % 100 == 0:
+                self.say(f"{number} -> {episode.episode_return:g}")
+
+    def started(self, trainer: Trainer, folder: Path) -> None:
+        """Say what trains, and where it goes."""
+        self._every_episode = trainer.settings.has_critic
+        super().started(trainer, folder)
+
+
+def of_threshold(evaluation: Evaluation) -> str:
+    """The mean return, and what it should reach."""
+    goal = "" if evaluation.threshold is None else f" of {evaluation.threshold:g}"
+    return f"{evaluation.mean:.1f}{goal}"

@@ -1,0 +1,37 @@
+"""List what can be trained: spaces, threshold, whether tuned settings are recorded."""
+
+import argparse
+
+from upright.cli.arguments import announce, columns
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright envs` takes."""
+    parser.add_argument("word", metavar="WORD", nargs="?", default="", help="part of an id")
+
+
+def run(args: argparse.Namespace) -> int:
+    """List."""
+    announce(f"Environments{f' with {args.word!r} in their id' if args.word else ''}")
+    from upright.ground import UprightError
+    from upright.policy import find_environments
+
+    found = list(find_environments(args.word))
+    if not found:
+        raise UprightError(
+            f"No environment has '{args.word}' in its id.", "`upright envs` lists them all."
+        )
+    rows = [
+        (
+            each.id,
+            each.trainable,
+            each.observation_space,
+            each.action_space,
+            "-" if each.threshold is None else f"{each.threshold:g}",
+            each.presets or "-",
+        )
+        for each in found
+    ]
+    header = ("environment", "trainable", "observations", "actions", "threshold", "presets")
+    print(columns(header, rows))
+    return 0

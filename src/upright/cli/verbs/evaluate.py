@@ -1,0 +1,39 @@
+"""Play whole episodes with a run's policy, on seeds that no training uses."""
+
+import argparse
+
+from upright.cli.arguments import add_trust, announce, count, print_json, seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright evaluate` takes."""
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    parser.add_argument("--episodes", type=count, default=100, metavar="N", help="default 100")
+    parser.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
+    parser.add_argument(
+        "--stochastic", action="store_true", help="draw actions; default: the most probable one"
+    )
+    parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate."""
+    announce(f"Evaluating {args.run} over {args.episodes} episodes; importing PyTorch ...")
+    from upright.runs import Run
+
+    opened = Run(args.run, trust_code=args.trust_code)
+    evaluation = opened.evaluate(args.episodes, args.seed, not args.stochastic)
+    if args.json:
+        print_json({"run": args.run, **evaluation.as_dict(), "seed": args.seed})
+        return 0
+    low, high = evaluation.interval
+    how = "most probable actions" if evaluation.deterministic else "drawn actions"
+    print(
+        f"Mean return {evaluation.mean:.1f} (std {evaluation.std:.1f}, 95% interval {low:.1f} to "
+        f"{high:.1f}) over {args.episodes} episodes, {how}, seed {args.seed}"
+    )
+    if evaluation.threshold is not None:
+        relation = "at or above" if evaluation.solved else "below"
+        print(f"That is {relation} the threshold of {evaluation.threshold:g}.")
+    return 0

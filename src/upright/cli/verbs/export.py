@@ -1,0 +1,41 @@
+"""Make a playable page, or an ONNX model, of a run's policy."""
+
+import argparse
+from pathlib import Path
+
+from upright.cli.arguments import add_trust, announce, plain
+from upright.ground import UprightError
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright export` takes."""
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder or a bundle")
+    add("--html", metavar="FILE", help="one offline page: watch the policy, and push it")
+    add("--onnx", metavar="FILE", help="the policy as an ONNX model, its normaliser inside")
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Export."""
+    if not args.html and not args.onnx:
+        raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
+    announce(f"Exporting {args.run}; importing PyTorch ...")
+    from upright.ground import ending_of, refuse_taken
+    from upright.runs import Run
+
+    for given, endings in ((args.html, (".html",)), (args.onnx, (".onnx",))):
+        if given:
+            ending_of(Path(given), endings)
+            refuse_taken(Path(given))
+    opened = Run(args.run, trust_code=args.trust_code)
+    if args.html:
+        from upright.show.pages import write_playground
+
+        print(plain(str(write_playground(opened, Path(args.html)))))
+    if args.onnx:
+        from upright.runs import export_onnx
+
+        export_onnx(opened, Path(args.onnx))
+        print(plain(args.onnx))
+    return 0

@@ -1,0 +1,57 @@
+"""Act at random in an environment: its spaces, every observation and reward, the total."""
+
+import argparse
+import secrets
+
+from upright.cli.arguments import announce, count, seed
+from upright.cli.verbs.watch import add_way
+from upright.ground import UprightError
+from upright.show.playing import watch
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright play` takes."""
+    parser.add_argument("env", metavar="ENV", help="a Gymnasium id, say CartPole-v1")
+    parser.add_argument("--random", action="store_true", help="draw every action at random")
+    parser.add_argument(
+        "--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it"
+    )
+    parser.add_argument("--seed", type=seed, default=None, metavar="S", help="default: a new one")
+    add_way(parser, default=None)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Play."""
+    if not args.random:
+        raise UprightError(
+            "`upright play` needs to know who acts.",
+            f"Say `upright play {args.env} --random`; for a trained policy: `upright watch`.",
+        )
+    announce(f"Playing {args.env} at random")
+    if args.how is None:
+        _print(args.env, args.seed, args.episodes or 1)
+    else:
+        fresh = secrets.randbits(31) if args.seed is None else args.seed
+        from upright.show.playing import at_random
+
+        watch(at_random(args.env, fresh, args.episodes), args.how)
+    return 0
+
+
+def _print(name: str, seed: int | None, episodes: int) -> None:
+    from upright.envs import make_env
+
+    env = make_env(name)
+    env.action_space.seed(seed)
+    print(f"Action space: {env.action_space}")
+    print(f"Observation space: {env.observation_space}")
+    for episode in range(episodes):
+        env.reset(seed=seed if episode == 0 else None)
+        total, over = 0.0, False
+        while not over:
+            obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            over = terminated or truncated
+            total += float(reward)
+            print(f"{obs} -> {reward}")
+        print(f"Total reward: {total:g}")
+    env.close()

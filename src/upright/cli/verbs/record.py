@@ -1,0 +1,61 @@
+"""Make a video of a run's policy; neither a display nor a player is needed."""
+
+import argparse
+from pathlib import Path
+
+from upright.cli.arguments import add_trust, announce, count, plain, seed
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright record` takes."""
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder or a bundle")
+    add("--out", metavar="FILE", help=".mp4 or .gif; default: ENVIRONMENT-NAME.mp4, here")
+    add("--episodes", type=count, default=1, metavar="N", help="default 1")
+    add("--checkpoint", default="best", metavar="WHICH", help="STEP, first, last or best (default)")
+    add(
+        "--timelapse",
+        action="store_true",
+        help="the same episodes untrained, at several checkpoints, and at last",
+    )
+    add("--seed", type=seed, default=0, metavar="S", help="of the episodes; default 0")
+    add("--stochastic", action="store_true", help="draw actions; default: the most probable one")
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record."""
+    if args.timelapse and args.checkpoint != "best":
+        from upright.ground import UprightError
+
+        raise UprightError(
+            "--timelapse goes over all checkpoints; --checkpoint names one.", "Give one of them."
+        )
+    announce(f"Recording {args.run}; importing PyTorch ...")
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from upright.ground import free_name
+    from upright.runs import Run
+    from upright.show.video import record
+
+    opened = Run(args.run, trust_code=args.trust_code)
+    out = Path(args.out) if args.out else free_name(Path(f"{opened.name}.mp4"))
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        console.show_cursor(True)  # a process that is killed could not show it again
+        task = progress.add_task("recording", total=1.0)
+        record(
+            opened,
+            out,
+            episodes=args.episodes,
+            checkpoint=args.checkpoint,
+            timelapse=args.timelapse,
+            seed=args.seed,
+            deterministic=not args.stochastic,
+            progress=lambda done, label: progress.update(
+                task, completed=done, description=label or "recording"
+            ),
+        )
+    print(plain(f"{out}  {out.stat().st_size:,} bytes"))
+    return 0

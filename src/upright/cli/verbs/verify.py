@@ -1,0 +1,43 @@
+"""Repeat a run's recorded verdict: same weights, same seeds. Exit code 1 if it does not hold."""
+
+import argparse
+
+from upright.cli.arguments import add_trust, announce, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright verify` takes."""
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
+    add_trust(parser)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Verify."""
+    announce(f"Repeating the verdict of {args.run}; importing PyTorch ...")
+    from upright.api import verify
+    from upright.runs import Run
+
+    found = Run(args.run, trust_code=args.trust_code)
+    _ = found.env  # an environment that is code is no verdict that fails
+    verification = verify(found)
+    record = found.verdict_record()
+    if args.json:
+        proof = verification.proof
+        print_json(
+            {
+                "run": args.run,
+                "holds": verification.holds,
+                "identical": verification.identical,
+                "reason": verification.reason,
+                "solved": record.get("solved"),
+                "threshold": record.get("threshold"),
+                "recorded_mean": record.get("mean"),
+                "repeated_mean": None if proof is None else proof.mean,
+            }
+        )
+    else:
+        print(f"{'Holds' if verification.holds else 'Does not hold'}: {verification.reason}")
+        if verification.proof is not None:
+            print(f"Recorded mean {record['mean']:.2f}, repeated {verification.proof.mean:.2f}.")
+    return 0 if verification.holds else 1

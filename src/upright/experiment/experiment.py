@@ -1,0 +1,181 @@
+"""One training under judgement, written down."""
+
+import contextlib
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from upright.envs import EnvSource
+from upright.experiment.listener import Listener
+from upright.experiment.metrics import RunningMetrics
+from upright.experiment.writer import RunWriter
+from upright.ground import Interrupted, Interruption, UprightError, versions
+from upright.judging import Judge, Verdict
+from upright.learning import PoisonedError, Trainer
+from upright.runs import Checkpoint, Conditions, judged
+from upright.settings import Recipe
+
+
+class Experiment:
+    """One training under judgement; it owns the trainer, the judge and then the writer.
+
+    Args:
+        recipe: What is to be trained, complete.
+        env: What makes the environment.
+        listener: Is told how it goes.
+
+    Raises:
+        UprightError: The environment or one of its spaces will not do.
+    """
+
+    writer: RunWriter
+
+    def __init__(self, recipe: Recipe, env: EnvSource, listener: Listener) -> None:
+        self.listener = listener
+        with contextlib.ExitStack() as opened:
+            self.trainer = Trainer(recipe, env)
+            opened.callback(self.trainer.close)
+            every = recipe.settings.timesteps_between_evaluations
+            self.judge = Judge(env, recipe.seed, every)
+            opened.callback(self.judge.close)
+            self._metrics = RunningMetrics(self.judge)
+            self._opened = opened.pop_all()
+        self._due = recipe.checkpoint_after(0)
+        self._mean: float | None = None
+
+    def close(self) -> None:
+        """Release what is open: the judge, then the trainer."""
+        self._opened.close()
+
+    def conditions(self) -> Conditions:
+        """What the last bit of the run depends on besides its settings."""
+        trainer = self.trainer
+        return Conditions(
+            threads=trainer.recipe.threads,
+            backend=trainer.backend,
+            device=str(trainer.device),
+            exact=trainer.exact,
+            versions=versions(),
+        )
+
+    def checkpoint(self) -> Checkpoint:
+        """All that `restore` needs, shared with nothing that goes on but for the weights."""
+        return Checkpoint(
+            timesteps=self.trainer.timesteps,
+            weights=self.trainer.policy.state_dict(),
+            experiment=self._metrics.state(),
+            trainer=self.trainer.state(),
+            judge=self.judge.state(),
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> list[int]:
+        """Go on where `checkpoint` was taken; the environments whose episodes began anew.
+
+        Raises:
+            UprightError: It is not one of this run.
+        """
+        self._metrics.restore(checkpoint.experiment)
+        lost = self.trainer.restore(checkpoint.weights, checkpoint.trainer)
+        self.judge.restore(checkpoint.judge, self.trainer.policy.state_dict())
+        self._due = self.trainer.recipe.checkpoint_after(self.trainer.timesteps)
+        return lost
+
+    def go(self, writer: RunWriter, announce: Callable[[], None]) -> Path:
+        """Iterate until the verdict, a signal or a fault; everything is closed then in any case.
+
+        Args:
+            writer: Keeps the run folder.
+            announce: Called before the first iteration.
+
+        Returns:
+            The run folder.
+        """
+        self.writer, status = writer, "failed"
+        try:
+            with Interruption(self.listener.stopping) as interruption:
+                announce()
+                self._metrics.start()
+                self._learn(interruption)
+                verdict, summary = self._conclude()
+            status = "finished"
+        except PoisonedError as error:
+            error.hint = f"The rollout is in {self.writer.failure(error)}. {error.hint}"
+            raise
+        except KeyboardInterrupt:
+            status = "interrupted"
+            raise
+        finally:
+            self._end(status)
+        self.listener.concluded(verdict, summary)
+        return self.writer.path
+
+    def _learn(self, interruption: Interruption) -> None:
+        if self._is_settled():
+            return
+        for iteration in self.trainer:
+            self._mean = None
+            if self.judge.is_due(iteration.timesteps) or self.trainer.progress >= 1.0:
+                evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
+                self._mean = evaluation.mean
+                self.listener.evaluated(evaluation, iteration.timesteps)
+                if self.judge.latest_proof is not None:
+                    self.listener.proven(self.judge.latest_proof, iteration.timesteps)
+            row = self._metrics.row(iteration, self._mean)
+            self.writer.row(row, iteration.episodes)
+            self.listener.iterated(iteration, row)
+            if self._is_settled():
+                break
+            if interruption.signum is not None:
+                self._stop(interruption.signum)
+            if iteration.timesteps >= self._due:
+                self._due = self.trainer.recipe.checkpoint_after(iteration.timesteps)
+                self._save()
+
+    def _save(self) -> None:
+        self.writer.checkpoint(self.checkpoint(), self._mean)
+
+    def _is_settled(self) -> bool:
+        """Whether the run was to end with a proof, and has one."""
+        return self.trainer.recipe.until == "solved" and self.judge.verdict is not None
+
+    def _stop(self, signum: int) -> NoReturn:
+        """Keep everything, then leave as the signal asked."""
+        self._save()
+        self.writer.settle()
+        if self.judge.best is None:
+            self.writer.unjudged(self.trainer.policy.state_dict())
+        raise Interrupted(signum, str(self.writer.path))
+
+    def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
+        """The verdict, and what is to be said of the run; both are on the disk then."""
+        seconds = self._metrics.seconds
+        self._save()
+        verdict = self.judge.conclude(self.trainer.policy)
+        self.writer.settle()
+        self.writer.verdict(verdict)
+        self.writer.end_events()
+        record = self.writer.update(
+            status="finished",
+            run=str(self.writer.path),
+            timesteps=self.trainer.timesteps,
+            iterations=self.trainer.iterations,
+            train_seconds=round(seconds, 4),
+            eval_seconds=round(self.judge.seconds, 4),
+            **judged(verdict),
+        )
+        return verdict, record.summary()
+
+    def _end(self, status: str) -> None:
+        """Close everything; what an earlier fault broke does not hide that fault."""
+        with self._opened:
+            if status == "finished":
+                self.writer.close()
+                return
+            with suppress(UprightError):
+                kept = self.judge.verdict.candidate if self.judge.verdict else self.judge.best
+                if kept is not None:
+                    self.writer.unjudged(kept.weights)
+                self.writer.update(status=status, timesteps=self.trainer.timesteps)
+            with suppress(UprightError):
+                self.writer.close()

@@ -1,0 +1,212 @@
+"""Go on with a run that stopped, exactly where a checkpoint left it, and check that it is there."""
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from upright.envs import episodes_stand_alone, make_envs
+from upright.experiment.experiment import Experiment
+from upright.experiment.listener import Listener
+from upright.experiment.writer import RunWriter
+from upright.ground import RunLock, UprightError
+from upright.judging import is_proven
+from upright.learning import Trainer
+from upright.runs import (
+    CHECKPOINTS,
+    EPISODES_LOG,
+    METRICS_LOG,
+    Checkpoint,
+    Conditions,
+    LogMarks,
+    Resumption,
+    Run,
+    checkpoint_folders,
+    copy_of_run,
+    judged,
+    recorded_mean,
+    refuse_links,
+)
+from upright.settings import Recipe, with_budget
+
+
+def resume(
+    run: Run,
+    *,
+    total_timesteps: int | None = None,
+    out: str | Path = "runs",
+    listener: Listener | None = None,
+    operation: Mapping[str, Any] | None = None,
+) -> Path | None:
+    """Go on from the newest whole checkpoint, as if the run had never stopped.
+
+    Args:
+        run: The run; a bundle goes on in a fresh folder.
+        total_timesteps: Another budget; what it means for schedules is said to the listener.
+        out: Where the fresh folder of a bundle goes.
+        listener: Is told how it goes.
+        operation: Fields of the recipe that change nothing of what is learned.
+
+    Returns:
+        The folder in which it went on; None where there was nothing left to do.
+
+    Raises:
+        UprightError: The run cannot go on; nothing of it was changed then.
+        Interrupted: As in `train`.
+    """
+    listener = listener or Listener()
+    with ExitStack() as opened:
+        run, lock = _claimed(run, opened)
+        if _is_over(run, total_timesteps):
+            listener.already_finished(run.source, _summary(run))
+            return None
+        checkpoint, passed_over = run.newest_checkpoint()
+        recipe, notes = _recipe(run, checkpoint, total_timesteps, operation or {})
+        experiment = Experiment(recipe, run.env, listener)
+        opened.callback(experiment.close)
+        lost = [] if checkpoint is None else experiment.restore(checkpoint)
+        said = [
+            f"Going on from step {experiment.trainer.timesteps:,}.",
+            *passed_over,
+            *_missing_rows(run, checkpoint),
+            *notes,
+            *_exactness(run.record, experiment, lost),
+        ]
+        folder = copy_of_run(run.path, out, recipe) if run.is_bundle else run.path
+        writer = RunWriter(folder, lock or RunLock(folder), run.record, recipe.keep)
+        opened.callback(writer.close)
+        _reopen(writer, run, checkpoint, experiment, said)
+        opened.pop_all()
+    return experiment.go(writer, lambda: listener.resumed(experiment.trainer, folder, said))
+
+
+def _claimed(run: Run, opened: ExitStack) -> tuple[Run, RunLock | None]:
+    """The run as it is once nobody else writes into it; a bundle is nobody's, and has no lock."""
+    _ = run.env  # it is refused before anything is touched
+    if run.is_bundle:
+        return run, None
+    refuse_links(run.path)
+    lock = RunLock(run.path)
+    opened.callback(lock.release)
+    return run.again(), lock
+
+
+def _is_over(run: Run, total_timesteps: int | None) -> bool:
+    """Whether a finished run has nothing left to do, with this budget or with its own."""
+    if run.status != "finished":
+        return False
+    if total_timesteps is None:
+        return True
+    same = total_timesteps == run.recipe.settings.total_timesteps
+    return same and (run.record.timesteps or 0) >= total_timesteps
+
+
+def _summary(run: Run) -> dict[str, Any]:
+    return run.record.changed(run=str(run.source), **judged(run.verdict())).summary()
+
+
+def _recipe(
+    run: Run,
+    checkpoint: Checkpoint | None,
+    total_timesteps: int | None,
+    operation: Mapping[str, Any],
+) -> tuple[Recipe, list[str]]:
+    """What the run goes on with, and what to say of it."""
+    recipe = run.recipe
+    notes: list[str] = []
+    if recipe.env != run.record.env:
+        raise UprightError(f"{run.source}: run.json and settings.toml name other environments.")
+    if total_timesteps is not None:
+        if total_timesteps != recipe.settings.total_timesteps:
+            spent = 0 if checkpoint is None else checkpoint.timesteps
+            recipe, notes = with_budget(recipe, total_timesteps, spent)
+        if checkpoint is not None and is_proven(checkpoint.judge) and recipe.until == "solved":
+            recipe = recipe.model_copy(update={"until": "budget"})
+            notes.append("The policy is verified already; until = budget from here on.")
+    return recipe.changed(operation), notes
+
+
+def _reopen(
+    writer: RunWriter,
+    run: Run,
+    checkpoint: Checkpoint | None,
+    experiment: Experiment,
+    said: list[str],
+) -> None:
+    """Bring the folder back to where the checkpoint was taken."""
+    recipe, timesteps = experiment.trainer.recipe, experiment.trainer.timesteps
+    logged = (run.path / METRICS_LOG).exists()
+    length = 0 if checkpoint is None else checkpoint.log.metrics_bytes
+    rows = run.metrics(length) if logged else []
+    folders = checkpoint_folders(writer.path / CHECKPOINTS)
+    means = {folder.name: recorded_mean(folder) for folder in folders}
+    now = Resumption(timesteps=timesteps, notes=said, **dict(experiment.conditions()))
+    # From the first change on the run says that it is not at its end.
+    writer.update(
+        status="running",
+        timesteps=timesteps,
+        resumptions=[each.table() for each in (*run.record.resumptions, now)],
+    )
+    known = {name: mean for name, mean in means.items() if mean is not None}
+    writer.continue_from(checkpoint, rows, known)
+    if recipe != run.recipe:
+        writer.recipe(recipe)
+
+
+def _missing_rows(run: Run, checkpoint: Checkpoint | None) -> list[str]:
+    """What the logs lack of what the checkpoint saw of them, in sentences."""
+    marks = LogMarks() if checkpoint is None else checkpoint.log
+    lengths = {METRICS_LOG: marks.metrics_bytes, EPISODES_LOG: marks.episodes_bytes}
+    return [
+        f"{name} lacks rows from before the checkpoint; the new ones follow."
+        for name, length in lengths.items()
+        if not (run.path / name).is_file() or (run.path / name).stat().st_size < length
+    ]
+
+
+def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) -> list[str]:
+    """What keeps the resumed run from being bit-identical, in sentences."""
+    trainer = experiment.trainer
+    before, now = _named(recorded), _named(experiment.conditions())
+    differing = [
+        f"{name} {before.get(name)} there, {value} here"
+        for name, value in now.items()
+        if before.get(name) != value
+    ]
+    said = []
+    if differing:
+        said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
+    backends = (recorded.backend, trainer.backend)
+    if lost and backends[0] != backends[1] and "vector" in backends:
+        said.append("The backend is of another kind: every environment begins a new episode.")
+    elif lost and not trainer.exact:
+        said.append("This vector form cannot be restored: every environment begins a new episode.")
+    elif lost:
+        numbers = ", ".join(map(str, lost))
+        said.append(
+            f"Not bit-identical: environment{'s'[: len(lost) > 1]} {numbers} could not be "
+            "restored. Played again, the episode arrived at another observation; it was cut as "
+            "truncated, and a new one begins."
+        )
+    if trainer.backend != "vector" and not _stands_alone(trainer):
+        said.append(
+            "Not bit-identical: an episode of this environment differs after another one came "
+            "before it, and those were not played again."
+        )
+    return said
+
+
+def _named(conditions: Conditions) -> dict[str, Any]:
+    """What may differ from one machine to another, by name."""
+    named = {name: getattr(conditions, name) for name in ("threads", "backend", "device")}
+    return named | conditions.versions
+
+
+def _stands_alone(trainer: Trainer) -> bool:
+    timeout = trainer.recipe.env_timeout
+    with ExitStack() as opened:
+        pair = []
+        for _ in range(2):
+            pair.append(make_envs(trainer.env, 1, 0, trainer.backend, timeout))
+            opened.callback(pair[-1].close)
+        return episodes_stand_alone(pair[0], pair[1], trainer.recipe.seed)

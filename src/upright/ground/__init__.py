@@ -1,0 +1,45 @@
+"""What has nothing to do with learning: errors, seeding, state, files, text."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.ground.arrays import Array, Bools, Floats
+    from upright.ground.errors import NonFiniteError, UprightError, did_you_mean
+    from upright.ground.files import (
+        as_json,
+        ending_of,
+        free_name,
+        hidden_folder,
+        new_file,
+        refuse_taken,
+        sha256,
+        sync_folder,
+        write_atomically,
+        write_new,
+        write_synced,
+    )
+    from upright.ground.lock import RunLock, status_of
+    from upright.ground.numbers import LARGEST_FLOAT32
+    from upright.ground.reading import (
+        DTYPES,
+        HEADER_BYTES,
+        JSON_BYTES,
+        TOML_BYTES,
+        TORCH_FILE,
+        Header,
+        foreign_kind,
+        parse_header,
+        parse_json,
+        read_bytes,
+        read_json,
+        read_tensors,
+    )
+    from upright.ground.seeding import Stream, derive_seed, generator
+    from upright.ground.signals import STOPPING, Interrupted, Interruption, interrupting
+    from upright.ground.state import State, generator_state, restore_generator
+    from upright.ground.text import in_a_line, printable, shortened
+    from upright.ground.version import versions
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,23 @@
+"""Text of strangers, made fit for where it is shown."""
+
+
+def printable(text: str, instead: str | None = None) -> str:
+    """Text that no terminal obeys and every page can hold.
+
+    Args:
+        text: Anything.
+        instead: What stands for each character that cannot be printed; None for its escape code.
+    """
+    return "".join(
+        c if c.isprintable() else ascii(c)[1:-1] if instead is None else instead for c in text
+    )
+
+
+def shortened(text: str, letters: int, ellipsis: str = " ...") -> str:
+    """A text, or its first `letters` and an ellipsis."""
+    return text if len(text) <= letters else f"{text[:letters]}{ellipsis}"
+
+
+def in_a_line(text: str) -> str:
+    """A text without line breaks and runs of blanks."""
+    return " ".join(text.split())

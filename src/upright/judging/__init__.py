@@ -1,0 +1,16 @@
+"""Evaluation on fresh seeds, the verdict (selection, then proof), and statistics."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.judging.evaluation import Evaluation
+    from upright.judging.evaluator import NUM_EPISODES, Evaluator
+    from upright.judging.judge import Judge, best_weights, is_proven
+    from upright.judging.statistics import bootstrap_band
+    from upright.judging.verdict import Candidate, Verdict
+    from upright.judging.verification import Verification, repeated
+    from upright.judging.words import HEADLINES, verdict_sentence
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,149 @@
+"""The judge: evaluates the greedy policy now and then, keeps the best one, and proves it."""
+
+import copy
+import time
+
+import numpy as np
+import torch
+
+from upright.envs import EnvSource
+from upright.ground import State, Stream, UprightError, derive_seed
+from upright.judging.evaluation import Evaluation
+from upright.judging.evaluator import NUM_EPISODES, Evaluator
+from upright.judging.verdict import Candidate, Verdict
+from upright.policy import Policy, Weights
+
+
+class Judge:
+    """Evaluates the greedy policy now and then, keeps the best one, and proves it.
+
+    Args:
+        env: What to evaluate on.
+        seed: The run's seed; the judge draws from streams that training never uses.
+        every: Timesteps between evaluations.
+    """
+
+    def __init__(self, env: EnvSource, seed: int, every: int) -> None:
+        self.evaluator = Evaluator(env, NUM_EPISODES)
+        self.seconds = 0.0
+        self.best: Candidate | None = None
+        self.verdict: Verdict | None = None
+        self._seed, self._every, self._due = seed, every, every
+        self.latest_proof: Evaluation | None = None
+        self._failed_proof: Evaluation | None = None
+
+    def is_due(self, timesteps: int) -> bool:
+        """Whether an evaluation is due at this many timesteps."""
+        return timesteps >= self._due
+
+    def consider(self, policy: Policy, timesteps: int) -> Evaluation:
+        """Select: evaluate the policy; prove it if it reaches the threshold (`latest_proof`)."""
+        began = time.perf_counter()
+        self.latest_proof = None
+        self._due = timesteps - timesteps % self._every + self._every
+        seed = derive_seed(self._seed, Stream.SELECTION, timesteps)
+        selection = self.evaluator.evaluate(policy, seed)
+        is_best = self.best is None or selection.mean > self.best.selection.mean
+        if is_best or (selection.solved and self.verdict is None):
+            weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+            self.best, self._failed_proof = Candidate(selection, timesteps, weights), None
+            if selection.solved:
+                self._prove(policy, self.best)
+        self.seconds += time.perf_counter() - began
+        return selection
+
+    def conclude(self, policy: Policy) -> Verdict:
+        """The verdict on the proven policy, else on the best one so far.
+
+        A proof that failed stands: the same policy is not tried again on other seeds. Call
+        `consider` at least once before; the policy lends its shape.
+        """
+        if self.verdict is None:
+            assert self.best is not None
+            began = time.perf_counter()
+            best = copy.deepcopy(policy)
+            best.load_state_dict(self.best.weights)
+            proof = self._failed_proof or self._proof(best, self.best.timesteps)
+            self.verdict = Verdict(self.best, proof)
+            self.seconds += time.perf_counter() - began
+        return self.verdict
+
+    def state(self) -> State:
+        """The best and the proven policy so far, and when the next evaluation is due."""
+        parts = {"schedule": State({"due": self._due, "seconds": self.seconds})}
+        if self.best is not None:
+            parts["best"] = _candidate_state(self.best, self._failed_proof)
+        if self.verdict is not None:
+            parts["proven"] = _candidate_state(self.verdict.candidate, self.verdict.proof)
+        return State.joined(parts)
+
+    def restore(self, state: State, expected: Weights) -> None:
+        """Take over what `state` recorded; `expected` lends the weights their shapes.
+
+        Raises:
+            UprightError: The record is not valid.
+        """
+        schedule = state.part("schedule")
+        self._due, self.seconds = schedule.count("due"), schedule.value("seconds", float)
+        if "best" in state.values:
+            self.best, self._failed_proof = _candidate(state.part("best"), expected)
+        if "proven" in state.values:
+            candidate, proof = _candidate(state.part("proven"), expected)
+            if proof is None:
+                raise UprightError("The recorded state proves a policy without a proof.")
+            self.verdict = Verdict(candidate, proof)
+
+    def close(self) -> None:
+        """Release the environments."""
+        self.evaluator.close()
+
+    def _prove(self, policy: Policy, candidate: Candidate) -> None:
+        proof = self.latest_proof = self._proof(policy, candidate.timesteps)
+        if proof.solved:
+            self.verdict = Verdict(candidate, proof)
+        else:
+            self._failed_proof = proof
+
+    def _proof(self, policy: Policy, timesteps: int) -> Evaluation:
+        return self.evaluator.evaluate(policy, derive_seed(self._seed, Stream.PROOF, timesteps))
+
+
+def is_proven(state: State) -> bool:
+    """Whether a judge's state holds a proven policy."""
+    return "proven" in state.values
+
+
+def best_weights(state: State, expected: Weights) -> Weights | None:
+    """The weights that a judge's state holds as proven, else as best; None before there are any.
+
+    Raises:
+        UprightError: The record is not valid.
+    """
+    for name in ("proven", "best"):
+        if name in state.values:
+            return _candidate(state.part(name), expected)[0].weights
+    return None
+
+
+def _candidate_state(candidate: Candidate, proof: Evaluation | None) -> State:
+    values = {
+        "timesteps": candidate.timesteps,
+        "selection": candidate.selection.record(),
+        "proof": None if proof is None else proof.record(),
+    }
+    arrays = {name: tensor.cpu().numpy().copy() for name, tensor in candidate.weights.items()}
+    return State(values, arrays)
+
+
+def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation | None]:
+    weights = {}
+    for name, tensor in expected.items():
+        array = state.array(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+        if not np.isfinite(array).all():
+            raise UprightError(f"The recorded state holds numbers that are not finite, in {name}.")
+        weights[name] = torch.from_numpy(array.copy())
+    proof = state.values.get("proof")
+    candidate = Candidate(
+        Evaluation.from_record(state.value("selection", dict)), state.count("timesteps"), weights
+    )
+    return candidate, None if proof is None else Evaluation.from_record(state.value("proof", dict))

@@ -1,0 +1,33 @@
+"""Solved means verified: one evaluation selects a policy, another on other seeds proves it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from upright.judging.evaluation import Evaluation
+
+if TYPE_CHECKING:
+    from upright.policy import Weights
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A policy that an evaluation has selected."""
+
+    selection: Evaluation
+    timesteps: int
+    weights: "Weights"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A selected policy and its proof, an evaluation on seeds that did not select it."""
+
+    candidate: Candidate
+    proof: Evaluation
+
+    @property
+    def solved(self) -> bool | None:
+        """Whether selection and proof both reach the threshold; None where there is none."""
+        if self.proof.solved is None:
+            return None
+        return bool(self.candidate.selection.solved and self.proof.solved)

@@ -1,0 +1,54 @@
+"""Returns and advantages: one backward recursion, two masks.
+
+    delta_t = r_t + gamma * (1 - terminated_t) * V(s_{t+1}) - V(s_t)
+    A_t     = delta_t + gamma * lambda * (1 - done_t) * A_{t+1}
+
+Terminated cuts the bootstrap; done (terminated or truncated) cuts the recursion. `next_values`
+holds V(s_{t+1}) of the *true* next observation, which for a truncated step is the episode's final
+one and not the first of the next episode. Source: Schulman et al., "High-Dimensional Continuous
+Control Using Generalized Advantage Estimation" (2016), equations 11 and 16.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upright.ground import Bools, Floats
+
+
+def gae(
+    rewards: Floats,
+    values: Floats,
+    next_values: Floats,
+    terminated: Bools,
+    truncated: Bools,
+    gamma: float,
+    gae_lambda: float,
+) -> NDArray[np.float64]:
+    """Generalised advantage estimates.
+
+    Args:
+        rewards: r_t, shape [T, N].
+        values: V(s_t), shape [T, N].
+        next_values: V(s_{t+1}) of the true next observation, shape [T, N].
+        terminated: Whether the step ended the task, shape [T, N].
+        truncated: Whether the step met a limit outside the task, shape [T, N].
+        gamma: Discount per step, in [0, 1].
+        gae_lambda: Weight of longer estimates, in [0, 1]; 1 is the Monte Carlo advantage.
+
+    Returns:
+        A_t, shape [T, N].
+    """
+    deltas = rewards + gamma * ~terminated * next_values - values
+    decay = gamma * gae_lambda * ~(terminated | truncated)
+    advantages = np.empty(rewards.shape, np.float64)
+    running = np.zeros(rewards.shape[1:], np.float64)
+    for t in reversed(range(len(rewards))):
+        running = deltas[t] + decay[t] * running
+        advantages[t] = running
+    return advantages
+
+
+def explained_variance(predictions: Floats, targets: Floats) -> float:
+    """1 - Var[targets - predictions] / Var[targets], of [n]; 0 for constant targets."""
+    variance = float(np.var(targets))
+    return 1.0 - float(np.var(targets - predictions)) / variance if variance > 0.0 else 0.0

@@ -1,0 +1,202 @@
+"""The loop in the open: every iteration is one collect and one update. No files, no printing."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from upright.envs import Envs, EnvSource, is_gymnasiums_own, make_envs
+from upright.ground import NonFiniteError, State, Stream, UprightError, derive_seed, generator
+from upright.learning.algorithm import Metrics
+from upright.learning.ladder import ALGORITHMS
+from upright.policy import Policy, Weights, choose_device
+from upright.rollout import (
+    Collector,
+    Episode,
+    Rollout,
+    blame,
+    local_collector,
+    refuse_nonfinite,
+    refuse_outside,
+)
+from upright.settings import Recipe
+
+
+@dataclass(frozen=True)
+class Iteration:
+    """One collect and one update.
+
+    Attributes:
+        number: Counted from 1.
+        timesteps: Environment transitions so far, over all environments.
+        episodes: The episodes that finished in this iteration.
+        total_episodes: Finished episodes so far.
+        metrics: What the update reported, under the names that go to the metrics file.
+    """
+
+    number: int
+    timesteps: int
+    episodes: tuple[Episode, ...]
+    total_episodes: int
+    metrics: Metrics
+
+
+class PoisonedError(UprightError):
+    """A number that is not finite stopped the training before the weights changed.
+
+    Attributes:
+        rollout: What was collected in that iteration.
+    """
+
+    def __init__(
+        self, tensor: str, found: float, iteration: int, place: str, rollout: Rollout
+    ) -> None:
+        super().__init__(
+            f"{tensor} became {found} in iteration {iteration}{place}; training stopped.",
+            "Look at the environment's numbers, or try a smaller learning_rate.",
+        )
+        self.iteration, self.rollout = iteration, rollout
+
+
+class Trainer:
+    """An iterator over training iterations, until the budget is spent.
+
+    Args:
+        recipe: What is to be trained, complete.
+        env: What makes the environment: the recipe's name for it, or a function.
+
+    Raises:
+        UprightError: The environment or one of its spaces will not do.
+    """
+
+    def __init__(self, recipe: Recipe, env: EnvSource) -> None:
+        self.recipe, self.settings, self.env = recipe, recipe.settings, env
+        torch.set_num_threads(recipe.threads)
+        self.device, self.device_reason = choose_device(recipe.device)
+        seed, chosen = recipe.seed, self.settings
+        envs = make_envs(
+            env,
+            chosen.num_envs,
+            derive_seed(seed, Stream.TRAINING),
+            chosen.backend,
+            recipe.env_timeout,
+        )
+        try:
+            self._learn_from(envs)
+        except BaseException:
+            envs.close()
+            raise
+
+    def _learn_from(self, envs: Envs) -> None:
+        """Make the policy, and what collects and learns, around the environments."""
+        recipe, chosen, seed = self.recipe, self.settings, self.recipe.seed
+        self.backend, self.exact = envs.backend, envs.exact
+        self._accepts_outside = recipe.outside_space == "accept" or (
+            recipe.outside_space == "auto" and is_gymnasiums_own(self.env)
+        )
+        self.policy = Policy(
+            envs.observation_space, envs.action_space, chosen, derive_seed(seed, Stream.WEIGHTS)
+        ).to(self.device)
+        self.algorithm = ALGORITHMS[recipe.algo](
+            self.policy, chosen, generator(seed, Stream.MINIBATCHES)
+        )
+        self.collector: Collector = local_collector(
+            envs,
+            self.policy,
+            generator(seed, Stream.ACTIONS),
+            chosen.rollout_steps,
+            chosen.episodes_per_env,
+        )
+        self.iterations = self.timesteps = self.episodes = 0
+
+    @property
+    def progress(self) -> float:
+        """The fraction of the budget that is spent."""
+        spent = self.timesteps / self.settings.total_timesteps
+        if self.settings.total_episodes:
+            spent = max(spent, self.episodes / self.settings.total_episodes)
+        return min(spent, 1.0)
+
+    @property
+    def schedule_progress(self) -> float:
+        """The fraction of the schedules' way that is gone."""
+        if self.settings.schedule_timesteps == 0:
+            return self.progress
+        return min(self.timesteps / self.settings.schedule_timesteps, 1.0)
+
+    def __iter__(self) -> Iterator[Iteration]:
+        return self
+
+    def __next__(self) -> Iteration:
+        if self.progress >= 1.0:
+            raise StopIteration
+        rollout = self.collector.collect()
+        while not rollout.timesteps:  # a short one, in which every row is an autoreset
+            rollout = self.collector.collect()
+        with self._refusing(rollout):
+            refuse_nonfinite(rollout)
+            if not self._accepts_outside:
+                refuse_outside(rollout, self.policy.observation_space)
+            metrics = self._update(rollout)
+        self.iterations += 1
+        self.timesteps += rollout.timesteps
+        self.episodes += len(rollout.episodes)
+        return Iteration(self.iterations, self.timesteps, rollout.episodes, self.episodes, metrics)
+
+    def _update(self, rollout: Rollout) -> Metrics:
+        """One update, or none: a number that is not finite takes all of its steps back."""
+        before = self.algorithm.weights()
+        try:
+            return self.algorithm.update(rollout, self.schedule_progress)
+        except NonFiniteError:
+            self.algorithm.undo(before)
+            raise
+
+    @contextmanager
+    def _refusing(self, rollout: Rollout) -> Iterator[None]:
+        """Let a number that is not finite stop the training with its iteration and its batch."""
+        try:
+            yield
+        except NonFiniteError as error:
+            place = error.place or f"; {blame(self.policy, rollout)}"
+            number = self.iterations + 1
+            raise PoisonedError(error.tensor, error.found, number, place, rollout) from error
+
+    def state(self) -> State:
+        """Everything that the next iteration depends on besides the weights."""
+        counters = {
+            "iterations": self.iterations,
+            "timesteps": self.timesteps,
+            "episodes": self.episodes,
+        }
+        return State.joined(
+            {
+                "counters": State(counters),
+                "algorithm": self.algorithm.state(),
+                "collector": self.collector.state(),
+            }
+        )
+
+    def restore(self, weights: Weights, state: State) -> list[int]:
+        """Go on exactly where `state` was taken; which environments' episodes began anew.
+
+        Args:
+            weights: The policy's, of that moment.
+            state: What `state` gave.
+
+        Raises:
+            UprightError: They are not of this trainer's settings and environment.
+        """
+        counters = state.part("counters")
+        self.policy.load_state_dict(weights)
+        self.algorithm.restore(state.part("algorithm"))
+        lost = self.collector.restore(state.part("collector"))
+        self.iterations = counters.count("iterations")
+        self.timesteps = counters.count("timesteps")
+        self.episodes = counters.count("episodes")
+        return lost
+
+    def close(self) -> None:
+        """Release the environments."""
+        self.collector.close()

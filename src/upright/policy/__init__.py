@@ -1,0 +1,23 @@
+"""Spaces, distributions over actions, networks, and the policy that they make, with its weights."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.policy.catalogue import find_environments
+    from upright.policy.distributions import DISTRIBUTIONS
+    from upright.policy.networks import MLP, Linear
+    from upright.policy.normalizer import RunningNormalizer
+    from upright.policy.onnx_export import write_onnx
+    from upright.policy.policy import Behaviour, Policy, Weights, choose_device
+    from upright.policy.spaces import space_from_json, space_to_json
+    from upright.policy.weights import (
+        header_of,
+        load_weights,
+        most_bytes,
+        parse_weights,
+        weights_bytes,
+    )
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,256 @@
+"""Collecting in this process: steps, or whole episodes, into arrays that are there before them."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upright.envs import Envs, Step
+from upright.ground import Array, Bools, State, generator_state, restore_generator
+from upright.rollout.rollout import Collector, Episode, Rollout
+
+if TYPE_CHECKING:
+    from upright.policy import Behaviour, Policy
+
+NOISE_ROWS = 64
+
+
+def local_collector(
+    envs: Envs,
+    policy: "Policy",
+    rng: np.random.Generator,
+    num_steps: int,
+    episodes_per_env: int = 1,
+) -> Collector:
+    """What collects in this process.
+
+    Args:
+        envs: The environments.
+        policy: Acts; read anew at each `collect`.
+        rng: Source of the action noise.
+        num_steps: T; 0 to collect whole episodes instead.
+        episodes_per_env: The share of each environment where whole episodes are collected.
+    """
+    if num_steps:
+        return StepCollector(envs, policy, rng, num_steps)
+    return EpisodeCollector(envs, policy, rng, episodes_per_env)
+
+
+class Store:
+    """The rows of a rollout under way; there is room for some at first, and for more if needed.
+
+    Args:
+        obs: The observations to act on first, [N, ...].
+        rows: For how many steps there is room.
+        keeps_finals: Whether a final observation is kept aside, since a reset takes its place.
+    """
+
+    def __init__(self, obs: NDArray[np.float32], rows: int, keeps_finals: bool) -> None:
+        shape = (rows, len(obs))
+        self._obs = np.empty((rows + 1, *obs.shape), np.float32)
+        self._obs[0] = obs
+        self._actions: Array = np.empty((rows, 0))
+        self._rewards = np.empty(shape)
+        self._terminated, self._truncated, self._valid = (np.empty(shape, np.bool_) for _ in "tuv")
+        self._finals: list[tuple[tuple[int, int], NDArray[np.float32]]] = []
+        self._keeps_finals, self.length = keeps_finals, 0
+
+    @property
+    def obs(self) -> NDArray[np.float32]:
+        """What is to be acted on next, [N, ...]."""
+        return np.asarray(self._obs[self.length])
+
+    @property
+    def valid(self) -> Bools:
+        """Which environments' newest rows are transitions, [N]."""
+        return np.asarray(self._valid[self.length - 1])
+
+    def add(self, actions: Array, step: Step, valid: Bools) -> None:
+        """One transition of every environment, and what comes after it if nothing is reset."""
+        t = self.length
+        if t == 0:
+            self._actions = np.empty((len(self._rewards), *actions.shape), actions.dtype)
+        if t == len(self._rewards):
+            self._grow()
+        self._actions[t], self._rewards[t] = actions, step.rewards
+        self._terminated[t], self._truncated[t] = step.terminated, step.truncated
+        self._valid[t], self._obs[t + 1] = valid, step.obs
+        self.length = t + 1
+
+    def end(self, step: Step) -> None:
+        """Keep the final observations of what the newest transition truncated."""
+        if self._keeps_finals:
+            cut = step.truncated & ~step.terminated & self.valid
+            self._finals += [((self.length - 1, int(n)), step.obs[n]) for n in cut.nonzero()[0]]
+
+    def follow(self, obs: NDArray[np.float32]) -> None:
+        """Go on from these observations, since something was reset."""
+        self._obs[self.length] = obs
+
+    def rollout(self, finished: Callable[[Array, Array, Array], tuple[Episode, ...]]) -> Rollout:
+        """All of it; `finished` tells its episodes from rewards, ends and `valid`, each [T, N]."""
+        t = self.length
+        rewards, valid = self._rewards[:t], self._valid[:t]
+        terminated, truncated = self._terminated[:t], self._truncated[:t]
+        return Rollout(
+            self._obs[: t + 1],
+            self._actions[:t],
+            rewards,
+            terminated,
+            truncated,
+            valid,
+            np.array([index for index, _ in self._finals], np.int64).reshape(-1, 2),
+            np.array([final for _, final in self._finals], np.float32).reshape(
+                -1, *self._obs.shape[2:]
+            ),
+            finished(rewards, (terminated | truncated) & valid, valid),
+        )
+
+    def _grow(self) -> None:
+        """Room for as many rows again."""
+        for name in ("_obs", "_actions", "_rewards", "_terminated", "_truncated", "_valid"):
+            rows = getattr(self, name)
+            more = np.empty((self.length, *rows.shape[1:]), rows.dtype)
+            setattr(self, name, np.concatenate([rows, more]))
+
+
+class LocalCollector:
+    """What both ways of collecting have in common: environments, noise, and unfinished episodes."""
+
+    def __init__(self, envs: Envs, policy: "Policy", rng: np.random.Generator) -> None:
+        self._envs, self._policy, self._rng = envs, policy, rng
+        self._obs: NDArray[np.float32] | None = None
+        self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
+        self._running_length = np.zeros(envs.num_envs, np.int64)
+
+    def _begin(self, rows: int) -> Store:
+        """Room for a rollout, from where the episodes stand; new ones where none do."""
+        if self._obs is None:
+            self._obs = self._envs.reset()
+            self._running_return[:] = self._running_length[:] = 0
+        return Store(self._obs, rows, self._envs.replaces_final_obs)
+
+    def _noise(self, rows: int) -> Array:
+        return self._policy.distribution.noise(self._rng, (rows, self._envs.num_envs))
+
+    def _step(self, store: Store, act: "Behaviour", noise: Array, playing: Bools) -> Bools | None:
+        """One step of every environment; what of it ended an episode, None for nothing."""
+        actions = act(store.obs, noise)
+        step = self._envs.step(actions)
+        store.add(actions, step, step.valid & playing)
+        done = step.terminated | step.truncated
+        if not np.count_nonzero(done):
+            return None
+        store.end(step)
+        return done
+
+    def state(self) -> State:
+        """Everything between two rollouts: the noise, the episodes and how far they are."""
+        arrays: dict[str, Array] = {
+            "running_return": self._running_return,
+            "running_length": self._running_length,
+        }
+        if self._obs is not None:
+            arrays["obs"] = self._obs
+        own = State(
+            {"rng": generator_state(self._rng)},
+            {name: array.copy() for name, array in arrays.items()},
+        )
+        envs = self._envs.state(unfinished=self._obs is not None)
+        return State.joined({"collector": own, "envs": envs})
+
+    def restore(self, state: State) -> list[int]:
+        """Go on where `state` was taken; the environments whose episodes had to begin anew.
+
+        Raises:
+            UprightError: The state is not one of these environments.
+        """
+        own, n = state.part("collector"), self._envs.num_envs
+        running_return = own.array("running_return", (n,), np.float64)
+        running_length = own.array("running_length", (n,), np.int64)
+        restore_generator(self._rng, own.value("rng", dict))
+        recorded = state.part("envs")
+        if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):
+            self._obs, lost = self._envs.restore(recorded, self._recorded_obs(own))
+        else:  # a vector form's state says nothing to single environments, nor theirs to it
+            self._obs, lost = self._envs.reset(), np.ones(n, np.bool_)
+        self._running_return = np.where(lost, 0.0, running_return)
+        self._running_length = np.where(lost, 0, running_length)
+        return [int(n) for n in lost.nonzero()[0]]
+
+    def close(self) -> None:
+        """Release the environments."""
+        self._envs.close()
+
+    def _recorded_obs(self, own: State) -> NDArray[np.float32] | None:
+        """What was to be acted on next; None where `reset` comes next."""
+        if "obs" not in own.arrays:
+            return None
+        space = self._envs.observation_space
+        return own.array("obs", (self._envs.num_envs, *(space.shape or ())), np.float32)
+
+    def _finished(self, rewards: Array, done: Array, valid: Array) -> tuple[Episode, ...]:
+        """The episodes that ended in these steps; what has not ended is carried over."""
+        returns = np.cumsum(rewards * valid, axis=0) + self._running_return
+        lengths = np.cumsum(valid, axis=0) + self._running_length
+        spent_return = np.zeros(len(self._running_return))
+        spent_length = np.zeros(len(self._running_length), np.int64)
+        episodes = []
+        for t, n in np.argwhere(done):
+            episode_return = float(returns[t, n] - spent_return[n])
+            episodes.append(Episode(episode_return, int(lengths[t, n] - spent_length[n]), int(n)))
+            spent_return[n], spent_length[n] = returns[t, n], lengths[t, n]
+        self._running_return = returns[-1] - spent_return
+        self._running_length = lengths[-1] - spent_length
+        return tuple(episodes)
+
+
+class StepCollector(LocalCollector):
+    """T steps of every environment; episodes go on from one rollout to the next."""
+
+    def __init__(
+        self, envs: Envs, policy: "Policy", rng: np.random.Generator, num_steps: int
+    ) -> None:
+        super().__init__(envs, policy, rng)
+        self._num_steps = num_steps
+        self._everybody = np.ones(envs.num_envs, np.bool_)
+
+    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
+    def collect(self) -> Rollout:
+        """The next T steps."""
+        store, act = self._begin(self._num_steps), self._policy.behaviour()
+        for noise in self._noise(self._num_steps):
+            done = self._step(store, act, noise, self._everybody)
+            if done is not None:
+                store.follow(self._envs.restart(done, store.obs))
+        self._obs = store.obs
+        return store.rollout(self._finished)
+
+
+class EpisodeCollector(LocalCollector):
+    """A share of whole episodes of every environment; nothing is left over between two rollouts."""
+
+    def __init__(
+        self, envs: Envs, policy: "Policy", rng: np.random.Generator, episodes_per_env: int
+    ) -> None:
+        super().__init__(envs, policy, rng)
+        self._share = episodes_per_env
+
+    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
+    def collect(self) -> Rollout:
+        """New episodes, until every environment has played its share; the rest is not valid."""
+        self._obs = None
+        store, act = self._begin(NOISE_ROWS), self._policy.behaviour()
+        left = np.full(self._envs.num_envs, self._share)
+        while (playing := left > 0).any():
+            row = store.length % NOISE_ROWS
+            if row == 0:
+                noise = self._noise(NOISE_ROWS)
+            done = self._step(store, act, noise[row], playing)
+            if done is not None:
+                left -= done & store.valid
+                if (left > 0).any():
+                    store.follow(self._envs.restart(done, store.obs))
+        self._obs = None
+        return store.rollout(self._finished)

@@ -1,0 +1,72 @@
+"""Rollout: what the environments and the policy did together. Collector: the act of doing it."""
+
+from dataclasses import dataclass, fields
+from typing import NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from upright.ground import Array, State
+
+
+class Episode(NamedTuple):
+    """A finished episode."""
+
+    episode_return: float
+    length: int
+    env_index: int
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """T steps of N environments; arrays on the CPU, time first.
+
+    Attributes:
+        obs: What was acted on, float32 [T + 1, N, ...]; the last row was not yet acted on.
+        actions: [T, N, ...].
+        rewards: [T, N].
+        terminated: The task ended at this step, [T, N].
+        truncated: A limit outside the task was met at this step, [T, N].
+        valid: False where the row is no transition (an autoreset, or past an environment's
+            share of episodes), [T, N]. Such rows count nowhere.
+        final_index: (t, n) of the truncated steps whose true next observation is not
+            obs[t + 1, n], int [K, 2].
+        final_obs: Those observations, float32 [K, ...].
+        episodes: The episodes that finished, in order of time.
+    """
+
+    obs: NDArray[np.float32]
+    actions: Array
+    rewards: NDArray[np.floating]
+    terminated: NDArray[np.bool_]
+    truncated: NDArray[np.bool_]
+    valid: NDArray[np.bool_]
+    final_index: NDArray[np.int64]
+    final_obs: NDArray[np.float32]
+    episodes: tuple[Episode, ...]
+
+    @property
+    def timesteps(self) -> int:
+        """Environment transitions in this rollout."""
+        return int(self.valid.sum())
+
+    def arrays(self) -> dict[str, Array]:
+        """Copies of its arrays, by name."""
+        named = ((each.name, getattr(self, each.name)) for each in fields(self))
+        return {name: value.copy() for name, value in named if isinstance(value, np.ndarray)}
+
+
+class Collector(Protocol):
+    """Anything that collects rollouts with the current policy."""
+
+    def collect(self) -> Rollout:
+        """The next rollout."""
+
+    def state(self) -> State:
+        """What `restore` needs, between two rollouts."""
+
+    def restore(self, state: State) -> list[int]:
+        """Go on where `state` was taken; the environments whose episodes had to begin anew."""
+
+    def close(self) -> None:
+        """Release the environments."""

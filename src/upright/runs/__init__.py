@@ -1,0 +1,41 @@
+"""The run folder on disk: its records, checkpoints, logs, bundles, reading and listing."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.runs.bundle import refuse_links, unpack, write_bundle
+    from upright.runs.checkpoint import Checkpoint, discard, read_checkpoint, recorded_mean, sweep
+    from upright.runs.export import export_onnx
+    from upright.runs.folder import (
+        CHECKPOINTS,
+        CURVE_FILE,
+        EPISODES_LOG,
+        METRICS_LOG,
+        PICTURES,
+        REPLAY_FILE,
+        RUN_FILE,
+        VERDICT_FILE,
+        WEIGHTS_FILE,
+        checkpoint_folders,
+        copy_of_run,
+        first_files,
+        new_run_folder,
+        recipe_files,
+    )
+    from upright.runs.listing import find_runs
+    from upright.runs.records import (
+        SCHEMA,
+        Conditions,
+        EpisodeRow,
+        LogMarks,
+        Metric,
+        Resumption,
+        RunRecord,
+        VerdictRecord,
+        judged,
+    )
+    from upright.runs.run import Run, UnjudgedError
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

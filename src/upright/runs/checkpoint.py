@@ -1,0 +1,180 @@
+"""A checkpoint on disk: safetensors and JSON, atomic, hashed; never pickle."""
+
+import shutil
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_arrays
+from safetensors.numpy import save as save_arrays
+
+from upright.ground import (
+    JSON_BYTES,
+    State,
+    UprightError,
+    as_json,
+    hidden_folder,
+    parse_header,
+    read_bytes,
+    sha256,
+    sync_folder,
+)
+from upright.policy import Policy, Weights, header_of, most_bytes, parse_weights, weights_bytes
+from upright.runs.records import (
+    SCHEMA,
+    FileRecord,
+    LogMarks,
+    Manifest,
+    StateRecord,
+)
+
+WEIGHTS, TRAINER, STATE, MANIFEST = (
+    "policy.safetensors",
+    "trainer.safetensors",
+    "state.json",
+    "manifest.json",
+)
+# What a checkpoint may hold besides a few copies of the weights: the episodes under way.
+EPISODE_BYTES = 1 << 30
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """All that a run needs to go on exactly where it stood.
+
+    Attributes:
+        timesteps: The transitions that were behind it.
+        weights: The policy's.
+        experiment: State of what the run measures of itself.
+        trainer: State of the trainer.
+        judge: State of the judge.
+        log: How far the logs were.
+    """
+
+    timesteps: int
+    weights: Weights
+    experiment: State
+    trainer: State
+    judge: State
+    log: LogMarks = field(default_factory=LogMarks)
+
+    @property
+    def name(self) -> str:
+        """The name of its folder."""
+        return f"{self.timesteps:09d}"
+
+    def save(self, parent: Path) -> None:
+        """Write its folder; it is whole once its manifest is there, and it appears at once.
+
+        A folder of its name that is there already gives way if it is torn, and stays if it is
+        whole.
+
+        Args:
+            parent: The folder that it goes into, which must exist.
+
+        Raises:
+            OSError: The disk is full, read-only or gone; nothing of that name appeared then.
+        """
+        run = State.joined(
+            {"experiment": self.experiment, "trainer": self.trainer, "judge": self.judge}
+        )
+        whole = State.joined({"run": run})
+        record = {"schema": SCHEMA, "state": whole.values | {"log": self.log.table()}}
+        files = {
+            WEIGHTS: weights_bytes(self.weights),
+            TRAINER: save_arrays(whole.arrays),
+            STATE: as_json(record),
+        }
+        entries = {
+            name: FileRecord(bytes=len(data), sha256=sha256(data)) for name, data in files.items()
+        }
+        files[MANIFEST] = Manifest(schema=SCHEMA, files=entries).data()
+        folder = parent / self.name
+        with hidden_folder(parent, files) as written:
+            if folder.exists():
+                if is_whole(folder):
+                    return
+                discard(folder)
+            written.rename(folder)
+        sync_folder(parent)
+
+
+def read_checkpoint(folder: Path, policy: Policy) -> Checkpoint:
+    """A checkpoint that is whole; `policy`, or its outline, lends the weights their shapes.
+
+    Raises:
+        UprightError: It is torn, was changed, or does not fit the policy.
+    """
+    expected = header_of(policy)
+    files = _verified(folder, _limits(most_bytes(expected)))
+    if parse_header(files[WEIGHTS], str(folder / WEIGHTS)) != expected:
+        raise UprightError(f"{folder} does not hold the weights that its settings describe.")
+    parse_header(files[TRAINER], str(folder / TRAINER))
+    record = StateRecord.parse(files[STATE], folder / STATE)
+    try:
+        arrays = load_arrays(files[TRAINER])
+    except (SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise UprightError(f"{folder / TRAINER} cannot be read: {error}.") from error
+    run = State({"run": record.state.run.table()}, arrays).part("run")
+    return Checkpoint(
+        timesteps=int(folder.name),
+        weights=parse_weights(files[WEIGHTS], folder / WEIGHTS),
+        experiment=run.part("experiment"),
+        trainer=run.part("trainer"),
+        judge=run.part("judge"),
+        log=record.state.log,
+    )
+
+
+def is_whole(folder: Path, policy: Policy | None = None) -> bool:
+    """Whether the files of a checkpoint are the ones that its manifest describes.
+
+    Args:
+        folder: The checkpoint.
+        policy: Whose weights it should be about as large as; to be given for a stranger's folder.
+    """
+    limits = dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50)
+    with suppress(UprightError):
+        _verified(folder, limits if policy is None else _limits(most_bytes(header_of(policy))))
+        return True
+    return False
+
+
+def _limits(weights: int) -> dict[str, int]:
+    """The most bytes that each file of a checkpoint may have, whose weights have so many."""
+    return {WEIGHTS: weights, TRAINER: 8 * weights + EPISODE_BYTES, STATE: JSON_BYTES}
+
+
+def _verified(folder: Path, limits: dict[str, int]) -> dict[str, bytes]:
+    """The bytes of the files that the manifest vouches for."""
+    entries = Manifest.read(folder / MANIFEST).files
+    if entries.keys() != limits.keys():
+        raise UprightError(f"{folder / MANIFEST} does not list the files of a checkpoint.")
+    files = {name: read_bytes(folder / name, limit) for name, limit in limits.items()}
+    for name, data in files.items():
+        if (entries[name].size, entries[name].sha256) != (len(data), sha256(data)):
+            raise UprightError(f"{folder / name} is not the file that its manifest describes.")
+    return files
+
+
+def recorded_mean(folder: Path) -> float | None:
+    """The mean return of a checkpoint's policy, if it was evaluated at that moment."""
+    with suppress(UprightError):
+        return StateRecord.read(folder / STATE).state.log.mean
+    return None
+
+
+def sweep(parent: Path) -> None:
+    """Delete what a process left in `parent` when it died while it wrote or deleted."""
+    for path in parent.glob(".*"):
+        if path.suffix in (".tmp", ".old") and path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def discard(folder: Path) -> None:
+    """Delete a checkpoint, under another name first, so that it is never there in part."""
+    doomed = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(doomed, ignore_errors=True)
+    folder.rename(doomed)
+    shutil.rmtree(doomed, ignore_errors=True)

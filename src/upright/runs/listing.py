@@ -1,0 +1,57 @@
+"""The runs that there are in a folder."""
+
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from upright.envs import is_code, reward_threshold
+from upright.ground import UprightError, read_json, status_of
+from upright.runs.folder import CHECKPOINTS, RUN_FILE, VERDICT_FILE, checkpoint_folders
+from upright.runs.records import VerdictRecord
+
+
+def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
+    """Path and facts of the runs at or below `folder`, by path; what is none is passed over.
+
+    Raises:
+        UprightError: There is no such folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise UprightError(f"There is no folder {folder}.", "Runs go to ./runs by default.")
+    for path in sorted(root.rglob(RUN_FILE)):
+        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+        with suppress(UprightError):
+            table = read_json(path)
+            if "schema" in table and not hidden:
+                yield path.parent, _facts(path.parent, table)
+
+
+def _facts(folder: Path, table: dict[str, Any]) -> dict[str, Any]:
+    """What run.json says, with the status and the steps as they are now, and what was judged.
+
+    Nothing that it says is believed, so that a garbled run is listed too.
+    """
+    facts = table | {"status": status_of(folder, table.get("status"))}
+    newest = next(checkpoint_folders(folder / CHECKPOINTS), None)
+    if newest is not None and facts["status"] in ("running", "died"):
+        facts["timesteps"] = int(newest.name)
+    mean, solved = _judged(folder, table.get("env"))
+    return facts | {"mean_return": mean, "solved": solved}
+
+
+def _judged(folder: Path, env: object) -> tuple[float | None, bool | None]:
+    """Mean return and verdict as the recorded episodes have them, whatever run.json says.
+
+    `upright verify` also holds them against the weights, and plays them again.
+    """
+    try:
+        recorded = VerdictRecord.read(folder / VERDICT_FILE)
+        mean, solved = recorded.outcome()
+    except UprightError:
+        return None, None
+    if isinstance(env, str) and not is_code(env):
+        with suppress(UprightError):  # of an environment that is not known here
+            solved = solved if recorded.threshold == reward_threshold(env) else None
+    return mean, solved

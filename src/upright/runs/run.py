@@ -1,0 +1,312 @@
+"""A run folder, or a bundle of one, read; nothing in it is executed."""
+
+import shutil
+import weakref
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self
+
+from upright.envs import EnvSource, is_code, reward_threshold
+from upright.ground import Stream, UprightError, derive_seed, read_json, status_of
+from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
+from upright.policy import Policy, load_weights, space_from_json
+from upright.runs.bundle import unpack
+from upright.runs.checkpoint import Checkpoint, is_whole, read_checkpoint
+from upright.runs.folder import (
+    CHECKPOINTS,
+    EPISODES_LOG,
+    METRICS_LOG,
+    RUN_FILE,
+    SETTINGS_FILE,
+    VERDICT_FILE,
+    WEIGHTS_FILE,
+    checkpoint_folders,
+)
+from upright.runs.logs import read_episodes, read_metrics
+from upright.runs.records import REPEAT, RunRecord, VerdictRecord
+from upright.settings import Recipe, read_recipe
+
+UNENDED = ("running", "died")
+
+
+class UnjudgedError(UprightError):
+    """A run that has no verdict yet."""
+
+
+class Run:
+    """A run folder, or a bundle of one, read.
+
+    Args:
+        path: The folder or the bundle. A bundle is unpacked into a temporary folder that goes with
+            this object.
+        env: What makes the environment, where the recorded name is not a registered id.
+        trust_code: Whether a recorded name such as "module:Name" may be imported.
+
+    Raises:
+        UprightError: It is not a run.
+    """
+
+    def __init__(
+        self, path: str | Path, env: EnvSource | None = None, trust_code: bool = False
+    ) -> None:
+        self.source, self._env, self._trust_code = Path(path), env, trust_code
+        self.path, self.is_bundle = self.source, False
+        try:
+            there, is_folder = self.source.exists(), self.source.is_dir()
+        except OSError as error:
+            raise UprightError(f"Cannot open {path}: {error.strerror}.") from error
+        if there and not is_folder:
+            self.path, self.is_bundle = unpack(self.source), True
+            weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+        if not (self.path / RUN_FILE).is_file():
+            raise UprightError(
+                f"{path} is not a run folder.", "`upright runs` lists the ones that there are."
+            )
+        self.record = RunRecord.read(self.path / RUN_FILE, str(path))
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.source)!r}, status={self.status!r}, solved={self.solved})"
+
+    def again(self) -> Self:
+        """The same run as its folder is now."""
+        return type(self)(self.source, self._env, self._trust_code)
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What run.json says."""
+        return self.record.table()
+
+    @property
+    def name(self) -> str:
+        """Environment and folder as one word, such as CartPole-v1-ppo-s0."""
+        folder = self.source.resolve()
+        return folder.stem if self.is_bundle else f"{folder.parent.name}-{folder.name}"
+
+    @property
+    def status(self) -> str:
+        """running, finished, interrupted, failed, or died: it says running and nothing runs."""
+        return status_of(self.path, self.record.status)
+
+    @property
+    def solved(self) -> bool | None:
+        """What the verdict says; None where there is no threshold, or none yet that holds."""
+        try:
+            return self.verdict().solved
+        except UprightError:
+            return None
+
+    @property
+    def env(self) -> EnvSource:
+        """What makes the environment.
+
+        Raises:
+            UprightError: It was a function, or is code that nobody trusted.
+        """
+        if self._env is not None:
+            return self._env
+        name = self.record.env
+        if self.record.env_is_factory:
+            raise UprightError(
+                f"The environment {name} of this run was a function, which no file can hold.",
+                "Open it in Python with upright.load(path, env=...).",
+            )
+        if is_code(name) and not self._trust_code:
+            raise UprightError(
+                f"The environment {name} of this run is code that would be imported and run.",
+                "If you trust it, say --trust-code, or upright.load(path, trust_code=True).",
+            )
+        return name
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The complete recipe, from settings.toml."""
+        return read_recipe(self.path / SETTINGS_FILE)
+
+    @cached_property
+    def policy(self) -> Policy:
+        """The policy to use: the verified one, else the best evaluated, else the last."""
+        path, status = self.path / WEIGHTS_FILE, self.status
+        judged = (self.path / VERDICT_FILE).exists()
+        there = (path.exists() or path.is_symlink()) and (judged or status not in UNENDED)
+        if status != "finished" and not there:
+            return self._best_of_newest()
+        policy = self.outline()
+        load_weights(path, policy)
+        return policy
+
+    def policy_at(self, checkpoint: str | int) -> Policy:
+        """The policy of another moment of the run.
+
+        Args:
+            checkpoint: "best" (what `policy` is), "first" or "last" of the checkpoints, the
+                timesteps of one of them, or 0: untrained, as the run's seed made it.
+
+        Raises:
+            UprightError: There is no such checkpoint, or it is torn.
+        """
+        if checkpoint == "best":
+            return self.policy
+        if str(checkpoint) == "0":
+            return self._untrained()
+        return self._filled(self.checkpoint(self._folder_of(str(checkpoint))))
+
+    def checkpoints(self) -> list[int]:
+        """The timesteps of the whole checkpoints that there are, first to last."""
+        return sorted(self._whole_checkpoints())
+
+    def checkpoint(self, folder: Path) -> Checkpoint:
+        """One of its checkpoints.
+
+        Raises:
+            UprightError: It is torn, or does not fit the run.
+        """
+        return read_checkpoint(folder, self.outline())
+
+    def newest_checkpoint(self) -> tuple[Checkpoint | None, list[str]]:
+        """The newest whole checkpoint, and sentences about newer ones that were passed over.
+
+        Returns:
+            None where the run came to no checkpoint.
+
+        Raises:
+            UprightError: There are checkpoints, and none of them is whole.
+        """
+        passed_over: list[str] = []
+        for folder in checkpoint_folders(self.path / CHECKPOINTS):
+            try:
+                return self.checkpoint(folder), passed_over
+            except UprightError as error:
+                passed_over.append(f"Passed over the checkpoint {folder.name}: {error.message}")
+        if passed_over:
+            raise UprightError(f"{self.source} has no whole checkpoint. {passed_over[0]}", REPEAT)
+        return None, passed_over
+
+    def outline(self) -> Policy:
+        """A policy of the recorded spaces and settings, with shapes but no weights yet."""
+        observation_space = space_from_json(self.record.observation_space)
+        action_space = space_from_json(self.record.action_space)
+        return Policy.outline(observation_space, action_space, self.recipe.settings)
+
+    def evaluate(
+        self, episodes: int = NUM_EPISODES, seed: int = 0, deterministic: bool = True
+    ) -> Evaluation:
+        """Play whole episodes with the policy, on seeds that no training uses."""
+        if episodes < 1:
+            raise UprightError(f"episodes = {episodes}: should be at least 1.")
+        evaluator = Evaluator(self.env, episodes)
+        try:
+            return evaluator.evaluate(
+                self.policy, derive_seed(seed, Stream.EVALUATION), deterministic
+            )
+        finally:
+            evaluator.close()
+
+    def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
+        """The rows of metrics.jsonl, one object per iteration.
+
+        Args:
+            length: Only what stands in so many bytes from the start.
+
+        Raises:
+            UprightError: A line is no row.
+        """
+        return read_metrics(self.path / METRICS_LOG, self.status in UNENDED, length)
+
+    def episodes(self) -> list[dict[str, Any]]:
+        """The rows of episodes.jsonl, one object per finished training episode; none in old runs.
+
+        Raises:
+            UprightError: A line is no row.
+        """
+        path = self.path / EPISODES_LOG
+        if not path.exists() and not path.is_symlink():
+            return []
+        return read_episodes(path, self.status in UNENDED)
+
+    def verdict_record(self) -> dict[str, Any]:
+        """What evaluation.json says.
+
+        Raises:
+            UprightError: There is no verdict.
+        """
+        return read_json(self._verdict_file())
+
+    def recorded_verdict(self) -> VerdictRecord:
+        """The record in evaluation.json, not held against anything yet.
+
+        Raises:
+            UprightError: There is none, or it is not one that could have been written.
+        """
+        return VerdictRecord.read(self._verdict_file())
+
+    def verdict(self) -> Verdict:
+        """The recorded verdict, held against itself, the weights and the environment.
+
+        Raises:
+            UprightError: There is none, it contradicts itself, or the weights are others.
+        """
+        recorded, policy = self.recorded_verdict(), self.outline()
+        digest = load_weights(self.path / WEIGHTS_FILE, policy)
+        verdict = recorded.verdict(self.record.env, policy.state_dict(), digest)
+        if verdict.proof.threshold != reward_threshold(self.env):
+            raise UprightError("The recorded threshold is not the environment's.")
+        told = (self.record.solved, self.record.mean_return)
+        if self.status == "finished" and told != (verdict.solved, verdict.proof.mean):
+            raise UprightError("run.json tells of another verdict than evaluation.json.")
+        return verdict
+
+    def _verdict_file(self) -> Path:
+        path = self.path / VERDICT_FILE
+        if not path.is_file():
+            raise UnjudgedError(f"{self.path} has no verdict.", "Its training did not finish.")
+        return path
+
+    def _whole_checkpoints(self) -> dict[int, Path]:
+        folders, policy = checkpoint_folders(self.path / CHECKPOINTS), self.outline()
+        return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
+
+    def _folder_of(self, name: str) -> Path:
+        """The folder of the checkpoint that is called "first", "last" or by its timesteps."""
+        folders = self._whole_checkpoints()
+        if not folders:
+            raise UprightError(
+                f"{self.source} has no whole checkpoint.", "'best' and 0 (untrained) need none."
+            )
+        ends = {"first": min(folders), "last": max(folders)}
+        is_number = name.isascii() and name.isdigit() and len(name) < 20
+        timesteps = ends.get(name, int(name) if is_number else None)
+        if timesteps not in folders:
+            there = ", ".join(map(str, sorted(folders)))
+            raise UprightError(
+                f"{self.source} has no checkpoint {name!r}.",
+                f"There are first, last, best, 0 (untrained) and {there}.",
+            )
+        return folders[timesteps]
+
+    def _filled(self, checkpoint: Checkpoint) -> Policy:
+        policy = self.outline()
+        policy.load_state_dict(checkpoint.weights, assign=True)
+        return policy
+
+    def _best_of_newest(self) -> Policy:
+        """The best that the newest whole checkpoint knows, of a run that came to no end."""
+        checkpoint, _ = self.newest_checkpoint()
+        if checkpoint is None:
+            raise UprightError(
+                f"{self.source} ({self.status}) has no weights yet.",
+                "`upright resume` goes on with it.",
+            )
+        policy = self._filled(checkpoint)
+        best = best_weights(checkpoint.judge, checkpoint.weights)
+        if best is not None:
+            policy.load_state_dict(best, assign=True)
+        return policy
+
+    def _untrained(self) -> Policy:
+        like = self.policy  # its file is as large as its settings say, or is refused
+        return Policy(
+            like.observation_space,
+            like.action_space,
+            self.recipe.settings,
+            derive_seed(self.recipe.seed, Stream.WEIGHTS),
+        )

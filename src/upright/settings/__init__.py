@@ -1,0 +1,21 @@
+"""Every hyperparameter once, and the recipe: all that a run depends on, resolved once."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.settings.budget import with_budget
+    from upright.settings.config import read_config
+    from upright.settings.fields import bounds
+    from upright.settings.hyperparameters import (
+        SETTINGS,
+        ActorCriticSettings,
+        PPOSettings,
+        ReinforceSettings,
+        Settings,
+    )
+    from upright.settings.presets import presets_of
+    from upright.settings.recipe import FLAGS, OPERATION, Recipe, read_recipe, resolve
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,97 @@
+"""Kinds of settings: what each may be, how it is read from text, what is said of it."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any, NamedTuple
+
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+LARGEST_SETTING = 1e30  # well within 32-bit floats, also a few times over
+
+
+class Schedule(NamedTuple):
+    """A number that moves linearly from `start` to `end` over the training budget.
+
+    Written as a number where it stays constant, else as the text "START:END".
+    """
+
+    start: float
+    end: float
+
+    def at(self, progress: float) -> float:
+        """The value when the fraction `progress` in [0, 1] of the schedules' way is gone."""
+        return self.start + (self.end - self.start) * min(max(progress, 0.0), 1.0)
+
+
+def _parse_schedule(value: object) -> object:
+    if isinstance(value, str) and ":" in value:
+        value = value.split(":")
+    elif not isinstance(value, list | tuple):
+        value = (value, value)
+    try:
+        start, end = (float(part) for part in value)
+    except (TypeError, ValueError):
+        raise ValueError("should be a number, or START:END for a linear schedule") from None
+    if not (0.0 <= start <= LARGEST_SETTING and 0.0 <= end <= LARGEST_SETTING):
+        raise ValueError(
+            f"should be a number from 0 to {LARGEST_SETTING:g}, or START:END of such numbers"
+        )
+    return Schedule(start, end)
+
+
+def _write_schedule(value: Schedule) -> float | str:
+    return value.start if value.start == value.end else f"{value.start!r}:{value.end!r}"
+
+
+def _parse_sizes(value: object) -> object:
+    if isinstance(value, str):
+        return [part for part in value.split(",") if part.strip()]
+    return value
+
+
+def _refuse_bool(value: object) -> object:
+    if isinstance(value, bool):
+        raise ValueError("should be a number, not true or false")
+    return value
+
+
+ScheduleField = Annotated[
+    Schedule,
+    BeforeValidator(_parse_schedule),
+    BeforeValidator(_refuse_bool),
+    PlainSerializer(_write_schedule),
+]
+Int = Annotated[int, BeforeValidator(_refuse_bool)]
+Float = Annotated[float, BeforeValidator(_refuse_bool)]
+Sizes = Annotated[
+    tuple[Annotated[Int, Field(ge=1, le=1_000_000)], ...],
+    Field(max_length=64),
+    BeforeValidator(_parse_sizes),
+]
+
+
+def setting(default: Any, what: str, unit: str = "", source: str = "", **bounds: Any) -> Any:
+    """One hyperparameter: its default, one sentence, its unit and where the default comes from."""
+    return Field(
+        default, description=what, json_schema_extra={"unit": unit, "source": source}, **bounds
+    )
+
+
+def described(
+    default: Any, what: str, default_in_words: str = "", metavar: str = "X", **bounds: Any
+) -> Any:
+    """A field of a run's that no algorithm learns from: what it is, and its flag's placeholder."""
+    shown = default_in_words or (f"{default:g}" if isinstance(default, int | float) else default)
+    extra = {"default": shown, "metavar": metavar}
+    return Field(default, description=what, json_schema_extra=extra, **bounds)
+
+
+def bounds(metadata: Iterable[Any]) -> str:
+    """The range that a field's constraints allow, such as "at least 0 and at most 1"."""
+    words = {"ge": "at least", "gt": "more than", "le": "at most", "lt": "less than"}
+    parts = [
+        f"{words[name]} {getattr(constraint, name):g}"
+        for constraint in metadata
+        for name in words
+        if getattr(constraint, name, None) is not None
+    ]
+    return " and ".join(parts)

@@ -1,0 +1,215 @@
+"""A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
+
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
+
+from upright.ground import UprightError, did_you_mean
+from upright.settings.config import Config, read_config, read_settings_file
+from upright.settings.fields import Float, Int, bounds, described
+from upright.settings.hyperparameters import SETTINGS, Settings
+from upright.settings.presets import presets_of
+
+Algo = Literal["reinforce", "actor-critic", "ppo"]
+
+
+class Recipe(BaseModel):
+    """The complete description of a run; `settings.toml` is this, flat.
+
+    Attributes:
+        env: A Gymnasium id, "module:Name" or "file.py:Name".
+        algo: The algorithm.
+        preset: The table that the settings began from.
+        settings: The algorithm's own. Every other field says itself what it is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
+
+    env: str
+    algo: Algo
+    preset: str = "default"
+    seed: Int = described(0, "where all randomness comes from", metavar="N", ge=0, lt=2**63)
+    until: Literal["solved", "budget"] = described("solved", "solved or budget", metavar="WHEN")
+    device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", metavar="NAME")
+    threads: Int = described(
+        1, "PyTorch's threads", "1, the fastest for small nets", metavar="N", ge=1, le=1024
+    )
+    checkpoint_every: Int = described(
+        0,
+        "timesteps between checkpoints",
+        "a twentieth of the budget",
+        metavar="N",
+        ge=0,
+        lt=2**63,
+    )
+    keep: Int = described(
+        20, "newest checkpoints to keep beside the best", metavar="K", ge=1, lt=2**31
+    )
+    outside_space: Literal["auto", "stop", "accept"] = described(
+        "auto",
+        "observations outside their space: stop, accept, or auto (stop, save for Gymnasium's own "
+        "environments)",
+        metavar="HOW",
+    )
+    env_timeout: Float = described(
+        60.0, "seconds until a worker counts as hung", metavar="S", gt=0, le=1e6
+    )
+    settings: SerializeAsAny[Settings]
+
+    def flat(self) -> dict[str, Any]:
+        """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
+        table = self.model_dump(mode="json", exclude={"settings"})
+        return table | self.settings.model_dump(mode="json")
+
+    def changed(self, changes: Mapping[str, Any]) -> "Recipe":
+        """The recipe with some of its own fields changed; None means not given.
+
+        Raises:
+            UprightError: One of them is out of range.
+        """
+        given = {key: value for key, value in changes.items() if value is not None}
+        return _validate({**self.flat(), **given}, SETTINGS[self.algo])
+
+    def command_line(self) -> str:
+        """The line that a person would type to repeat the run."""
+        flat = self.flat()
+        named = {name: flat[name] for name in ("algo", "preset", "seed")}
+        usual = resolve(self.env, self.algo, preset=self.preset, seed=self.seed).flat()
+        changed = {name: value for name, value in flat.items() if value != usual[name]}
+        words = ["upright", "train", self.env]
+        for name, value in (named | changed).items():
+            flag = name.replace("_", "-")
+            if isinstance(value, bool):
+                words.append(f"--{flag}" if value else f"--no-{flag}")
+            else:
+                text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+                words += [f"--{flag}", text]
+        return shlex.join(words)
+
+    @property
+    def timesteps_between_checkpoints(self) -> int:
+        """`checkpoint_every`, or the twentieth of the budget that 0 stands for."""
+        return self.checkpoint_every or max(1, self.settings.total_timesteps // 20)
+
+    def checkpoint_after(self, timesteps: int) -> int:
+        """When the next checkpoint is due: at every multiple of the interval.
+
+        Where none was asked for, also at a sixteenth, an eighth, a quarter and a half of the first
+        one: it is early that a policy changes most.
+        """
+        every = self.timesteps_between_checkpoints
+        parts = () if self.checkpoint_every else (every // 16, every // 8, every // 4, every // 2)
+        early = (part for part in parts if part > timesteps)
+        return next(early, timesteps - timesteps % every + every)
+
+
+# Fields that change nothing of what is learned, so that a run may go on with others.
+OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
+FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_schema_extra)
+RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
+
+
+def resolve(
+    env: str | None = None,
+    algo: str | None = None,
+    *,
+    preset: str | None = None,
+    config: str | Path | None = None,
+    **overrides: Any,
+) -> Recipe:
+    """The recipe that the caller means.
+
+    Args:
+        env: Gymnasium id; may come from the config file instead.
+        algo: reinforce, actor-critic or ppo; the preset names the default.
+        preset: A table of the environment's preset file, "default" for none of them; where
+            nothing is said, "tuned" if there is one.
+        config: A TOML file such as a run's settings.toml, or a pipe, which is read once.
+        **overrides: Settings and the other fields of `Recipe`; None means not given.
+
+    Raises:
+        UprightError: Anything unknown, out of range or inconsistent.
+    """
+    file = None if config is None else read_config(config)
+    written = {} if file is None else file.table
+    given = {key: value for key, value in overrides.items() if value is not None}
+    env = env or written.get("env")
+    if not isinstance(env, str) or not env:
+        raise UprightError("No environment was named.", "Give a Gymnasium id, say CartPole-v1.")
+    available = presets_of(env)
+    algo = algo or written.get("algo") or available.default_algorithm
+    preset = preset or written.get("preset")
+    if algo not in SETTINGS:
+        raise UprightError(
+            f"Unknown algorithm '{algo}'.",
+            did_you_mean(algo, SETTINGS, f"There are {', '.join(SETTINGS)}."),
+        )
+    _refuse_unknown({**written, **given}, algo, file)
+    preset, table = available.choose(preset, algo)
+    merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
+    return _validate(merged, SETTINGS[algo])
+
+
+def read_recipe(path: str | Path) -> Recipe:
+    """The recipe in a run's settings.toml, which is complete; no preset is looked up.
+
+    Raises:
+        UprightError: The file is not one, or is a link.
+    """
+    file = read_settings_file(Path(path))
+    algo = file.table.get("algo")
+    if algo not in SETTINGS:
+        raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
+    _refuse_unknown(file.table, algo, file)
+    return _validate(file.table, SETTINGS[algo])
+
+
+def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config | None) -> None:
+    """Refuse what is no key of the algorithm's, or no value; `file` brought some of them."""
+    known = [*RUN_KEYS, *SETTINGS[algo].model_fields]
+    for key in table:
+        if key in known:
+            continue
+        owners = [name for name, settings in SETTINGS.items() if key in settings.model_fields]
+        written = file is not None and key in file.table
+        if file is not None and written and not owners:
+            raise UprightError(
+                f"{file.place(key)}: unknown key '{key}'.",
+                did_you_mean(key, known, "`upright train --help` lists every setting."),
+            )
+        place = f" (from {file.path})" if file is not None and written else ""
+        otherwise = f"`upright train --algo {algo} --help` lists them."
+        raise UprightError(
+            f"{algo} has no setting '{key}'{place}.",
+            f"It belongs to {' and '.join(owners)}."
+            if owners
+            else did_you_mean(key, known, otherwise),
+        )
+    if file is not None:
+        file.refuse_nested()
+
+
+def _validate(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:
+    run_keys = {key: value for key, value in table.items() if key in RUN_KEYS}
+    try:
+        settings = kind(**{key: value for key, value in table.items() if key not in RUN_KEYS})
+        return Recipe(**run_keys, settings=settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise UprightError(_sentence(first, kind)) from error
+
+
+def _sentence(error: Any, kind: type[Settings]) -> str:
+    what = error["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if not error["loc"]:
+        return f"The settings do not fit together: {what}."
+    name = str(error["loc"][0])
+    field = kind.model_fields.get(name) or Recipe.model_fields[name]
+    allowed = bounds(field.metadata)
+    if allowed and error["type"].startswith(("greater_than", "less_than")):
+        return f"{name} = {error['input']!r} is out of range: should be {allowed}."
+    shown = f"{name} = {error['input']!r}" if len(error["loc"]) == 1 else name
+    return f"{shown}: {what}{f' (allowed: {allowed})' if allowed else ''}."

@@ -1,0 +1,11 @@
+"""Learning curves as pictures."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.show.curves.curve import curve_of
+    from upright.show.curves.plotting import NARROW, PICTURE_ENDINGS, SIZE, Picture, picture, plot
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

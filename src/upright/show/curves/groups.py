@@ -1,0 +1,88 @@
+"""Which curves are drawn as one, and what a line of the legend calls them."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from upright.show.curves.curve import EPISODE_RETURN, Curve, overlap
+
+MOST_TOLD = 3
+LONGEST_NAME, LONGEST_VALUE = 40, 24
+
+
+def grouped(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
+    """Curves of the same settings together, with a name that tells the groups apart.
+
+    A seed that comes twice is one run: the longer of the two stands for it. A curve without a
+    point stands only in a group where none has any.
+    """
+    groups: list[list[Curve]] = []
+    for curve in sorted(curves, key=lambda curve: -len(curve.x)):
+        same = [group for group in groups if group[0].settings == curve.settings]
+        if not same:
+            groups.append([curve])
+        elif curve.seed not in {each.seed for each in same[0]}:
+            same[0].append(curve)
+    groups = [[curve for curve in group if len(curve.x)] or group for group in groups]
+    groups.sort(key=lambda group: min(map(curves.index, group)))
+    return [(_name_of(group, [each[0] for each in groups]), group) for group in groups]
+
+
+def env_of(curve: Curve) -> str:
+    """The environment's name, no longer than a legend bears."""
+    return abbreviated(str(curve.settings.get("env")), LONGEST_NAME)
+
+
+def abbreviated(text: str, letters: int) -> str:
+    """A text, or its beginning and an ellipsis."""
+    return text if len(text) <= letters else f"{text[: letters - 3]}..."
+
+
+def dots_of(curve: Curve) -> str:
+    """What the single values behind a smoothed curve are."""
+    if curve.metric == EPISODE_RETURN:
+        return "each episode"
+    return "each evaluation" if curve.metric.startswith("eval/") else "each iteration"
+
+
+def _name_of(group: list[Curve], every: list[Curve]) -> str:
+    """Environment where there are several, algorithm, and in what it differs from those like it."""
+    first = group[0]
+    envs = {str(curve.settings.get("env")) for curve in every}
+    words = [env_of(first)] if len(envs) > 1 else []
+    words.append(abbreviated(first.algo, LONGEST_NAME))
+    alike = [curve.settings for curve in every if _kind(curve) == _kind(first)]
+    told, more = _telling(alike)
+    words += [f"{key} {abbreviated(str(first.settings.get(key)), LONGEST_VALUE)}" for key in told]
+    words += [f"... and {more} more"] if more else []
+    return f"{', '.join(words)}: {_who(group)}"
+
+
+def _kind(curve: Curve) -> tuple[str, Any]:
+    return curve.algo, curve.settings.get("env")
+
+
+def _telling(every: list[dict[str, Any]]) -> tuple[list[str], int]:
+    """The settings that tell these apart, the most telling first, and how many more differ."""
+    names = sorted({key for settings in every for key in settings})
+    values = {key: [str(settings.get(key)) for settings in every] for key in names}
+    differing = [key for key in names if len(set(values[key])) > 1]
+    told: list[str] = []
+
+    def apart(keys: list[str]) -> int:
+        return len(set(zip(*(values[key] for key in keys), strict=True)))
+
+    while len(told) < len(differing) and (len(told) < MOST_TOLD or apart(told) < len(every)):
+        rest = [key for key in differing if key not in told]
+        told.append(max(rest, key=lambda key: apart([*told, key])))
+    return told, len(differing) - len(told)
+
+
+def _who(group: list[Curve]) -> str:
+    """Of how many runs a line is, or of which, and of how many values."""
+    first = group[0]
+    if not len(first.x):
+        who = f"seed {first.seed}" if len(group) == 1 else f"{len(group)} runs"
+        return f"{who}, no episode finished yet"
+    if len(group) == 1:
+        return f"seed {first.seed}" + (f", mean of {first.window}" if first.window > 1 else "")
+    return f"mean of {len(group)} runs, 95% band" if overlap(group) else f"{len(group)} runs"

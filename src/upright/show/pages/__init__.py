@@ -1,0 +1,13 @@
+"""A run as a page: a report, a playground, a card in a notebook, pictures in its folder."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.show.pages.media import leave_media
+    from upright.show.pages.notebook import card
+    from upright.show.pages.playground import write_playground
+    from upright.show.pages.report import write_report
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,189 @@
+"""One offline HTML file in which a trained policy acts and a visitor can push what it balances.
+
+A simulator is a JavaScript file in `web/` that does what Gymnasium's environment does; where there
+is none, the page shows a replay instead. Nothing in the page asks the network for anything.
+"""
+
+import base64
+import html
+import json
+from pathlib import Path
+from string import Template
+from typing import Any
+
+import numpy as np
+
+from upright.envs import is_gymnasiums_own, make_env
+from upright.ground import UprightError, write_new
+from upright.judging import HEADLINES
+from upright.policy import MLP, Linear, Policy, RunningNormalizer
+from upright.runs import Run
+from upright.show.html import asset, data_uri, digest_source, on_a_page
+from upright.show.pages.words import headline, sentence, shown
+from upright.show.video import MOST_STEPS, replay
+
+# Environment id -> the file that simulates it.
+SIMULATED: dict[str, str] = {
+    "CartPole-v1": "cartpole.js",
+    "MountainCar-v0": "mountaincar.js",
+    "Acrobot-v1": "acrobot.js",
+}
+# A page that holds more of them, twice, is slow to open.
+MOST_WEIGHTS = 1_000_000
+TITLES = {"reinforce": "REINFORCE", "actor-critic": "actor-critic", "ppo": "PPO"}
+
+
+def is_simulated(run: Run) -> bool:
+    """Whether the run's page holds a simulator; where not, `playground` wants a replay.
+
+    Raises:
+        UprightError: The run's spaces or settings cannot be read.
+    """
+    name = run.record.env
+    if name not in SIMULATED or run.record.env_is_factory or not is_gymnasiums_own(name):
+        return False
+    env = make_env(name)
+    spaces = (env.observation_space, env.action_space)
+    env.close()
+    policy = run.outline()
+    if sum(weight.numel() for weight in policy.parameters()) > MOST_WEIGHTS:
+        return False
+    return spaces == (policy.observation_space, policy.action_space)
+
+
+def write_playground(run: Run, out: Path) -> Path:
+    """Write the page in which the policy can be pushed, or a replay where nothing simulates it.
+
+    Raises:
+        UprightError: The run has no policy, cannot be drawn, or the file cannot be written.
+    """
+    video = None if is_simulated(run) else replay(run, MOST_STEPS).data
+    write_new(out, playground(run, video))
+    return out
+
+
+def playground(run: Run, replay: bytes | None = None) -> str:
+    """The complete HTML of the run's page.
+
+    Args:
+        run: What to show.
+        replay: An episode as MP4; shown where the environment has no simulator.
+
+    Raises:
+        UprightError: The run cannot be read, or a replay is needed and there is none.
+    """
+    data: dict[str, Any] = {"simulator": None}
+    scripts: tuple[str, ...] = ()
+    if is_simulated(run):
+        name = run.record.env
+        policies = {"trained": run.policy, "untrained": run.policy_at(0)}
+        data["simulator"] = name
+        activation = run.recipe.settings.activation
+        data["policies"] = {key: policy_data(each, activation) for key, each in policies.items()}
+        scripts = (
+            "policy.js",
+            "session.js",
+            "drawing.js",
+            SIMULATED[name],
+            "controls.js",
+            "playground.js",
+        )
+        stage = asset("simulation.html")
+    elif replay is None:
+        raise UprightError(f"{run.record.env} has no simulator for the browser: give a replay.")
+    else:
+        stage = Template(asset("replay.html")).substitute(source=data_uri("video/mp4", replay))
+    script = "\n".join(asset(file) for file in scripts)
+    style = asset("playground.css")
+    return Template(asset("playground.html")).substitute(
+        env=on_a_page(run.record.env),
+        origin=on_a_page(_origin(run)),
+        mark="solved" if headline(run) == HEADLINES[True] else "open",
+        verdict=on_a_page(f"{headline(run)}: {sentence(run)}"),
+        settings=_settings(run),
+        policy=html.escape(_content_security_policy(script, style)),
+        stage=stage,
+        style=style,
+        script=script,
+        data=_json(data),
+    )
+
+
+def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
+    """A policy as JSON values: what `makePolicy` in web/policy.js takes.
+
+    Weights are base64 of little-endian float32, one row of a layer's matrix for each output.
+
+    Args:
+        policy: Over a Discrete space.
+        activation: Of its hidden layers, "tanh" or "relu".
+    """
+    return {
+        "activation": activation,
+        "normalizer": None if policy.normalizer is None else _normalizer(policy.normalizer),
+        "torso": _layers(policy.torso),
+        "actor": _layers(policy.actor),
+        "critic": None if policy.critic is None else _layers(policy.critic),
+        "value_scale": policy.value_scale,
+    }
+
+
+def _layers(network: MLP) -> list[dict[str, Any]]:
+    return [_layer(layer) for layer in network.linear_layers()]
+
+
+def _layer(layer: Linear) -> dict[str, Any]:
+    weight = layer.weight.detach().cpu().numpy()
+    if layer.out_features > layer.in_features:  # stored the other way round
+        weight = weight.T
+    bias = None if layer.bias is None else _base64(layer.bias.detach().cpu().numpy())
+    return {
+        "inputs": layer.in_features,
+        "outputs": layer.out_features,
+        "weight": _base64(weight),
+        "bias": bias,
+    }
+
+
+def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
+    deviation = np.sqrt(normalizer.variance.cpu().numpy() + 1e-8)
+    return {
+        "mean": _base64(normalizer.mean.cpu().numpy()),
+        "deviation": _base64(deviation),
+        "clip": normalizer.clip,
+    }
+
+
+@np.errstate(over="ignore")  # what is beyond 32 bits is infinite, there too
+def _base64(array: Any) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+
+
+def _content_security_policy(script: str, style: str) -> str:
+    """No network, and of scripts and styles only these, whatever a run's texts may hold."""
+    return (
+        f"default-src 'none'; script-src {digest_source(script)}; "
+        f"style-src {digest_source(style)}; "
+        "img-src data:; media-src data:; base-uri 'none'; form-action 'none'"
+    )
+
+
+def _json(value: Any) -> str:
+    """JSON that cannot end the element it stands in."""
+    text = json.dumps(value, allow_nan=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _origin(run: Run) -> str:
+    algorithm = TITLES[run.recipe.algo]
+    timesteps = run.record.timesteps
+    trained = "" if timesteps is None else f", {timesteps:,} timesteps"
+    return f"Trained with {algorithm}, seed {run.recipe.seed}{trained}"
+
+
+def _settings(run: Run) -> str:
+    rows = (
+        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(shown(value))}</dd></div>"
+        for key, value in run.recipe.flat().items()
+    )
+    return "".join(rows)

@@ -1,0 +1,13 @@
+"""A policy that plays, in a window, on a page, or in the terminal."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.show.playing.opening import at_random, names_a_run, policy_of
+    from upright.show.playing.pace import MAX_SPEED, MIN_SPEED, WAYS
+    from upright.show.playing.player import Moment, Player
+    from upright.show.playing.watching import watch
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -1,0 +1,228 @@
+"""Episodes played for somebody to look at: pictures, and the numbers that go with them."""
+
+import itertools
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import torch
+
+from upright.envs import EnvSource, make_env, name_of
+from upright.ground import Array, Stream, UprightError, derive_seed
+from upright.policy import Policy
+
+DEFAULT_FPS = 30
+
+
+class Moment(NamedTuple):
+    """One observation of an episode, drawn.
+
+    Attributes:
+        image: The picture, [height, width, 3] uint8.
+        episode: The episode's number, from 1.
+        step: Transitions since its reset; 0 is the reset itself.
+        obs: The observation.
+        reward: What the last transition gave; 0 after a reset.
+        episode_return: The sum of rewards so far.
+        action: What is done next; None where the episode is over.
+        probabilities: pi(a|s) of each action, where there are finitely many and a policy acts.
+        value: V(s), where there is a critic.
+        end: "", "terminated" or "truncated".
+        label: Who acts, such as "step 8,192".
+    """
+
+    image: Array
+    episode: int
+    step: int
+    obs: Any
+    reward: float
+    episode_return: float
+    action: Any
+    probabilities: tuple[float, ...] | None
+    value: float | None
+    end: str
+    label: str
+
+
+def has_display() -> bool:
+    """Whether a window could open: there is a display server, or the system always has one."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def prepare_drawing() -> None:
+    """Let what draws off screen find no screen missing; what is set already stays."""
+    os.environ.setdefault("PYGAME_HIDE_SUPPORT_PROMPT", "1")
+    os.environ.setdefault("SDL_NO_SIGNAL_HANDLERS", "1")  # or a SIGTERM would end nothing
+    if not has_display():
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        os.environ.setdefault("SDL_AUDIODRIVER", "dummy")
+        os.environ.setdefault("MUJOCO_GL", "egl")
+
+
+class Player:
+    """Plays episodes and draws them, off screen.
+
+    Args:
+        env: What to play.
+        policy: Who acts; None draws every action at random.
+        seed: Where the episodes' seeds, and all drawn actions, derive from.
+        deterministic: The most probable action instead of a drawn one.
+        label: What the moments say of who acts.
+
+    Attributes:
+        returns: Of the episodes that came to their end.
+
+    Raises:
+        UprightError: The environment cannot be made or drawn, or is not the policy's.
+    """
+
+    def __init__(
+        self,
+        env: EnvSource,
+        policy: Policy | None,
+        *,
+        seed: int = 0,
+        deterministic: bool = True,
+        label: str = "",
+    ) -> None:
+        prepare_drawing()
+        self._policy, self._seed, self.label = policy, seed, label
+        self.returns: list[float] = []
+        self._noiseless = deterministic
+        self._env = drawn_env(env)
+        self._name = name_of(env)
+        try:
+            self._check()
+        except BaseException:
+            self.close()
+            raise
+        fps = self._env.metadata.get("render_fps")
+        self.fps = float(fps) if isinstance(fps, int | float) and 0 < fps <= 1000 else DEFAULT_FPS
+
+    @property
+    def max_episode_steps(self) -> int | None:
+        """The time limit, where there is one."""
+        return None if self._env.spec is None else self._env.spec.max_episode_steps
+
+    def play(self, episodes: int | None = None, max_steps: int | None = None) -> Iterator[Moment]:
+        """The moments of whole episodes, one after the other.
+
+        Args:
+            episodes: How many; None never ends.
+            max_steps: Where an episode is left at the latest.
+        """
+        rng = np.random.default_rng(derive_seed(self._seed, Stream.ACTIONS))
+        self._env.action_space.seed(derive_seed(self._seed, Stream.ACTIONS) % 2**32)
+        numbers = itertools.count() if episodes is None else range(episodes)
+        for number in numbers:
+            yield from self._episode(number, rng, max_steps)
+
+    def _episode(
+        self, number: int, rng: np.random.Generator, max_steps: int | None
+    ) -> Iterator[Moment]:
+        seed = derive_seed(self._seed, Stream.EVALUATION, number) % 2**32
+        obs, _ = self._ask("reset", seed=seed)
+        episode_return, reward, end = 0.0, 0.0, ""
+        for step in itertools.count():
+            over = bool(end) or (max_steps is not None and step >= max_steps)
+            action = None if over else self._act(obs, rng)
+            probabilities, value = self._opinion(obs)
+            yield Moment(
+                self._draw(), number + 1, step, obs, reward, episode_return, action,
+                probabilities, value, end, self.label,
+            )  # fmt: skip
+            if over:
+                self.returns += [episode_return] if end else []
+                return
+            obs, given, terminated, truncated, _ = self._ask("step", action)
+            reward = float(given)
+            episode_return += reward
+            end = "terminated" if terminated else "truncated" if truncated else ""
+
+    def close(self) -> None:
+        """Release the environment."""
+        with suppress(Exception):
+            self._env.close()
+
+    def _check(self) -> None:
+        theirs, ours = self._policy, self._env
+        if theirs is not None and (
+            theirs.observation_space.shape != ours.observation_space.shape
+            or theirs.action_space != ours.action_space
+        ):
+            raise UprightError(
+                f"The policy is for {theirs.observation_space} and {theirs.action_space}; "
+                f"{self._name} has {ours.observation_space} and {ours.action_space}."
+            )
+
+    def _ask(self, method: str, *words: Any, **options: Any) -> Any:
+        try:
+            return getattr(self._env, method)(*words, **options)
+        except Exception as error:
+            raise UprightError(
+                f"{self._name} failed in {method}: {type(error).__name__}: {error}.",
+                "--debug shows where it happened.",
+            ) from error
+
+    def _act(self, obs: Any, rng: np.random.Generator) -> Any:
+        if self._policy is None:
+            return self._env.action_space.sample()
+        noise = 0.0 if self._noiseless else self._policy.distribution.noise(rng, (1,))
+        batch = np.asarray(obs, np.float32)[None]
+        return self._policy.behaviour()(batch, noise)[0]
+
+    @torch.no_grad()
+    def _opinion(self, obs: Any) -> tuple[tuple[float, ...] | None, float | None]:
+        """What the policy thinks of an observation: pi(.|s) and V(s), where it has them."""
+        policy = self._policy
+        if policy is None:
+            return None, None
+        params, values = policy(torch.as_tensor(np.asarray(obs, np.float32))[None])
+        found = policy.distribution.probabilities(params.numpy())
+        probabilities = None if found is None else tuple(found[0].tolist())
+        return probabilities, None if policy.critic is None else float(values[0])
+
+    def _draw(self) -> Array:
+        try:
+            drawn = self._env.render()
+            image = np.asarray(drawn)
+        except Exception as error:
+            raise UprightError(
+                f"{self._name} could not be drawn: {type(error).__name__}: {error}.",
+                "MuJoCo without a display needs libegl1, or libosmesa6 with MUJOCO_GL=osmesa."
+                if "mujoco" in type(self._env.unwrapped).__module__
+                else "--debug shows where it happened.",
+            ) from error
+        if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8 or not image.size:
+            what = "None" if drawn is None else f"{image.dtype} of shape {list(image.shape)}"
+            raise UprightError(
+                f"{self._name} drew {what}.",
+                "render() should return uint8 of shape [height, width, 3].",
+            )
+        return image
+
+
+def drawn_env(env: EnvSource) -> gym.Env[Any, Any]:
+    """One environment that draws itself off screen.
+
+    Raises:
+        UprightError: It cannot be made, or cannot draw.
+    """
+    plain = make_env(env)
+    modes = plain.metadata.get("render_modes") or []
+    with suppress(Exception):
+        plain.close()
+    if "rgb_array" not in modes:
+        shown = ", ".join(map(str, modes)) or "none"
+        raise UprightError(
+            f"{name_of(env)} cannot draw itself off screen (its render_modes: {shown}).",
+            "List 'rgb_array' in its metadata['render_modes'], take render_mode, and return a "
+            "picture from render(). `upright evaluate` needs none.",
+        )
+    return make_env(env, render_mode="rgb_array")

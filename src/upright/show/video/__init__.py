@@ -1,0 +1,11 @@
+"""A policy that plays, as a video."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.show.video.clip import MOST_STEPS, Replay, replay
+    from upright.show.video.recording import draw, record
+
+__getattr__, __dir__, __all__ = opened(__name__, __file__)

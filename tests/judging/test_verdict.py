@@ -1,0 +1,143 @@
+"""The judge: one evaluation selects, another on other seeds proves."""
+
+from typing import Any
+
+import pytest
+import torch
+
+from support import policy_for, same_weights, weights_of
+from upright.judging.evaluation import Evaluation
+from upright.judging.judge import Judge
+from upright.policy.policy import Policy
+
+THRESHOLD = 475.0
+
+
+class Scripted:
+    """An evaluator whose means are listed."""
+
+    def __init__(self, means: list[float], threshold: float | None = THRESHOLD) -> None:
+        self.means, self.threshold = list(means), threshold
+        self.seeds: list[int] = []
+
+    def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
+        self.seeds.append(seed)
+        return Evaluation((self.means.pop(0),), seed, deterministic, self.threshold, (1,))
+
+
+def judge_of(*means: float, threshold: float | None = THRESHOLD, every: int = 100) -> Judge:
+    judge = Judge("CartPole-v1", seed=0, every=every)
+    judge.close()
+    judge.evaluator = Scripted(list(means), threshold)  # type: ignore[assignment]
+    return judge
+
+
+def changed(policy: Policy) -> dict[str, Any]:
+    """Other weights, as after an update."""
+    with torch.no_grad():
+        for parameter in policy.parameters():
+            parameter.add_(1.0)
+    return weights_of(policy)
+
+
+def weights_in(candidate: Any) -> dict[str, Any]:
+    return {name: tensor.numpy() for name, tensor in candidate.weights.items()}
+
+
+def test_reaching_the_threshold_twice_is_solved() -> None:
+    judge, policy = judge_of(480.0, 490.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    assert judge.verdict is not None
+    assert judge.verdict.solved is True
+    assert judge.conclude(policy).proof.mean == 490.0
+    assert judge.verdict.candidate.timesteps == 100
+
+
+def test_a_proof_that_fails_solves_nothing() -> None:
+    judge, policy = judge_of(480.0, 470.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    assert judge.verdict is None
+
+
+def test_a_failed_proof_is_not_tried_again_on_other_seeds() -> None:
+    judge, policy = judge_of(480.0, 470.0, 499.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    assert judge.conclude(policy).solved is False
+
+
+def test_below_the_threshold_nothing_is_proven_before_the_end() -> None:
+    judge, policy = judge_of(100.0, 50.0, 90.0), policy_for("ppo")
+    first = weights_of(policy)
+    judge.consider(policy, 100)
+    changed(policy)
+    judge.consider(policy, 200)
+    verdict = judge.conclude(policy)
+    assert verdict.solved is False
+    assert (verdict.candidate.selection.mean, verdict.proof.mean) == (100.0, 90.0)
+    assert same_weights(weights_in(verdict.candidate), first)
+
+
+def test_a_lucky_proof_of_a_policy_that_was_not_selected_does_not_solve() -> None:
+    judge, policy = judge_of(470.0, 480.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    assert judge.conclude(policy).solved is False
+
+
+@pytest.mark.parametrize(("later_proof", "kept"), [(470.0, 100), (490.0, 200)])
+def test_a_better_policy_takes_the_place_of_the_proven_one_only_if_it_is_proven_itself(
+    later_proof: float, kept: int
+) -> None:
+    judge, policy = judge_of(480.0, 480.0, 499.0, later_proof), policy_for("ppo")
+    weights = {100: weights_of(policy)}
+    judge.consider(policy, 100)
+    weights[200] = changed(policy)
+    judge.consider(policy, 200)
+    verdict = judge.conclude(policy)
+    assert verdict.solved is True
+    assert verdict.candidate.timesteps == kept
+    assert same_weights(weights_in(verdict.candidate), weights[kept])
+
+
+def test_a_worse_policy_is_not_proven_once_one_is() -> None:
+    judge, policy = judge_of(490.0, 490.0, 480.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    judge.consider(policy, 200)
+    assert judge.conclude(policy).candidate.timesteps == 100
+
+
+def test_no_two_evaluations_have_the_same_seed() -> None:
+    judge, policy = judge_of(480.0, 470.0, 481.0, 470.0, 490.0, 490.0), policy_for("ppo")
+    for timesteps in (100, 200, 300):
+        judge.consider(policy, timesteps)
+    seeds = judge.evaluator.seeds
+    assert len(seeds) == len(set(seeds)) == 6
+    assert judge.verdict.proof.seed != judge.verdict.candidate.selection.seed
+
+
+def test_without_a_threshold_the_verdict_is_neither_yes_nor_no() -> None:
+    judge, policy = judge_of(1.0, 2.0, 3.0, threshold=None), policy_for("ppo")
+    judge.consider(policy, 100)
+    judge.consider(policy, 200)
+    verdict = judge.conclude(policy)
+    assert verdict.solved is None
+    assert (verdict.candidate.selection.mean, verdict.proof.mean) == (2.0, 3.0)
+
+
+@pytest.mark.parametrize(("timesteps", "due"), [(99, False), (100, True), (150, True), (399, True)])
+def test_an_evaluation_is_due_at_every_multiple(timesteps: int, due: bool) -> None:
+    assert judge_of(every=100).is_due(timesteps) is due
+
+
+def test_after_an_evaluation_the_next_is_due_at_the_next_multiple() -> None:
+    judge = judge_of(1.0, every=100)
+    judge.consider(policy_for("ppo"), 250)
+    assert not judge.is_due(299)
+    assert judge.is_due(300)
+
+
+def test_the_policy_that_concludes_is_left_as_it_is() -> None:
+    judge, policy = judge_of(100.0, 90.0), policy_for("ppo")
+    judge.consider(policy, 100)
+    after = changed(policy)
+    judge.conclude(policy)
+    assert same_weights(weights_of(policy), after)

@@ -1,0 +1,178 @@
+"""An exported policy is the policy: same actions, probabilities and values, in another runtime."""
+
+import json
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from upright.ground.errors import UprightError
+from upright.policy import onnx_export
+from upright.policy.onnx_export import write_onnx
+from upright.policy.policy import Policy
+from upright.runs.export import export_onnx
+from upright.runs.run import Run
+from upright.settings.hyperparameters import SETTINGS
+
+needs_onnx = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="the extra 'onnx' is not installed",
+)
+
+
+class Shape(NamedTuple):
+    """What shapes a network, and the spaces around it."""
+
+    env: str = "CartPole-v1"
+    activation: str = "tanh"
+    shared_network: bool = False
+    normalize_obs: bool = False
+    bias: bool = True
+    critic: bool = True
+    hidden_sizes: tuple[int, ...] = (64, 64)
+    start: int = 0
+
+
+# Every value of every choice, and the pairs that could disturb each other; an export takes seconds.
+SHAPES = [
+    Shape(),
+    Shape("MountainCar-v0", "relu", False, True, False, True, (8,), 5),
+    Shape("Acrobot-v1", "relu", True, True, True, True, (64, 64)),
+    Shape("CartPole-v1", "tanh", True, False, True, False, (8,), -2),
+    Shape("Acrobot-v1", "tanh", False, True, True, False, (), 5),
+    Shape("MountainCar-v0", "relu", True, False, False, True, ()),
+]
+
+
+def make_policy(shape: Shape) -> tuple[Policy, NDArray[np.float32]]:
+    """A policy with weights of some size, and a thousand observations."""
+    env = gym.make(shape.env)
+    observations, actions = env.observation_space, env.action_space
+    env.close()
+    assert isinstance(actions, gym.spaces.Discrete)
+    choices = {k: v for k, v in shape._asdict().items() if k not in ("env", "critic", "start")}
+    settings = SETTINGS["reinforce"](
+        **choices, baseline=shape.critic, initialization="uniform", value_scale=50.0
+    )
+    policy = Policy(observations, gym.spaces.Discrete(actions.n, start=shape.start), settings, 3)
+    (size,) = observations.shape or ()
+    obs = np.random.default_rng(0).normal(0.0, 2.0, (1000, size)).astype(np.float32)
+    if policy.normalizer is not None:
+        policy.normalizer.update(torch.as_tensor(obs * 3.0 + 1.0))
+    return policy, obs
+
+
+def answers(path: Path) -> Callable[[NDArray[np.float32]], dict[str, NDArray[Any]]]:
+    """What the file says of observations, by the name of the output."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    return lambda obs: dict(zip(names, session.run(None, {"obs": obs}), strict=True))
+
+
+@needs_onnx
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_file_answers_as_the_policy_does(
+    shape: Shape, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    policy, obs = make_policy(shape)
+    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+    out = tmp_path / "policy.onnx"
+    write_onnx(policy, out, {"env": shape.env})
+    assert capfd.readouterr() == ("", "")
+    assert [path.name for path in tmp_path.iterdir()] == ["policy.onnx"]
+    assert policy.training
+    assert all(torch.equal(before[name], now) for name, now in policy.state_dict().items())
+
+    ask = answers(out)
+    for batch in (obs[:1], obs[1:8], obs):
+        got = ask(batch)
+        with torch.no_grad():
+            params, values = policy(torch.as_tensor(batch))
+        probabilities = torch.softmax(params, dim=-1).numpy()
+        np.testing.assert_allclose(got["probabilities"], probabilities, rtol=0, atol=1e-5)
+        assert ("value" in got) == shape.critic
+        if shape.critic:
+            np.testing.assert_allclose(got["value"], values.numpy(), rtol=1e-5, atol=1e-5)
+        # The runtimes add in another order, so the last bit may decide between equals.
+        highest = np.sort(probabilities, axis=-1)
+        clear = highest[:, -1] - highest[:, -2] > 1e-6
+        actions, _ = policy.predict(batch, deterministic=True)
+        assert got["action"].dtype == np.int64
+        np.testing.assert_array_equal(got["action"][clear], actions[clear])
+        assert clear.mean() > 0.99
+
+
+@needs_onnx
+def test_of_exactly_equal_actions_it_takes_the_first_as_the_policy_does(tmp_path: Path) -> None:
+    policy, obs = make_policy(Shape("MountainCar-v0", hidden_sizes=(8,), start=5))
+    with torch.no_grad():
+        for parameter in policy.actor.parameters():
+            parameter.zero_()
+    write_onnx(policy, tmp_path / "flat.onnx", {})
+    assert set(answers(tmp_path / "flat.onnx")(obs)["action"].tolist()) == {5}
+    assert set(policy.predict(obs, deterministic=True)[0].tolist()) == {5}
+
+
+@needs_onnx
+def test_a_runs_model_says_where_it_comes_from(run: Run, tmp_path: Path) -> None:
+    import onnx
+
+    out = tmp_path / "cartpole.onnx"
+    export_onnx(run, out)
+    model = onnx.load(out, load_external_data=False)
+    onnx.checker.check_model(model, full_check=True)
+    verdict = json.loads((run.path / "evaluation.json").read_text(encoding="utf-8"))
+    assert {each.key: each.value for each in model.metadata_props} == {
+        "env": "CartPole-v1",
+        "algo": "ppo",
+        "seed": "0",
+        "timesteps": str(run.info["timesteps"]),
+        "checkpoint": "best",
+        "weights_sha256": verdict["weights_sha256"],
+    }
+    shapes = {
+        each.name: [size.dim_param or size.dim_value for size in each.type.tensor_type.shape.dim]
+        for each in (*model.graph.input, *model.graph.output)
+    }
+    batch = shapes["obs"][0]
+    assert isinstance(batch, str)
+    assert shapes == {
+        "obs": [batch, 4],
+        "action": [batch],
+        "probabilities": [batch, 2],
+        "value": [batch],
+    }
+    written = out.read_bytes()
+    with pytest.raises(UprightError, match="exists already"):
+        export_onnx(run, out)
+    assert out.read_bytes() == written
+
+
+@needs_onnx
+def test_what_the_exporter_raises_gets_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise RuntimeError("no such operator")
+
+    monkeypatch.setattr(onnx_export.torch.onnx, "export", fails)
+    with pytest.raises(RuntimeError, match="no such operator"):
+        write_onnx(make_policy(Shape())[0], tmp_path / "policy.onnx", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_the_extra_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
+    with pytest.raises(UprightError, match=r"pip install 'upright\[onnx\]'"):
+        write_onnx(make_policy(Shape())[0], tmp_path / "policy.onnx", {})
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,128 @@
+"""Presets: every table is valid, and the lesson's are the lesson's."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from support import shapes
+from upright.learning.ladder import ALGORITHMS
+from upright.policy.networks import Activation
+from upright.policy.policy import Policy
+from upright.settings.hyperparameters import SETTINGS
+from upright.settings.presets import presets_of, recorded_presets
+from upright.settings.recipe import RUN_KEYS, Recipe, resolve
+
+TABLES = [
+    (env, preset, algo)
+    for env in recorded_presets()
+    for preset, algos in presets_of(env).tables.items()
+    for algo in algos
+]
+
+
+def built(recipe: Recipe) -> tuple[Policy, Any]:
+    env = gym.make(recipe.env)
+    policy = Policy(env.observation_space, env.action_space, recipe.settings)
+    algorithm = ALGORITHMS[recipe.algo](policy, recipe.settings, np.random.default_rng(0))
+    return policy, algorithm
+
+
+def activations(network: Any) -> list[Any]:
+    return [layer.on_tensor for layer in network if isinstance(layer, Activation)]
+
+
+def test_cartpole_is_recorded_for_every_algorithm() -> None:
+    assert "CartPole-v1" in recorded_presets()
+    assert set(presets_of("CartPole-v1").tables["tuned"]) == set(SETTINGS)
+
+
+@pytest.mark.parametrize("env", recorded_presets())
+def test_a_preset_file_names_an_environment_and_a_default_algorithm_that_exist(env: str) -> None:
+    assert gym.spec(env).id == env
+    recorded = presets_of(env)
+    assert recorded.default_algorithm in SETTINGS
+    assert resolve(env).algo == recorded.default_algorithm
+
+
+@pytest.mark.parametrize(("env", "preset", "algo"), TABLES)
+def test_every_table_resolves_to_settings_of_its_algorithm(
+    env: str, preset: str, algo: str
+) -> None:
+    recipe = resolve(env, algo, preset=preset)
+    table = presets_of(env).tables[preset][algo]
+    settings = {key: value for key, value in table.items() if key not in RUN_KEYS}
+    assert recipe.preset == preset
+    assert recipe.settings == SETTINGS[algo](**settings)
+    assert all(getattr(recipe, key) == table[key] for key in table.keys() - settings.keys())
+
+
+def test_tuned_is_taken_where_there_is_one_and_default_means_none() -> None:
+    recorded = presets_of("CartPole-v1")
+    assert recorded.choose(None, "ppo")[0] == "tuned"
+    assert recorded.choose("default", "ppo") == ("default", {})
+    assert presets_of("Acrobot-v1").choose(None, "ppo") == ("default", {})
+
+
+@pytest.mark.parametrize("name", ["no/such-v0", "../secrets", "a b", ""])
+def test_an_environment_without_a_file_has_no_presets(name: str) -> None:
+    assert presets_of(name).tables == {}
+
+
+def test_the_lessons_reinforce_is_the_notebooks() -> None:
+    recipe = resolve("CartPole-v1", "reinforce", preset="lesson")
+    settings = recipe.settings
+    policy, algorithm = built(recipe)
+    assert shapes(policy.actor) == [(128, 4), (2, 128)]
+    assert all(layer.bias is None for layer in policy.actor.linear_layers())
+    assert activations(policy.actor) == [torch.relu]
+    assert policy.critic is None
+    assert policy.normalizer is None
+    assert shapes(policy.torso) == []
+    assert len(algorithm.optimizers) == 1
+    assert algorithm.optimizers[0].eps == 1e-8
+    assert (settings.learning_rate.start, settings.learning_rate.end) == (0.01, 0.01)
+    assert settings.max_grad_norm == 0.0
+    assert settings.ent_coef == 0.0
+    assert settings.gamma == 0.99
+    assert settings.normalize_returns is True
+    assert settings.normalize_eps == 1e-4
+    assert (settings.num_envs, settings.num_episodes, settings.total_episodes) == (1, 1, 300)
+    assert settings.rollout_steps == 0
+    assert settings.initialization == "uniform"
+    assert recipe.until == "budget"
+
+
+def test_the_lessons_actor_critic_is_the_notebooks() -> None:
+    recipe = resolve("CartPole-v1", "actor-critic", preset="lesson")
+    settings = recipe.settings
+    policy, algorithm = built(recipe)
+    assert shapes(policy.actor) == [(128, 4), (256, 128), (2, 256)]
+    assert shapes(policy.critic) == [(128, 4), (256, 128), (1, 256)]
+    for network in (policy.actor, policy.critic):
+        assert all(layer.bias is not None for layer in network.linear_layers())
+        assert activations(network) == [torch.relu, torch.relu]
+    assert policy.normalizer is None
+    assert shapes(policy.torso) == []
+    assert [optimizer.eps for optimizer in algorithm.optimizers] == [1e-8, 1e-8]
+    assert (settings.learning_rate.start, settings.learning_rate.end) == (0.001, 0.001)
+    assert settings.max_grad_norm == 0.0
+    assert (settings.vf_coef, settings.value_scale, settings.ent_coef) == (1.0, 1.0, 0.0)
+    assert (settings.gamma, settings.gae_lambda) == (0.99, 1.0)
+    assert settings.normalize_advantages is False
+    assert (settings.num_envs, settings.rollout_steps, settings.total_episodes) == (1, 0, 100)
+    assert settings.initialization == "uniform"
+    assert recipe.until == "budget"
+
+
+@pytest.mark.parametrize("algo", ["reinforce", "actor-critic"])
+def test_the_lessons_presets_train_one_episode_an_update(algo: str) -> None:
+    import upright
+
+    trainer = upright.Trainer("CartPole-v1", algo, preset="lesson", total_episodes=3, seed=0)
+    iterations = list(trainer)
+    trainer.close()
+    assert [len(iteration.episodes) for iteration in iterations] == [1, 1, 1]
+    assert trainer.timesteps == sum(episode.length for it in iterations for episode in it.episodes)

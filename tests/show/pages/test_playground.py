@@ -1,0 +1,145 @@
+"""The page of a run, without a browser."""
+
+import base64
+import hashlib
+import html
+import json
+import re
+import shutil
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import upright
+from support import out_by_in, policy_for
+from upright.ground.errors import UprightError
+from upright.runs.run import Run
+from upright.show.pages.playground import SIMULATED, is_simulated, playground, policy_data
+
+HOSTILE = "</script><img src=x onerror=hacked=1>&amp;$env"
+
+
+def element(page: str, start: str, end: str) -> str:
+    return page.split(start, 1)[1].split(end, 1)[0]
+
+
+def test_every_simulator_is_there_and_fits_its_element() -> None:
+    web = files("upright.show") / "web"
+    for path in web.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= 300, path.name
+        if path.name.endswith(".js"):
+            assert "</script" not in text
+            assert "<!--" not in text
+    for name, file in SIMULATED.items():
+        assert f'simulators["{name}"]' in (web / file).read_text(encoding="utf-8")
+
+
+def test_the_page_holds_all_that_it_needs(run: Run) -> None:
+    page = playground(run)
+    assert is_simulated(run)
+    assert not re.search(r"""(?:src|href)\s*=\s*["'](?!data:)""", page)
+    assert not re.search(r"https?://|@import|url\(", page)
+    for tag in ('<html lang="en">', "<title>CartPole-v1 · Upright</title>", 'name="viewport"'):
+        assert tag in page
+    assert page == playground(run)
+
+
+def test_only_the_pages_own_script_and_style_are_allowed(run: Run) -> None:
+    page = playground(run)
+    policy = html.unescape(element(page, 'Content-Security-Policy" content="', '"'))
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    for start, end in (('<script type="module">', "</script>"), ("<style>", "</style>")):
+        digest = hashlib.sha256(element(page, start, end).encode()).digest()
+        assert f"'sha256-{base64.b64encode(digest).decode()}'" in policy
+
+
+@pytest.mark.parametrize("hidden", [(), (3,), (64, 64)])
+def test_a_policys_data_are_its_weights(hidden: tuple[int, ...]) -> None:
+    policy = policy_for("ppo", hidden_sizes=hidden, initialization="uniform", value_scale=3.0)
+    data = json.loads(json.dumps(policy_data(policy, "tanh"), allow_nan=False))
+    assert data["value_scale"] == 3.0
+    assert data["normalizer"] is None
+    for network in ("torso", "actor", "critic"):
+        layers = getattr(policy, network).linear_layers()
+        assert len(layers) == len(data[network])
+        for layer, row in zip(layers, data[network], strict=True):
+            shape = (row["outputs"], row["inputs"])
+            written = np.frombuffer(base64.b64decode(row["weight"]), "<f4").reshape(shape)
+            np.testing.assert_array_equal(written, out_by_in(layer, layer.weight.detach()))
+            bias = np.frombuffer(base64.b64decode(row["bias"]), "<f4")
+            np.testing.assert_array_equal(bias, layer.bias.detach())
+
+
+def rewritten(folder: Path, **changes: Any) -> Run:
+    path = folder / "run.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    return upright.load(folder)
+
+
+def test_an_environment_without_a_simulator_wants_a_replay(run_copy: Path) -> None:
+    run = rewritten(run_copy, env="CartPole-v9")
+    assert not is_simulated(run)
+    with pytest.raises(UprightError, match=r"CartPole-v9 has no simulator"):
+        playground(run)
+    page = playground(run, b"a video")
+    source = element(page, '<video src="data:video/mp4;base64,', '"')
+    assert base64.b64decode(source) == b"a video"
+    assert "<canvas" not in page
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"env": "CartPole-v0"},
+        {"env": "./CartPole-v1"},
+        {"env_is_factory": True},
+        {"action_space": {"type": "Discrete", "n": 3, "start": 0}},
+        {"action_space": {"type": "Discrete", "n": 2, "start": 1}},
+        {"observation_space": {"type": "Box", "dtype": "float32", "low": [None], "high": [None]}},
+    ],
+    ids=str,
+)
+def test_what_only_looks_like_cartpole_is_not_simulated(
+    changes: dict[str, Any], run_copy: Path
+) -> None:
+    assert not is_simulated(rewritten(run_copy, **changes))
+
+
+def test_a_network_too_large_for_a_page_is_not_simulated(run_copy: Path) -> None:
+    path = run_copy / "settings.toml"
+    path.write_text(
+        re.sub(r"hidden_sizes = \[[^]]*\]", "hidden_sizes = [1024, 1024]", path.read_text())
+    )
+    assert not is_simulated(upright.load(run_copy))
+
+
+def test_the_verdict_is_told_as_it_is(run_copy: Path) -> None:
+    shown = element(playground(upright.load(run_copy)), '<p class="verdict ', "</p>")
+    assert re.fullmatch(
+        r'open">Not solved: mean return [\d.]+ over 100 fresh episodes '
+        r"\(95% interval [\d.]+ to [\d.]+, threshold 475\) after [\d,]+ steps",
+        shown,
+    )
+    path = run_copy / "evaluation.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"solved": True}))
+    shown = element(playground(upright.load(run_copy)), '<p class="verdict ', "</p>")
+    assert shown.startswith('open">No verdict (finished): ')
+    path.unlink()
+    shown = element(playground(upright.load(run_copy)), '<p class="verdict ', "</p>")
+    assert re.fullmatch(r'open">No verdict \(finished\): .* has no verdict\.', shown)
+
+
+def test_a_strangers_texts_are_escaped(run_copy: Path) -> None:
+    path = run_copy / "settings.toml"
+    path.write_text(path.read_text().replace('preset = "default"', f'preset = "{HOSTILE}"'))
+    for env in ("CartPole-v1", HOSTILE):
+        page = playground(rewritten(run_copy, env=env), b"")
+        assert html.escape(HOSTILE) in page
+        assert "<img" not in page
+        assert page.count("</script>") == 2
+    shutil.rmtree(run_copy)
