@@ -15,6 +15,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -26,11 +27,17 @@ TARGETS = (
     "bundle",
     "space",
     "evaluation",
+    "run",
+    "verdict",
     "checkpoint",
     "state",
 )
 SLOW = ("gymnasium", "pydantic", "safetensors.torch", "torch")
-OURS = ("reading", "bundle", "recipe", "spaces", "checkpoint", "evaluation", "state")
+OURS = (
+    *("ground.reading", "ground.tensors", "ground.state", "settings.config", "settings.recipe"),
+    *("policy.spaces", "policy.weights", "judging.evaluation"),
+    *("runs.records", "runs.checkpoint", "runs.bundle"),
+)
 RSS_MIB, LONGEST, SECONDS_PER_INPUT = 2048, 65536, 20
 CHILD = "UPRIGHT_FUZZ_CHILD"
 
@@ -108,10 +115,10 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
     """Every reader by its target's name, as a function of bytes."""
     import shutil
 
-    from upright.ground import State, parse_header, parse_json, sha256
+    from upright.ground import State, parse_json, parse_tensors, sha256
     from upright.judging import Evaluation
     from upright.policy import space_from_json
-    from upright.runs import Checkpoint, read_checkpoint, unpack
+    from upright.runs import Checkpoint, RunRecord, VerdictRecord, read_checkpoint, unpack
     from upright.settings import read_config, read_recipe, resolve
 
     policy = a_policy()
@@ -142,12 +149,14 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
 
     return {
         "json": lambda data: parse_json(data, "x"),
-        "header": lambda data: parse_header(data, "x"),
+        "header": lambda data: parse_tensors(data, "x"),
         "recipe": lambda data: read_recipe(written(data)),
         "config": config,
         "bundle": bundle,
         "space": lambda data: space_from_json(parse_json(data, "x")),
         "evaluation": lambda data: Evaluation.from_dict(parse_json(data, "x")),
+        "run": lambda data: RunRecord.parse(data, file).table(),
+        "verdict": lambda data: VerdictRecord.parse(data, file).outcome(),
         "checkpoint": lambda data: with_file("trainer.safetensors", data),
         "state": state,
     }
@@ -195,9 +204,9 @@ def seeds() -> dict[str, bytes]:
     from safetensors.numpy import save
 
     from upright.ground import State, as_json, generator_state
-    from upright.judging import Evaluation
+    from upright.judging import Candidate, Evaluation, Verdict
     from upright.policy import space_to_json, weights_bytes
-    from upright.runs import Checkpoint, write_bundle
+    from upright.runs import Checkpoint, RunRecord, VerdictRecord, write_bundle
     from upright.settings import resolve
 
     evaluation = Evaluation((9.0, 10.5), 3, True, 475.0, (9, 10), 2, "sync")
@@ -206,6 +215,14 @@ def seeds() -> dict[str, bytes]:
     settings = tomli_w.dumps(resolve("CartPole-v1", "ppo").flat()).encode()
     space = gym.spaces.Box(np.float32([-1, -np.inf]), np.float32([1, np.inf]))
     policy = a_policy()
+    record = RunRecord(
+        schema=2, env="CartPole-v1", algo="ppo", seed=0, preset="tuned", status="running",
+        env_is_factory=False, observation_space=space_to_json(space), action_space={},
+        started="", threads=1, backend="sync", device="cpu", exact=True, versions={},
+    )  # fmt: skip
+    other = replace(evaluation, seed=4)
+    verdict = Verdict(Candidate(evaluation, 128, policy.state_dict()), other)
+    judged = VerdictRecord.of_verdict(verdict, "CartPole-v1", "0" * 64, {})
     with tempfile.TemporaryDirectory() as name:
         run = Path(name)
         (run / "checkpoints").mkdir()
@@ -223,6 +240,8 @@ def seeds() -> dict[str, bytes]:
         "bundle": bundle,
         "space": as_json(space_to_json(space)),
         "evaluation": as_json(evaluation.as_dict()),
+        "run": record.data(),
+        "verdict": judged.data(),
         "checkpoint": save(
             {"run.mean": np.ones(5, np.float32), "run.count": np.zeros(2, np.int64)}
         ),

@@ -8,14 +8,7 @@ import numpy as np
 import pytest
 
 from probes.envs import EndlessReward, ObsReward
-from upright.envs import (
-    fastest_backend,
-    make_env,
-    make_envs,
-    name_of,
-    reward_threshold,
-    spec_of,
-)
+from upright.envs import fastest_backend, make_env, make_envs, name_of, reward_threshold, spec_of
 from upright.ground.errors import UprightError
 
 SHORT = "ShortCartPole-v0"

@@ -10,13 +10,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from gymnasium.wrappers import TimeLimit
 
 from probes.envs import EndlessReward, Probe
-from support import (
-    ListedCartPole,
-    ListedCartPoleVector,
-    Steered,
-    make_policy,
-    policy_for,
-)
+from support import ListedCartPole, ListedCartPoleVector, Steered, make_policy, policy_for
 from upright.envs import Envs, NextStepEnvs, SyncEnvs, make_envs
 from upright.learning.ladder import ALGORITHMS
 from upright.rollout.collector import NOISE_ROWS, local_collector

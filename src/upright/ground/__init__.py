@@ -23,22 +23,18 @@ if TYPE_CHECKING:
     from upright.ground.lock import RunLock, status_of
     from upright.ground.numbers import LARGEST_FLOAT32
     from upright.ground.reading import (
-        DTYPES,
-        HEADER_BYTES,
         JSON_BYTES,
         TOML_BYTES,
         TORCH_FILE,
-        Header,
         foreign_kind,
-        parse_header,
         parse_json,
         read_bytes,
         read_json,
-        read_tensors,
     )
     from upright.ground.seeding import Stream, derive_seed, generator
     from upright.ground.signals import STOPPING, Interrupted, Interruption, interrupting
     from upright.ground.state import State, generator_state, restore_generator
+    from upright.ground.tensors import Layout, layout_of, most_bytes, parse_tensors
     from upright.ground.text import in_a_line, printable, shortened
     from upright.ground.version import versions
 

@@ -16,32 +16,14 @@ from upright.ground.errors import UprightError
 
 JSON_BYTES = 4 << 20
 TOML_BYTES = 64 << 10
-HEADER_BYTES = 1 << 20
 MAX_DEPTH = 32
-MAX_TENSORS = 4096
 MAX_NAME = 256
-MAX_DIMENSIONS = 8
 
-DTYPES = {
-    "BOOL": 1,
-    "U8": 1,
-    "I8": 1,
-    "I16": 2,
-    "U16": 2,
-    "F16": 2,
-    "BF16": 2,
-    "I32": 4,
-    "U32": 4,
-    "F32": 4,
-    "I64": 8,
-    "U64": 8,
-    "F64": 8,
-}
 # It always matches from a quote on, closed or not: no start is tried twice.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 TORCH_FILE = "a file of torch.save, which holds a pickle that can run any code"
 _BRACKETS = re.compile(r"[\[\]{}]")
-_CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
+CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
 
 
 def read_bytes(path: Path, limit: int) -> bytes:
@@ -83,7 +65,7 @@ def _open(path: Path) -> int:
 def _too_large(path: Path, size: int, limit: int, start: bytes) -> UprightError:
     kind = foreign_kind(start)
     if kind:
-        return UprightError(f"{path} is {kind}.", _CONVERT)
+        return UprightError(f"{path} is {kind}.", CONVERT)
     return UprightError(f"{path} has {size:,} bytes, more than the {limit:,} that are allowed.")
 
 
@@ -145,104 +127,6 @@ def _finite_float(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text[:40]} is not a finite number")
     return value
-
-
-Header = dict[str, tuple[str, tuple[int, ...]]]
-
-
-def read_tensors(path: Path, limit: int, expected: Header | None = None) -> bytes:
-    """The bytes of a safetensors file whose header is in order.
-
-    Args:
-        path: The file.
-        limit: At most so many bytes.
-        expected: dtype and shape of every tensor that must be there, and of no other.
-
-    Raises:
-        UprightError: The file is missing, foreign, too large, torn, or holds something else.
-    """
-    data = read_bytes(path, limit)
-    header = parse_header(data, str(path))
-    if expected is not None and header != expected:
-        raise UprightError(
-            f"{path} does not hold the tensors that its settings describe: "
-            f"{_difference(header, expected)}."
-        )
-    return data
-
-
-def _difference(found: Header, expected: Header) -> str:
-    for name in sorted({*found, *expected}):
-        if found.get(name) != expected.get(name):
-            one, other = (
-                "nothing" if entry is None else f"{entry[0]} {list(entry[1])}"
-                for entry in (found.get(name), expected.get(name))
-            )
-            return f"{name[:MAX_NAME]!r} is {one} there and should be {other}"
-    return "nothing"
-
-
-def parse_header(data: bytes, name: str) -> Header:
-    """Type and shape of each tensor in the bytes of a safetensors file.
-
-    The tensors must fill the file without holes or overlaps, as the format demands.
-
-    Raises:
-        UprightError: The bytes are not such a file.
-    """
-    try:
-        return _parse_header(data)
-    except (UprightError, ValueError) as error:
-        kind = foreign_kind(data[:512])  # asked last: a header's length may look like a pickle
-        if kind:
-            raise UprightError(f"{name} is {kind}.", _CONVERT) from error
-        reason = error.message if isinstance(error, UprightError) else str(error)
-        raise UprightError(f"{name} is not a safetensors file: {reason.rstrip('.')}.") from error
-
-
-def _parse_header(data: bytes) -> Header:
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise ValueError("it is torn, or was never one")
-    if length > HEADER_BYTES:
-        raise ValueError(f"its header has {length:,} bytes, at most {HEADER_BYTES:,} are allowed")
-    table = parse_json(data[8 : 8 + length], "its header")
-    table.pop("__metadata__", None)
-    if len(table) > MAX_TENSORS:
-        raise ValueError(f"it has {len(table):,} tensors, at most {MAX_TENSORS:,} are allowed")
-    header: Header = {}
-    spans = []
-    for name, entry in table.items():
-        dtype, shape, span = _entry(name, entry)
-        header[name] = (dtype, shape)
-        spans.append(span)
-    position = 0
-    for begin, end in sorted(spans):
-        if begin != position:
-            raise ValueError("its tensors overlap or leave holes")
-        position = end
-    if position != len(data) - 8 - length:
-        raise ValueError("its tensors do not fill it; it is torn, or something was appended")
-    return header
-
-
-def _entry(name: str, entry: Any) -> tuple[str, tuple[int, ...], tuple[int, int]]:
-    if len(name) > MAX_NAME:
-        raise ValueError(f"a name has {len(name):,} characters, at most {MAX_NAME} are allowed")
-    if not isinstance(entry, dict) or entry.keys() != {"dtype", "shape", "data_offsets"}:
-        raise ValueError(f"the entry of {name!r} is incomplete")
-    dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
-    if not isinstance(dtype, str) or dtype not in DTYPES:
-        raise ValueError(f"{name!r} is of no known type")
-    numbers = [*shape, *offsets] if isinstance(shape, list) and isinstance(offsets, list) else [-1]
-    if not all(type(number) is int and 0 <= number < 2**63 for number in numbers):
-        raise ValueError(f"{name!r} has a shape or an offset that is no count")
-    if len(shape) > MAX_DIMENSIONS or len(offsets) != 2:
-        raise ValueError(f"{name!r} has too many dimensions or offsets")
-    begin, end = offsets
-    if end - begin != math.prod(shape) * DTYPES[dtype]:
-        raise ValueError(f"the shape of {name!r} does not fit its bytes")
-    return dtype, tuple(shape), (begin, end)
 
 
 def foreign_kind(start: bytes) -> str:

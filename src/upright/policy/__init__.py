@@ -12,12 +12,6 @@ if TYPE_CHECKING:
     from upright.policy.onnx_export import write_onnx
     from upright.policy.policy import Behaviour, Policy, Weights, choose_device
     from upright.policy.spaces import space_from_json, space_to_json
-    from upright.policy.weights import (
-        header_of,
-        load_weights,
-        most_bytes,
-        parse_weights,
-        weights_bytes,
-    )
+    from upright.policy.weights import load_weights, parse_weights, weights_bytes
 
 __getattr__, __dir__, __all__ = opened(__name__, __file__)

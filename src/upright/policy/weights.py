@@ -2,36 +2,26 @@
 
 from pathlib import Path
 
-import numpy
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
-from upright.ground import DTYPES, HEADER_BYTES, Header, UprightError, read_tensors, sha256
+from upright.ground import (
+    Layout,
+    UprightError,
+    layout_of,
+    most_bytes,
+    parse_tensors,
+    read_bytes,
+    sha256,
+)
 from upright.policy.policy import Policy, Weights
 
 _NEVER_NEGATIVE = ("normalizer.variance", "normalizer.count")
-_TYPE_NAMES = {torch.float32: "F32", torch.float64: "F64", torch.int64: "I64", torch.bool: "BOOL"}
 
 
 def weights_bytes(weights: Weights) -> bytes:
     """A policy's weights as the bytes of a safetensors file."""
     return save_tensors({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
-
-
-def header_of(policy: Policy) -> Header:
-    """Dtype and shape of each of a policy's weights, as a safetensors file names them."""
-    return {
-        name: (_TYPE_NAMES[tensor.dtype], tuple(tensor.shape))
-        for name, tensor in policy.state_dict().items()
-    }
-
-
-def most_bytes(header: Header) -> int:
-    """The most bytes that a safetensors file with these tensors has."""
-    sizes = (int(numpy.prod(shape, dtype=object)) * DTYPES[kind] for kind, shape in header.values())
-    return sum(sizes) + HEADER_BYTES + 8
 
 
 def load_weights(path: Path, policy: Policy) -> str:
@@ -41,22 +31,21 @@ def load_weights(path: Path, policy: Policy) -> str:
         UprightError: The file is missing, torn, foreign, or holds other tensors than the policy
             has, or numbers that are not finite.
     """
-    expected = header_of(policy)
-    data = read_tensors(path, most_bytes(expected), expected)
-    policy.load_state_dict(parse_weights(data, path), assign=policy.device.type == "meta")
+    expected = layout_of(policy.state_dict())
+    data = read_bytes(path, most_bytes(expected))
+    weights = parse_weights(data, path, expected)
+    policy.load_state_dict(weights, assign=policy.device.type == "meta")
     return sha256(data)
 
 
-def parse_weights(data: bytes, path: Path) -> Weights:
-    """The weights in the bytes of a file whose header is in order.
+def parse_weights(data: bytes, path: Path, expected: Layout) -> Weights:
+    """The weights in the bytes of a file.
 
     Raises:
-        UprightError: It is torn, or holds numbers that no weights can be.
+        UprightError: It is torn, or holds other tensors, or numbers that no weights can be.
     """
-    try:
-        weights: Weights = load_tensors(data)
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise UprightError(f"{path} is not a safetensors file: {error}.") from error
+    arrays = parse_tensors(data, str(path), expected)
+    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
     for name, tensor in weights.items():
         if not bool(tensor.isfinite().all()):
             raise UprightError(

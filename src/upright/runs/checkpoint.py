@@ -5,8 +5,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.numpy import load as load_arrays
 from safetensors.numpy import save as save_arrays
 
 from upright.ground import (
@@ -15,19 +13,15 @@ from upright.ground import (
     UprightError,
     as_json,
     hidden_folder,
-    parse_header,
+    layout_of,
+    most_bytes,
+    parse_tensors,
     read_bytes,
     sha256,
     sync_folder,
 )
-from upright.policy import Policy, Weights, header_of, most_bytes, parse_weights, weights_bytes
-from upright.runs.records import (
-    SCHEMA,
-    FileRecord,
-    LogMarks,
-    Manifest,
-    StateRecord,
-)
+from upright.policy import Policy, Weights, parse_weights, weights_bytes
+from upright.runs.records import SCHEMA, FileRecord, LogMarks, Manifest, StateRecord
 
 WEIGHTS, TRAINER, STATE, MANIFEST = (
     "policy.safetensors",
@@ -106,20 +100,15 @@ def read_checkpoint(folder: Path, policy: Policy) -> Checkpoint:
     Raises:
         UprightError: It is torn, was changed, or does not fit the policy.
     """
-    expected = header_of(policy)
+    expected = layout_of(policy.state_dict())
     files = _verified(folder, _limits(most_bytes(expected)))
-    if parse_header(files[WEIGHTS], str(folder / WEIGHTS)) != expected:
-        raise UprightError(f"{folder} does not hold the weights that its settings describe.")
-    parse_header(files[TRAINER], str(folder / TRAINER))
+    weights = parse_weights(files[WEIGHTS], folder / WEIGHTS, expected)
+    arrays = parse_tensors(files[TRAINER], str(folder / TRAINER))
     record = StateRecord.parse(files[STATE], folder / STATE)
-    try:
-        arrays = load_arrays(files[TRAINER])
-    except (SafetensorError, ValueError, KeyError, TypeError) as error:
-        raise UprightError(f"{folder / TRAINER} cannot be read: {error}.") from error
     run = State({"run": record.state.run.table()}, arrays).part("run")
     return Checkpoint(
         timesteps=int(folder.name),
-        weights=parse_weights(files[WEIGHTS], folder / WEIGHTS),
+        weights=weights,
         experiment=run.part("experiment"),
         trainer=run.part("trainer"),
         judge=run.part("judge"),
@@ -136,7 +125,10 @@ def is_whole(folder: Path, policy: Policy | None = None) -> bool:
     """
     limits = dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50)
     with suppress(UprightError):
-        _verified(folder, limits if policy is None else _limits(most_bytes(header_of(policy))))
+        _verified(
+            folder,
+            limits if policy is None else _limits(most_bytes(layout_of(policy.state_dict()))),
+        )
         return True
     return False
 

@@ -7,14 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    RootModel,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from upright.ground import JSON_BYTES, UprightError, as_json, parse_json, read_bytes
 from upright.judging import Candidate, Evaluation, Verdict

@@ -4,14 +4,7 @@ import argparse
 import sys
 from typing import Any
 
-from upright.cli.arguments import (
-    add_fields,
-    add_media,
-    add_quiet,
-    add_trust,
-    announce,
-    print_json,
-)
+from upright.cli.arguments import add_fields, add_media, add_quiet, add_trust, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
