@@ -5,8 +5,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := pyproject.toml constraints.txt
 
 FUZZ_SECONDS ?= 300
+SOAK_SECONDS ?= 1800
 
-.PHONY: cartpole test test-long fuzz lint types bench clean
+.PHONY: cartpole test test-long soak fuzz lint types bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
@@ -14,15 +15,19 @@ cartpole: .venv/.core
 test: .venv/.test
 	$(BIN)/python -m pytest -n auto
 
-# The soak takes half an hour and one core; the other long tests run beside it.
+# A soak of eight minutes takes one core; the other long tests run beside it.
 test-long: .venv/.test .venv/.fuzz
-	@$(BIN)/python -m pytest -m long -p no:cacheprovider tests/test_soak.py & soak=$$!; \
-	$(BIN)/python -m pytest -m long --ignore=tests/test_soak.py; long=$$?; \
-	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest tests/test_reading_properties.py; read=$$?; \
+	@$(MAKE) soak SOAK_SECONDS=480 & soak=$$!; \
+	$(BIN)/python -m pytest -m long --ignore=tests/experiment/test_soak.py; long=$$?; \
+	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest tests/runs/test_reading_properties.py; read=$$?; \
 	$(MAKE) fuzz; fuzz=$$?; \
 	wait $$soak; soak=$$?; \
 	echo "long tests: $$long, readers: $$read, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
 	[ $$long -eq 0 ] && [ $$read -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
+
+soak: .venv/.test
+	UPRIGHT_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m long -p no:cacheprovider \
+		tests/experiment/test_soak.py
 
 fuzz: .venv/.fuzz
 	$(BIN)/python fuzz/fuzz_readers.py --seconds $(FUZZ_SECONDS)

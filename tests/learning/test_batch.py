@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from support import make_policy, make_rollout, random_rollout
-from upright.learning.algorithm import Algorithm, standardize
+from upright.learning.algorithm import Algorithm
+from upright.learning.batch import standardize
 from upright.learning.ladder import ALGORITHMS
 from upright.settings.hyperparameters import SETTINGS, ActorCriticSettings
 

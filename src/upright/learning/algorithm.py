@@ -1,8 +1,8 @@
-"""What the algorithms share: rollout -> batch, a sum of losses, a gradient step on it."""
+"""What the algorithms share: an update from rollout to metrics, and a gradient step on a loss."""
 
 import math
 from abc import ABC, abstractmethod
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from torch import Tensor
 
 from upright.ground import NonFiniteError, State, generator_state, restore_generator
 from upright.learning.adam import Adam
+from upright.learning.batch import Batch, batch_of
 from upright.learning.returns import explained_variance
 from upright.policy import Policy
 from upright.rollout import Rollout
@@ -19,24 +20,6 @@ from upright.settings import Settings
 Metrics = dict[str, float]
 Reports = dict[str, Tensor]
 SettingsT = TypeVar("SettingsT", bound=Settings)
-
-
-class Batch(NamedTuple):
-    """The valid transitions of a rollout, flat: obs [B, ...], the rest [B].
-
-    PPO alone fills in the old log-probs.
-    """
-
-    obs: Tensor
-    actions: Tensor
-    advantages: Tensor
-    returns: Tensor
-    old_values: Tensor
-    old_log_probs: Tensor = torch.empty(0)
-
-    def rows(self, index: Tensor) -> "Batch":
-        """The transitions at `index`."""
-        return Batch(*(field[index] for field in self))
 
 
 class Algorithm(ABC, Generic[SettingsT]):
@@ -82,25 +65,9 @@ class Algorithm(ABC, Generic[SettingsT]):
             self.policy.normalizer.update(batch.obs)
         return self.metrics(batch, reports, schedule_progress)
 
-    @torch.no_grad()
     def batch(self, rollout: Rollout) -> Batch:
-        """Values and advantages of a rollout, in one forward pass."""
-        device, shape = self.policy.device, rollout.obs.shape[:2]
-        obs = torch.as_tensor(rollout.obs, device=device)
-        values = self.policy.values(obs.flatten(0, 1)).view(shape)
-        next_values = values[1:].clone()
-        if len(rollout.final_index):
-            final_obs = torch.as_tensor(rollout.final_obs, device=device)
-            next_values[tuple(rollout.final_index.T)] = self.policy.values(final_obs)
-        old_values = values[:-1]
-        estimates = self.advantages(rollout, old_values.cpu().numpy(), next_values.cpu().numpy())
-        advantages = torch.as_tensor(estimates, dtype=torch.float32, device=device)
-        actions = torch.as_tensor(rollout.actions, device=device)
-        everything = Batch(obs[:-1], actions, advantages, advantages + old_values, old_values)
-        if rollout.valid.all():
-            return Batch(*(field.flatten(0, 1) for field in everything[:5]))
-        valid = torch.as_tensor(rollout.valid, device=device)
-        return Batch(*(field[valid] for field in everything[:5]))
+        """The transitions of a rollout, with what this algorithm makes of them."""
+        return batch_of(rollout, self.policy, self.advantages)
 
     def total_loss(self, policy_loss: Tensor, value_loss: Tensor, entropy: Tensor) -> Tensor:
         """Policy loss + vf_coef * value loss - ent_coef * entropy, without the terms that are 0.
@@ -187,8 +154,3 @@ class Algorithm(ABC, Generic[SettingsT]):
         )
         metrics["train/learning_rate"] = self.settings.learning_rate.at(schedule_progress)
         return metrics
-
-
-def standardize(advantages: Tensor, eps: float = 1e-8) -> Tensor:
-    """(A - mean) / (deviation + eps), with the deviation of the population, shape [B]."""
-    return (advantages - advantages.mean()) / (advantages.std(correction=0) + eps)

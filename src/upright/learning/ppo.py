@@ -7,7 +7,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upright.learning.algorithm import Algorithm, Batch, Metrics, Reports, standardize
+from upright.learning.algorithm import Algorithm, Metrics, Reports
+from upright.learning.batch import Batch, standardize
 from upright.learning.losses import approx_kl, clipped_surrogate, clipped_value_loss, value_loss
 from upright.learning.returns import gae
 from upright.rollout import Rollout

@@ -4,7 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from upright.learning.algorithm import Algorithm, Batch, Reports, standardize
+from upright.learning.algorithm import Algorithm, Reports
+from upright.learning.batch import Batch, standardize
 from upright.learning.losses import policy_gradient, value_loss
 from upright.learning.returns import gae
 from upright.rollout import Rollout
