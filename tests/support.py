@@ -10,6 +10,7 @@ import torch
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorEnv
 
 from upright.experiment import Listener
+from upright.ground.files import as_json, write_atomically
 from upright.ground.state import State
 from upright.policy.policy import Policy
 from upright.rollout.rollout import Rollout
@@ -80,6 +81,10 @@ def make_rollout(
         np.array([final for _, final in finals], np.float32).reshape(-1, *obs.shape[2:]),
         (),
     )
+
+
+def write_json(path: Path, value: Any) -> None:
+    write_atomically(path, as_json(value))
 
 
 def checkpoint_of(timesteps: int, weights: Any, trainer: State | None = None) -> Checkpoint:

@@ -1,6 +1,7 @@
 """Which room stands on which, who goes through which door, and what may not be loaded or done."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections import defaultdict
@@ -417,3 +418,14 @@ def test_every_matrix_that_is_thinned_is_there() -> None:
     for name, names in THINNED.items():
         text = (tests / f"{name}.py").read_text(encoding="utf-8")
         assert all(f"def {each}(" in text for each in names if each != "*"), name
+
+
+def test_the_ways_through_the_house_name_its_files_and_none_twice() -> None:
+    text = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    ways = text.split("### Three ways through the house")[1].split("## How to add")[0]
+    _, *lists = re.split(r"^\*\*One ", ways, flags=re.MULTILINE)
+    assert len(lists) == 3
+    for way in lists:
+        steps = re.findall(r"\b\d+\. `([a-z_/]+(?:\.py)?)`", way)
+        assert len(steps) == len(set(steps)) > 9
+        assert all((ROOT / step).exists() for step in steps)

@@ -20,7 +20,8 @@ from upright.ground.state import State
 from upright.rollout.rollout import Episode
 from upright.runs.checkpoint import Checkpoint, recorded_mean
 from upright.runs.folder import checkpoint_folders, copy_of_run, folder_name, new_run_folder
-from upright.runs.records import LogMarks, RunRecord
+from upright.runs.manifest import LogMarks
+from upright.runs.records import RunRecord
 from upright.runs.run import Run
 from upright.settings.recipe import Recipe, resolve
 

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from support import write_json
 from upright.ground.errors import UprightError, did_you_mean
-from upright.ground.files import new_file, write_atomically, write_json
+from upright.ground.files import new_file, write_atomically
 from upright.ground.reading import read_json
 
 

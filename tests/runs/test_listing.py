@@ -6,8 +6,8 @@ from typing import Any
 import gymnasium as gym
 import pytest
 
+from support import write_json
 from upright.ground.errors import UprightError
-from upright.ground.files import write_json
 from upright.ground.reading import read_json
 from upright.policy.catalogue import describe, find_environments, is_supported
 from upright.runs.listing import find_runs

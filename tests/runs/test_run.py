@@ -10,9 +10,8 @@ import numpy as np
 import pytest
 
 import upright
-from support import same_weights, weights_of
+from support import same_weights, weights_of, write_json
 from upright.ground.errors import UprightError
-from upright.ground.files import write_json
 from upright.ground.reading import read_json
 from upright.runs.run import Run
 

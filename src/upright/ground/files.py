@@ -154,11 +154,6 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Write `as_json` atomically."""
-    write_atomically(path, as_json(value))
-
-
 def as_json(value: Any) -> bytes:
     """Strict JSON: a number that is not finite is an error, not a word of its own."""
     return (json.dumps(value, indent=2, allow_nan=False) + "\n").encode()

@@ -25,17 +25,16 @@ if TYPE_CHECKING:
         recipe_files,
     )
     from upright.runs.listing import find_runs
+    from upright.runs.manifest import LogMarks
     from upright.runs.records import (
         SCHEMA,
         Conditions,
-        EpisodeRow,
-        LogMarks,
-        Metric,
         Resumption,
         RunRecord,
         VerdictRecord,
         judged,
     )
+    from upright.runs.rows import EpisodeRow, Metric
     from upright.runs.run import Run, UnjudgedError
 
 __getattr__, __dir__, __all__ = opened(__name__, __file__)

@@ -21,7 +21,9 @@ from upright.ground import (
     sync_folder,
 )
 from upright.policy import Policy, Weights, parse_weights, weights_bytes
-from upright.runs.records import SCHEMA, FileRecord, LogMarks, Manifest, StateRecord
+from upright.runs.folder import checkpoint_folders
+from upright.runs.manifest import FileRecord, LogMarks, Manifest, StateRecord
+from upright.runs.records import SCHEMA
 
 WEIGHTS, TRAINER, STATE, MANIFEST = (
     "policy.safetensors",
@@ -148,6 +150,37 @@ def _verified(folder: Path, limits: dict[str, int]) -> dict[str, bytes]:
         if (entries[name].size, entries[name].sha256) != (len(data), sha256(data)):
             raise UprightError(f"{folder / name} is not the file that its manifest describes.")
     return files
+
+
+def whole_checkpoints(parent: Path, policy: Policy) -> dict[int, Path]:
+    """The whole ones of the checkpoint folders in `parent`, by their timesteps."""
+    folders = checkpoint_folders(parent)
+    return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
+
+
+def choose_checkpoint(folders: dict[int, Path], name: str, run: str) -> Path:
+    """The checkpoint that is called "first", "last" or by its timesteps.
+
+    Args:
+        folders: What `whole_checkpoints` found.
+        name: What it is called.
+        run: What the run is called.
+
+    Raises:
+        UprightError: There is none of that name.
+    """
+    if not folders:
+        raise UprightError(f"{run} has no whole checkpoint.", "'best' and 0 (untrained) need none.")
+    ends = {"first": min(folders), "last": max(folders)}
+    is_number = name.isascii() and name.isdigit() and len(name) < 20
+    timesteps = ends.get(name, int(name) if is_number else None)
+    if timesteps not in folders:
+        there = ", ".join(map(str, sorted(folders)))
+        raise UprightError(
+            f"{run} has no checkpoint {name!r}.",
+            f"There are first, last, best, 0 (untrained) and {there}.",
+        )
+    return folders[timesteps]
 
 
 def recorded_mean(folder: Path) -> float | None:

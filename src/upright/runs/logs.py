@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from upright.ground import UprightError, parse_json, read_bytes
-from upright.runs.records import EpisodeRow, MetricsRow
+from upright.runs.rows import EpisodeRow, MetricsRow
 
 LOG_BYTES, ROW_BYTES, MOST_ROWS = 2 << 30, 1 << 16, 10_000_000
 

@@ -1,4 +1,4 @@
-"""What the files of a run say: one strict class each, and how an older one becomes it.
+"""What run.json and evaluation.json say: a strict class each, and how an older one becomes it.
 
 A reader refuses a file in which a key stands twice before a class sees it.
 """
@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, RootModel, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from upright.ground import JSON_BYTES, UprightError, as_json, parse_json, read_bytes
 from upright.judging import Candidate, Evaluation, Verdict
 
 if TYPE_CHECKING:
     from upright.policy import Weights
-    from upright.rollout import Episode
 
 SCHEMA: Literal[2] = 2
 READABLE = (1, 2)
@@ -241,130 +240,3 @@ class VerdictRecord(Record):
         if selection.threshold != proof.threshold:
             raise UprightError("The recorded proof has another threshold than the selection.")
         return verdict
-
-
-class Metric:
-    """The names in a row of metrics.jsonl that are not an update's own (`train/...`)."""
-
-    ITERATION = "iteration"
-    EPISODE_RETURN = "rollout/ep_rew_mean"
-    EPISODE_LENGTH = "rollout/ep_len_mean"
-    EVALUATION = "eval/mean_reward"
-    TIMESTEPS = "time/total_timesteps"
-    EPISODES = "time/total_episodes"
-    FPS = "time/fps"
-    SECONDS = "time/time_elapsed"
-
-
-class MetricsRow(RootModel[dict[str, Number]]):
-    """A line of metrics.jsonl: an iteration's numbers by their names."""
-
-    model_config = ConfigDict(strict=True, allow_inf_nan=False, defer_build=True)
-
-    @model_validator(mode="after")
-    def _counted(self) -> Self:
-        counts = (self.root.get(name) for name in (Metric.ITERATION, Metric.TIMESTEPS))
-        if not all(type(count) is int and 0 <= count < 2**63 for count in counts):
-            raise ValueError("has no counts")
-        if Metric.SECONDS not in self.root or not all(name.isprintable() for name in self.root):
-            raise ValueError("lacks or garbles a name")
-        return self
-
-
-class EpisodeRow(Record):
-    """A line of episodes.jsonl: a finished training episode.
-
-    Attributes:
-        timesteps: The transitions behind the run at the end of the iteration that it ended in.
-        iteration: That iteration.
-        env: The environment's number.
-        episode_return: The sum of its rewards.
-        length: Its transitions.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    timesteps: Count
-    iteration: Count
-    env: Count
-    episode_return: Number = Field(alias="return")
-    length: Count
-
-    @classmethod
-    def of_episode(cls, episode: "Episode", timesteps: int, iteration: int) -> Self:
-        """The line of an episode that ended in this iteration."""
-        return cls(
-            timesteps=timesteps,
-            iteration=iteration,
-            env=episode.env_index,
-            length=episode.length,
-            **{"return": episode.episode_return},
-        )
-
-
-class LogMarks(Record):
-    """What the logs were when a checkpoint was taken.
-
-    Attributes:
-        metrics_bytes: The length of metrics.jsonl.
-        episodes_bytes: The length of episodes.jsonl.
-        mean: The mean return, where the policy of that moment was evaluated.
-    """
-
-    metrics_bytes: Count = Field(0, alias="metrics.jsonl_bytes")
-    episodes_bytes: Count = Field(0, alias="episodes.jsonl_bytes")
-    mean: float | None = None
-
-    @classmethod
-    def at(cls, metrics_bytes: int, episodes_bytes: int, mean: float | None) -> Self:
-        """The marks of this moment."""
-        lengths = {"metrics.jsonl_bytes": metrics_bytes, "episodes.jsonl_bytes": episodes_bytes}
-        return cls(mean=mean, **lengths)
-
-
-class States(Record):
-    """The JSON values of what goes on: the experiment's own, the trainer's, the judge's."""
-
-    experiment: dict[str, Any]
-    trainer: dict[str, Any]
-    judge: dict[str, Any]
-
-
-class _Whole(Record):
-    run: States
-    log: LogMarks
-
-
-class StateRecord(Record):
-    """state.json of a checkpoint."""
-
-    version: Literal[2] = Field(alias="schema")
-    state: _Whole
-
-    @classmethod
-    def upgrade(cls, table: dict[str, Any], owner: str) -> dict[str, Any]:
-        """Before schema 2 a checkpoint held too little to go on from.
-
-        Raises:
-            UprightError: It is of another version.
-        """
-        if table.get("schema") != SCHEMA:
-            raise UprightError(
-                f"{owner} has schema {table.get('schema')!r}; schema {SCHEMA} can be resumed.",
-                REPEAT,
-            )
-        return table
-
-
-class FileRecord(Record):
-    """A file that a manifest vouches for."""
-
-    size: Count = Field(alias="bytes")
-    sha256: str
-
-
-class Manifest(Record):
-    """manifest.json of a checkpoint: its other files, by name; written last."""
-
-    version: Literal[1, 2] = Field(alias="schema")
-    files: dict[str, FileRecord]

@@ -11,7 +11,12 @@ from upright.ground import Stream, UprightError, derive_seed, read_json, status_
 from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
 from upright.policy import Policy, load_weights, space_from_json
 from upright.runs.bundle import unpack
-from upright.runs.checkpoint import Checkpoint, is_whole, read_checkpoint
+from upright.runs.checkpoint import (
+    Checkpoint,
+    choose_checkpoint,
+    read_checkpoint,
+    whole_checkpoints,
+)
 from upright.runs.folder import (
     CHECKPOINTS,
     EPISODES_LOG,
@@ -148,7 +153,8 @@ class Run:
             return self.policy
         if str(checkpoint) == "0":
             return self._untrained()
-        return self._filled(self.checkpoint(self._folder_of(str(checkpoint))))
+        folder = choose_checkpoint(self._whole_checkpoints(), str(checkpoint), str(self.source))
+        return self._filled(self.checkpoint(folder))
 
     def checkpoints(self) -> list[int]:
         """The timesteps of the whole checkpoints that there are, first to last."""
@@ -262,26 +268,7 @@ class Run:
         return path
 
     def _whole_checkpoints(self) -> dict[int, Path]:
-        folders, policy = checkpoint_folders(self.path / CHECKPOINTS), self.outline()
-        return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
-
-    def _folder_of(self, name: str) -> Path:
-        """The folder of the checkpoint that is called "first", "last" or by its timesteps."""
-        folders = self._whole_checkpoints()
-        if not folders:
-            raise UprightError(
-                f"{self.source} has no whole checkpoint.", "'best' and 0 (untrained) need none."
-            )
-        ends = {"first": min(folders), "last": max(folders)}
-        is_number = name.isascii() and name.isdigit() and len(name) < 20
-        timesteps = ends.get(name, int(name) if is_number else None)
-        if timesteps not in folders:
-            there = ", ".join(map(str, sorted(folders)))
-            raise UprightError(
-                f"{self.source} has no checkpoint {name!r}.",
-                f"There are first, last, best, 0 (untrained) and {there}.",
-            )
-        return folders[timesteps]
+        return whole_checkpoints(self.path / CHECKPOINTS, self.outline())
 
     def _filled(self, checkpoint: Checkpoint) -> Policy:
         policy = self.outline()
