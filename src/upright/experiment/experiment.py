@@ -78,6 +78,11 @@ class Experiment:
         self._metrics.restore(checkpoint.experiment)
         lost = self.trainer.restore(checkpoint.weights, checkpoint.trainer)
         self.judge.restore(checkpoint.judge, self.trainer.policy.state_dict())
+        if self.trainer.timesteps != checkpoint.timesteps:
+            raise UprightError(
+                f"The checkpoint {checkpoint.name} was taken at {self.trainer.timesteps:,} "
+                "timesteps, and is called otherwise."
+            )
         self._due = self.trainer.recipe.checkpoint_after(self.trainer.timesteps)
         return lost
 

@@ -55,11 +55,15 @@ class Judge:
     def conclude(self, policy: Policy) -> Verdict:
         """The verdict on the proven policy, else on the best one so far.
 
-        A proof that failed stands: the same policy is not tried again on other seeds. Call
-        `consider` at least once before; the policy lends its shape.
+        A proof that failed stands: the same policy is not tried again on other seeds. The policy
+        lends its shape.
+
+        Raises:
+            UprightError: `consider` was never called.
         """
         if self.verdict is None:
-            assert self.best is not None
+            if self.best is None:
+                raise UprightError("Nothing was evaluated, so there is nothing to prove.")
             began = time.perf_counter()
             best = copy.deepcopy(policy)
             best.load_state_dict(self.best.weights)

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.envs import Envs, Step
-from upright.ground import Array, Bools, State, generator_state, restore_generator
+from upright.ground import Array, Bools, State, UprightError, generator_state, restore_generator
 from upright.rollout.rollout import Collector, Episode, Rollout
 
 if TYPE_CHECKING:
@@ -169,6 +169,8 @@ class LocalCollector:
         own, n = state.part("collector"), self._envs.num_envs
         running_return = own.array("running_return", (n,), np.float64)
         running_length = own.array("running_length", (n,), np.int64)
+        if (running_length < 0).any():
+            raise UprightError("The recorded episodes have negative lengths.")
         restore_generator(self._rng, own.value("rng", dict))
         recorded = state.part("envs")
         if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):

@@ -65,7 +65,7 @@ class Record(BaseModel):
 
     def table(self) -> dict[str, Any]:
         """The record as JSON values, without what was never said."""
-        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        return self.model_dump(by_alias=True, exclude_unset=True)
 
     def data(self) -> bytes:
         """The bytes of its file."""

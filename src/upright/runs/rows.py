@@ -60,10 +60,6 @@ class EpisodeRow(Record):
     @classmethod
     def of_episode(cls, episode: "Episode", timesteps: int, iteration: int) -> Self:
         """The line of an episode that ended in this iteration."""
-        return cls(
-            timesteps=timesteps,
-            iteration=iteration,
-            env=episode.env_index,
-            length=episode.length,
-            **{"return": episode.episode_return},
-        )
+        where = {"timesteps": timesteps, "iteration": iteration, "env": episode.env_index}
+        what = {"return": episode.episode_return, "length": episode.length}
+        return cls.of(where | what, "An episode that ended")

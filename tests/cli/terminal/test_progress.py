@@ -370,6 +370,6 @@ def test_a_log_file_and_a_terminal_get_what_suits_them(monkeypatch: pytest.Monke
 
 @pytest.mark.long
 def test_what_draws_is_loaded_where_something_moves_and_not_elsewhere() -> None:
-    code = "import sys, upright.cli.display; print('rich' in sys.modules)"
+    code = "import sys, upright.cli.terminal.display; print('rich' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
