@@ -20,7 +20,7 @@ def _tuple(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-@dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore"))
+@dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore", defer_build=True))
 class Evaluation:
     """The returns of whole episodes.
 

@@ -7,12 +7,15 @@ checkpoints/000016384/  policy.safetensors  evaluation.json  curve.png  replay.m
 import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import tomli_w
 
 from upright.ground import UprightError, hidden_folder, sync_folder
-from upright.runs.records import RunRecord
-from upright.settings import Recipe
+
+if TYPE_CHECKING:
+    from upright.runs.records import RunRecord
+    from upright.settings import Recipe
 
 RUN_FILE, SETTINGS_FILE, COMMAND_FILE = "run.json", "settings.toml", "command.txt"
 METRICS_LOG, EPISODES_LOG = "metrics.jsonl", "episodes.jsonl"
@@ -21,7 +24,7 @@ WEIGHTS_FILE, VERDICT_FILE = "policy.safetensors", "evaluation.json"
 PICTURES = CURVE_FILE, REPLAY_FILE = "curve.png", "replay.mp4"
 
 
-def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | Path]) -> Path:
+def new_run_folder(out: str | Path, recipe: "Recipe", files: Mapping[str, bytes | Path]) -> Path:
     """A run folder that is there at once and whole; a name that is taken gets a number.
 
     Args:
@@ -46,7 +49,7 @@ def new_run_folder(out: str | Path, recipe: Recipe, files: Mapping[str, bytes | 
         ) from error
 
 
-def copy_of_run(source: Path, out: str | Path, recipe: Recipe) -> Path:
+def copy_of_run(source: Path, out: str | Path, recipe: "Recipe") -> Path:
     """A fresh run folder with the files of another, which was checked before.
 
     Raises:
@@ -58,7 +61,7 @@ def copy_of_run(source: Path, out: str | Path, recipe: Recipe) -> Path:
     )
 
 
-def first_files(recipe: Recipe, record: RunRecord) -> dict[str, bytes]:
+def first_files(recipe: "Recipe", record: "RunRecord") -> dict[str, bytes]:
     """What a run folder holds before the first step."""
     return {
         **recipe_files(recipe),
@@ -68,7 +71,7 @@ def first_files(recipe: Recipe, record: RunRecord) -> dict[str, bytes]:
     }
 
 
-def recipe_files(recipe: Recipe) -> dict[str, bytes]:
+def recipe_files(recipe: "Recipe") -> dict[str, bytes]:
     """The recipe, and the line that a person would type to repeat it."""
     return {
         SETTINGS_FILE: tomli_w.dumps(recipe.flat()).encode(),
