@@ -44,12 +44,15 @@ THINNED = {
     "experiment/test_exactness": {
         "test_a_larger_budget_leads_where_a_straight_run_of_it_leads": 2,
         "test_a_run_that_was_ended_in_its_last_iteration_is_the_undisturbed_one": 2,
-        "test_a_trainer_goes_on_exactly_where_it_was_cut": 2,
+        "test_a_trainer_goes_on_exactly_where_it_was_cut": 4,
         "test_episodes_longer_than_many_rollouts_are_gone_on_with": 2,
     },
-    "experiment/test_kills": {"test_a_killed_command_line_goes_on_exactly": 2},
+    "experiment/test_kills": {
+        "test_a_killed_command_line_goes_on_exactly": 2,
+        "test_a_killed_training_goes_on_exactly": 3,
+    },
     "runs/test_hostile": {
-        "*": 2,
+        "*": 4,
         "test_a_safetensors_file_that_is_not_in_order_is_refused": 5,
         "test_a_space_that_is_none_is_refused": 5,
         "test_a_state_that_cannot_be_is_refused_or_does_no_harm": 4,
@@ -70,6 +73,8 @@ THINNED = {
         "test_a_signal_during_a_drawing_leaves_no_half_of_it": 2,
     },
     "experiment/test_write_faults": {
+        "test_a_checkpoint_whose_bytes_were_lost_is_passed_over_aloud": 3,
+        "test_any_fault_in_replacing_the_only_checkpoint_leaves_a_whole_one": 3,
         "test_a_training_whose_writing_fails_stops_in_a_sentence_and_goes_on_exactly": 6,
     },
 }
