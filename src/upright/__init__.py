@@ -25,4 +25,8 @@ if TYPE_CHECKING:
     from upright.judging import Evaluation as Evaluation
 
 __version__ = VERSION
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, _, __all__ = opened(__name__)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

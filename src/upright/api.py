@@ -201,10 +201,9 @@ def verify(run: runs.Run) -> judging.Verification:
     Raises:
         UprightError: The run cannot be opened, or has no verdict.
     """
+    run.verdict_record()  # that there is none, or no JSON, is no verdict that fails
     try:
         recorded, verdict = run.recorded_verdict(), run.verdict()
-    except runs.UnjudgedError:
-        raise
     except UprightError as error:
         return judging.Verification(False, error.message)
     return judging.repeated(verdict, run.policy, run.env, recorded.versions == versions())

@@ -10,6 +10,7 @@ import gymnasium as gym
 import pytest
 
 import upright
+from hostile import rehash
 from probes.envs import ObsReward
 from support import Recorder, same_weights, untimed, weights_of
 from upright.api import Trainer
@@ -384,3 +385,30 @@ def test_a_backend_of_the_other_kind_is_said_and_gone_on_with(
     assert any(f"backend {before} there, {after} here" in note for note in listener.notes)
     assert any("every environment begins a new episode" in note for note in listener.notes)
     assert longer.info["timesteps"] >= 256
+
+
+def whole_text(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".lock"
+    }
+
+
+@pytest.mark.parametrize("spoilt", ["a preset", "a row", "a mark"])
+def test_a_resume_that_is_refused_changes_nothing(run_copy: Path, spoilt: str) -> None:
+    if spoilt == "a preset":
+        path = run_copy / "settings.toml"
+        path.write_text(path.read_text().replace('preset = "default"', 'preset = "mine"'))
+    elif spoilt == "a row":
+        (run_copy / "episodes.jsonl").unlink()
+        path = run_copy / "metrics.jsonl"
+        path.write_text(path.read_text().replace('"iteration"', '"iteratiom"', 1))
+    else:
+        for state in run_copy.glob("checkpoints/*/state.json"):
+            state.write_text(state.read_text().replace('"metrics.jsonl_bytes"', '"metrics"'))
+            rehash(state.parent)
+    before = whole_text(run_copy)
+    with pytest.raises(UprightError):
+        upright.resume(run_copy, total_timesteps=4096)
+    assert whole_text(run_copy) == before

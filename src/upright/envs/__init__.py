@@ -28,4 +28,4 @@ if TYPE_CHECKING:
     from upright.envs.vector import NextStepEnvs
     from upright.envs.workers import AsyncEnvs
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -11,4 +11,4 @@ if TYPE_CHECKING:
     from upright.experiment.training import train
     from upright.experiment.writer import RunWriter
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

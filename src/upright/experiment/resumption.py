@@ -24,6 +24,7 @@ from upright.runs import (
     checkpoint_folders,
     copy_of_run,
     judged,
+    recipe_files,
     recorded_mean,
     refuse_links,
 )
@@ -72,10 +73,17 @@ def resume(
             *notes,
             *_exactness(run.record, experiment, lost),
         ]
+        rows, means = _logged(run, checkpoint)
+        changed = recipe_files(recipe) if recipe != run.recipe else {}
         folder = copy_of_run(run.path, out, recipe) if run.is_bundle else run.path
-        writer = RunWriter(folder, lock or RunLock(folder), run.record, recipe.keep)
+        lock = lock or RunLock(folder)
+        opened.callback(lock.release)
+        writer = RunWriter(folder, lock, run.record, recipe.keep)
         opened.callback(writer.close)
-        _reopen(writer, run, checkpoint, experiment, said)
+        # From the first change on the run says that it is not at its end.
+        writer.update(status="running", **_resumptions(run, experiment, said))
+        writer.continue_from(checkpoint, rows, means)
+        writer.recipe(changed)
         opened.pop_all()
     return experiment.go(writer, lambda: listener.resumed(experiment.trainer, folder, said))
 
@@ -126,36 +134,28 @@ def _recipe(
     return recipe.changed(operation), notes
 
 
-def _reopen(
-    writer: RunWriter,
-    run: Run,
-    checkpoint: Checkpoint | None,
-    experiment: Experiment,
-    said: list[str],
-) -> None:
-    """Bring the folder back to where the checkpoint was taken."""
-    recipe, timesteps = experiment.trainer.recipe, experiment.trainer.timesteps
-    logged = (run.path / METRICS_LOG).exists()
+def _logged(
+    run: Run, checkpoint: Checkpoint | None
+) -> tuple[list[dict[str, Any]], dict[str, float]]:
+    """The metrics up to a checkpoint, and the mean returns of evaluated checkpoints, by name."""
     length = 0 if checkpoint is None else checkpoint.log.metrics_bytes
-    rows = run.metrics(length) if logged else []
-    folders = checkpoint_folders(writer.path / CHECKPOINTS)
+    rows = run.metrics(length) if (run.path / METRICS_LOG).exists() else []
+    folders = checkpoint_folders(run.path / CHECKPOINTS)
     means = {folder.name: recorded_mean(folder) for folder in folders}
+    return rows, {name: mean for name, mean in means.items() if mean is not None}
+
+
+def _resumptions(run: Run, experiment: Experiment, said: list[str]) -> dict[str, Any]:
+    """What run.json says of every moment at which the run went on, this one included."""
+    timesteps = experiment.trainer.timesteps
     now = Resumption(timesteps=timesteps, notes=said, **dict(experiment.conditions()))
-    # From the first change on the run says that it is not at its end.
-    writer.update(
-        status="running",
-        timesteps=timesteps,
-        resumptions=[each.table() for each in (*run.record.resumptions, now)],
-    )
-    known = {name: mean for name, mean in means.items() if mean is not None}
-    writer.continue_from(checkpoint, rows, known)
-    if recipe != run.recipe:
-        writer.recipe(recipe)
+    every = [each.table() for each in (*run.record.resumptions, now)]
+    return {"timesteps": timesteps, "resumptions": every}
 
 
 def _missing_rows(run: Run, checkpoint: Checkpoint | None) -> list[str]:
     """What the logs lack of what the checkpoint saw of them, in sentences."""
-    marks = LogMarks() if checkpoint is None else checkpoint.log
+    marks = LogMarks.none() if checkpoint is None else checkpoint.log
     lengths = {METRICS_LOG: marks.metrics_bytes, EPISODES_LOG: marks.episodes_bytes}
     return [
         f"{name} lacks rows from before the checkpoint; the new ones follow."

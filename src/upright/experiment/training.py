@@ -36,7 +36,9 @@ def train(
         opened.callback(experiment.close)
         record = _first_record(experiment, recipe, is_factory=not isinstance(env, str))
         folder = new_run_folder(out, recipe, first_files(recipe, record))
-        writer = RunWriter(folder, RunLock(folder), record, recipe.keep)
+        lock = RunLock(folder)
+        opened.callback(lock.release)
+        writer = RunWriter(folder, lock, record, recipe.keep)
         opened.pop_all()
     return experiment.go(writer, lambda: listener.started(experiment.trainer, folder))
 

@@ -3,7 +3,7 @@
 import errno
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
@@ -43,10 +43,8 @@ from upright.runs import (
     VerdictRecord,
     checkpoint_folders,
     discard,
-    recipe_files,
     sweep,
 )
-from upright.settings import Recipe
 
 
 class RunWriter:
@@ -97,20 +95,18 @@ class RunWriter:
             write_atomically(self.path / RUN_FILE, self._record.data())
         return self._record
 
-    def recipe(self, recipe: Recipe) -> None:
-        """Replace the settings, of a run that goes on with another budget."""
+    def recipe(self, files: Mapping[str, bytes]) -> None:
+        """Replace the settings, of a run that goes on with others: what `recipe_files` made."""
         with self._writing():
-            for name, data in recipe_files(recipe).items():
+            for name, data in files.items():
                 write_atomically(self.path / name, data)
 
     def row(self, row: dict[str, Any], episodes: Iterable[Episode] = ()) -> None:
         """Append one object to metrics.jsonl, its numbers to the events, its episodes to theirs."""
         if self._pending is not None and self._pending.done():
             self.settle()
-        at = {"timesteps": row[Metric.TIMESTEPS], "iteration": row[Metric.ITERATION]}
-        lines = [
-            json.dumps(EpisodeRow.of_episode(episode, **at).table()) + "\n" for episode in episodes
-        ]
+        at = (row[Metric.TIMESTEPS], row[Metric.ITERATION])
+        lines = [json.dumps(EpisodeRow.written(episode, *at)) + "\n" for episode in episodes]
         with self._writing():
             _append(self._metrics, json.dumps(row, allow_nan=False) + "\n")
             _append(self._episodes, "".join(lines))
@@ -176,7 +172,7 @@ class RunWriter:
             rows: The metrics up to there.
             means: The mean returns of the checkpoints whose policies were evaluated, by name.
         """
-        marks = LogMarks() if checkpoint is None else checkpoint.log
+        marks = LogMarks.none() if checkpoint is None else checkpoint.log
         self._saved = -1 if checkpoint is None else checkpoint.timesteps
         with self._writing():
             self._checkpoints.mkdir(exist_ok=True)  # an empty one gets lost in copies

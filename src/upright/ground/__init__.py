@@ -38,4 +38,4 @@ if TYPE_CHECKING:
     from upright.ground.text import in_a_line, printable, shortened
     from upright.ground.version import versions
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

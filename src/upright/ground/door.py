@@ -1,26 +1,26 @@
 """A package's front door: it says what others may use, and loads it when it is asked for."""
 
 import ast
+import sys
 from collections.abc import Callable
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 
 def opened(
-    package: str, file: str
+    package: str,
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` (PEP 562) and `__all__` of a package that imports when it is asked.
 
     A help text, a listing or an error need a name or two of what a package holds, and no PyTorch.
 
     Args:
-        package: Its `__name__`.
-        file: Its `__file__`; the names are those that stand in its `if TYPE_CHECKING` block.
+        package: Its `__name__`; the names are those that stand in its `if TYPE_CHECKING` block.
     """
+    loader: Any = sys.modules[package].__spec__.loader  # type: ignore[union-attr]
     homes = {
         alias.asname or alias.name: (node.module, alias.name)
-        for block in ast.parse(Path(file).read_text(encoding="utf-8")).body
+        for block in ast.parse(loader.get_source(package)).body
         if isinstance(block, ast.If)
         for node in block.body
         if isinstance(node, ast.ImportFrom) and node.module

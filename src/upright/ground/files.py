@@ -1,4 +1,4 @@
-"""Writing that is either whole or absent, and finding what is."""
+"""Writing that is either whole or absent."""
 
 import hashlib
 import json

@@ -13,4 +13,4 @@ if TYPE_CHECKING:
     from upright.judging.verification import Verification, repeated
     from upright.judging.words import HEADLINES, verdict_sentence
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -37,7 +37,7 @@ class Evaluation:
     returns: Annotated[tuple[_Return, ...], BeforeValidator(_tuple)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     deterministic: bool
-    threshold: float | None
+    threshold: int | float | None
     lengths: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = field(repr=False, default=())
     num_envs: Annotated[int, Field(ge=1, le=MAX_LANES)] = 1
     backend: Backend = "sync"

@@ -1,4 +1,4 @@
-"""Statistics of returns: intervals, interquartile mean, explained variance."""
+"""Statistics of returns: intervals of a mean, of one sample or of whole curves."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray

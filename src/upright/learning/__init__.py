@@ -9,4 +9,4 @@ if TYPE_CHECKING:
     from upright.learning.ladder import ALGORITHMS
     from upright.learning.trainer import Iteration, PoisonedError, Trainer
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -14,4 +14,4 @@ if TYPE_CHECKING:
     from upright.policy.spaces import space_from_json, space_to_json
     from upright.policy.weights import load_weights, parse_weights, weights_bytes
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -9,4 +9,4 @@ if TYPE_CHECKING:
     from upright.rollout.faults import blame, refuse_nonfinite, refuse_outside
     from upright.rollout.rollout import Collector, Episode, Rollout
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -35,6 +35,6 @@ if TYPE_CHECKING:
         judged,
     )
     from upright.runs.rows import EpisodeRow, Metric
-    from upright.runs.run import Run, UnjudgedError
+    from upright.runs.run import Run
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

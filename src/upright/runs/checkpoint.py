@@ -53,7 +53,7 @@ class Checkpoint:
     experiment: State
     trainer: State
     judge: State
-    log: LogMarks = field(default_factory=LogMarks)
+    log: LogMarks = field(default_factory=LogMarks.none)
 
     @property
     def name(self) -> str:

@@ -17,15 +17,20 @@ class LogMarks(Record):
         mean: The mean return, where the policy of that moment was evaluated.
     """
 
-    metrics_bytes: Count = Field(0, alias="metrics.jsonl_bytes")
-    episodes_bytes: Count = Field(0, alias="episodes.jsonl_bytes")
-    mean: float | None = None
+    metrics_bytes: Count = Field(alias="metrics.jsonl_bytes")
+    episodes_bytes: Count = Field(alias="episodes.jsonl_bytes")
+    mean: float | None
 
     @classmethod
     def at(cls, metrics_bytes: int, episodes_bytes: int, mean: float | None) -> Self:
         """The marks of this moment."""
         lengths = {"metrics.jsonl_bytes": metrics_bytes, "episodes.jsonl_bytes": episodes_bytes}
         return cls(mean=mean, **lengths)
+
+    @classmethod
+    def none(cls) -> Self:
+        """The marks before anything was logged."""
+        return cls.at(0, 0, None)
 
 
 class States(Record):

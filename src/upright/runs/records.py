@@ -73,11 +73,7 @@ class Record(BaseModel):
 
 
 def _reason(error: ValidationError) -> str:
-    first = error.errors()[0]
-    place = ".".join(map(str, first["loc"]))[:80]
-    if first["type"] == "value_error":
-        return str(first["msg"]).removeprefix("Value error, ")
-    return f"lacks or garbles {place!r}" if place else "is not one that could have been written"
+    return f"lacks or garbles {'.'.join(map(str, error.errors()[0]['loc']))[:80]!r}"
 
 
 class Conditions(Record):
@@ -137,7 +133,7 @@ class RunRecord(Conditions, _Identity):
     eval_seconds: Number | None = None
     solved: bool | None = None
     mean_return: float | None = None
-    threshold: float | None = None
+    threshold: int | float | None = None
     resumptions: list[Resumption] = []
 
     @classmethod
@@ -185,7 +181,7 @@ class VerdictRecord(Record):
     version: Literal[1, 2] = Field(alias="schema")
     env: str
     solved: bool | None
-    threshold: float | None
+    threshold: int | float | None
     mean: float
     interval: Annotated[list[float], Field(min_length=2, max_length=2)]
     timesteps: Count

@@ -57,9 +57,13 @@ class EpisodeRow(Record):
     episode_return: Number = Field(alias="return")
     length: Count
 
-    @classmethod
-    def of_episode(cls, episode: "Episode", timesteps: int, iteration: int) -> Self:
+    @staticmethod
+    def written(episode: "Episode", timesteps: int, iteration: int) -> dict[str, float]:
         """The line of an episode that ended in this iteration."""
-        where = {"timesteps": timesteps, "iteration": iteration, "env": episode.env_index}
-        what = {"return": episode.episode_return, "length": episode.length}
-        return cls.of(where | what, "An episode that ended")
+        return {
+            "timesteps": timesteps,
+            "iteration": iteration,
+            "env": episode.env_index,
+            "return": episode.episode_return,
+            "length": episode.length,
+        }

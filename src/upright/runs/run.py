@@ -2,6 +2,7 @@
 
 import shutil
 import weakref
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -9,7 +10,7 @@ from typing import Any, Self
 from upright.envs import EnvSource, is_code, reward_threshold
 from upright.ground import Stream, UprightError, derive_seed, read_json, status_of
 from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
-from upright.policy import Policy, load_weights, space_from_json
+from upright.policy import Policy, Weights, load_weights, space_from_json
 from upright.runs.bundle import unpack
 from upright.runs.checkpoint import (
     Checkpoint,
@@ -32,10 +33,6 @@ from upright.runs.records import REPEAT, RunRecord, VerdictRecord
 from upright.settings import Recipe, read_recipe
 
 UNENDED = ("running", "died")
-
-
-class UnjudgedError(UprightError):
-    """A run that has no verdict yet."""
 
 
 class Run:
@@ -154,7 +151,7 @@ class Run:
         if str(checkpoint) == "0":
             return self._untrained()
         folder = choose_checkpoint(self._whole_checkpoints(), str(checkpoint), str(self.source))
-        return self._filled(self.checkpoint(folder))
+        return self._filled(self.checkpoint(folder).weights)
 
     def checkpoints(self) -> list[int]:
         """The timesteps of the whole checkpoints that there are, first to last."""
@@ -264,30 +261,29 @@ class Run:
     def _verdict_file(self) -> Path:
         path = self.path / VERDICT_FILE
         if not path.is_file():
-            raise UnjudgedError(f"{self.path} has no verdict.", "Its training did not finish.")
+            raise UprightError(f"{self.path} has no verdict.", "Its training did not finish.")
         return path
 
     def _whole_checkpoints(self) -> dict[int, Path]:
         return whole_checkpoints(self.path / CHECKPOINTS, self.outline())
 
-    def _filled(self, checkpoint: Checkpoint) -> Policy:
+    def _filled(self, weights: Weights) -> Policy:
         policy = self.outline()
-        policy.load_state_dict(checkpoint.weights, assign=True)
+        policy.load_state_dict(weights, assign=True)
         return policy
 
     def _best_of_newest(self) -> Policy:
         """The best that the newest whole checkpoint knows, of a run that came to no end."""
-        checkpoint, _ = self.newest_checkpoint()
-        if checkpoint is None:
-            raise UprightError(
-                f"{self.source} ({self.status}) has no weights yet.",
-                "`upright resume` goes on with it.",
-            )
-        policy = self._filled(checkpoint)
-        best = best_weights(checkpoint.judge, checkpoint.weights)
-        if best is not None:
-            policy.load_state_dict(best, assign=True)
-        return policy
+        for folder in checkpoint_folders(self.path / CHECKPOINTS):
+            with suppress(UprightError):
+                checkpoint = self.checkpoint(folder)
+                best = best_weights(checkpoint.judge, checkpoint.weights)
+                return self._filled(best or checkpoint.weights)
+        self.newest_checkpoint()
+        raise UprightError(
+            f"{self.source} ({self.status}) has no weights yet.",
+            "`upright resume` goes on with it.",
+        )
 
     def _untrained(self) -> Policy:
         like = self.policy  # its file is as large as its settings say, or is refused

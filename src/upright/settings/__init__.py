@@ -18,4 +18,4 @@ if TYPE_CHECKING:
     from upright.settings.presets import presets_of
     from upright.settings.recipe import FLAGS, OPERATION, Recipe, read_recipe, resolve
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

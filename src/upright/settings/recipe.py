@@ -147,9 +147,9 @@ def resolve(
             f"Unknown algorithm '{algo}'.",
             did_you_mean(algo, SETTINGS, f"There are {', '.join(SETTINGS)}."),
         )
-    _refuse_unknown({**written, **given}, algo, file)
     preset, table = available.choose(preset, algo)
     merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
+    _refuse_unknown(merged, algo, file)
     return _validate(merged, SETTINGS[algo])
 
 
@@ -180,7 +180,7 @@ def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config | None) ->
                 f"{file.place(key)}: unknown key '{key}'.",
                 did_you_mean(key, known, "`upright train --help` lists every setting."),
             )
-        place = f" (from {file.path})" if file is not None and written else ""
+        place = f" (from {file.place(key)})" if file is not None and written else ""
         otherwise = f"`upright train --algo {algo} --help` lists them."
         raise UprightError(
             f"{algo} has no setting '{key}'{place}.",

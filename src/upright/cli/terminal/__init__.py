@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from upright.cli.terminal.display import listener_for
     from upright.cli.terminal.lines import program
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -79,7 +79,7 @@ def run(args: argparse.Namespace) -> int:
         show = policy_of(
             run,
             args.checkpoint or "best",
-            at_random=args.random,
+            random_actions=args.random,
             seed=args.seed,
             deterministic=not args.stochastic,
             episodes=args.episodes,

@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from upright.show.curves.curve import curve_of
     from upright.show.curves.plotting import NARROW, PICTURE_ENDINGS, SIZE, Picture, picture, plot
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -10,4 +10,4 @@ if TYPE_CHECKING:
     from upright.show.pages.playground import write_playground
     from upright.show.pages.report import write_report
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -10,4 +10,4 @@ if TYPE_CHECKING:
     from upright.show.playing.player import Moment, Player
     from upright.show.playing.watching import watch
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)

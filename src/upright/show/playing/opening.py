@@ -41,7 +41,7 @@ def policy_of(
     run: Run,
     checkpoint: str = "best",
     *,
-    at_random: bool = False,
+    random_actions: bool = False,
     seed: int = 0,
     deterministic: bool = True,
     episodes: int | None = None,
@@ -52,7 +52,7 @@ def policy_of(
     Args:
         run: The run.
         checkpoint: As in `Run.policy_at`.
-        at_random: Whether every action is drawn, and no policy asked.
+        random_actions: Whether every action is drawn, and no policy asked.
         seed: Where the episodes' seeds, and all drawn actions, derive from.
         deterministic: The most probable action instead of a drawn one.
         episodes: How many; None never ends.
@@ -61,7 +61,7 @@ def policy_of(
     Raises:
         UprightError: The run has no such policy, or the environment cannot be drawn.
     """
-    policy = None if at_random else run.policy_at(checkpoint)
+    policy = None if random_actions else run.policy_at(checkpoint)
     ends = {"first": 0, "last": -1}
     if checkpoint in ends:
         checkpoint = str(run.checkpoints()[ends[checkpoint]])

@@ -8,4 +8,4 @@ if TYPE_CHECKING:
     from upright.show.video.clip import MOST_STEPS, Replay, replay
     from upright.show.video.recording import draw, record
 
-__getattr__, __dir__, __all__ = opened(__name__, __file__)
+__getattr__, __dir__, __all__ = opened(__name__)
