@@ -12,6 +12,7 @@ import random
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import traceback
@@ -458,12 +459,10 @@ def _serve() -> None:
 def _forked(
     call: str, arguments: dict[str, Any], watch: str, kill_after: float, fault: list[Any] | None
 ) -> dict[str, Any]:
-    said, saying = os.pipe()
+    said = tempfile.TemporaryFile()  # noqa: SIM115  what a child says may be more than a pipe holds
     child = os.fork()
     if child == 0:
-        os.close(said)
-        _live(call, arguments, watch, fault or ["none", -1], saying)
-    os.close(saying)
+        _live(call, arguments, watch, fault or ["none", -1], said.fileno())
     began, status, reaped = 0.0, 0, 0
     while not reaped:
         if not began and Path(watch).exists():
@@ -475,8 +474,9 @@ def _forked(
         time.sleep(0.0005)
         reaped, status = os.waitpid(child, os.WNOHANG)
     seconds = time.monotonic() - began
-    told = {} if os.WIFSIGNALED(status) else json.loads(os.read(said, 1 << 16))
-    os.close(said)
+    with said:
+        said.seek(0)
+        told = {} if os.WIFSIGNALED(status) else json.loads(said.read())
     return {"status": os.waitstatus_to_exitcode(status), "seconds": seconds, **told}
 
 
