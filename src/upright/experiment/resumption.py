@@ -66,14 +66,15 @@ def resume(
         experiment = Experiment(recipe, run.env, listener)
         opened.callback(experiment.close)
         lost = [] if checkpoint is None else experiment.restore(checkpoint)
+        marks = LogMarks.none() if checkpoint is None else checkpoint.log
         said = [
             f"Going on from step {experiment.trainer.timesteps:,}.",
             *passed_over,
-            *_missing_rows(run, checkpoint),
+            *_missing_rows(run, marks),
             *notes,
             *_exactness(run.record, experiment, lost),
         ]
-        rows, means = _logged(run, checkpoint)
+        rows, means = _logged(run, marks)
         changed = recipe_files(recipe) if recipe != run.recipe else {}
         folder = copy_of_run(run.path, out, recipe) if run.is_bundle else run.path
         lock = lock or RunLock(folder)
@@ -134,12 +135,9 @@ def _recipe(
     return recipe.changed(operation), notes
 
 
-def _logged(
-    run: Run, checkpoint: Checkpoint | None
-) -> tuple[list[dict[str, Any]], dict[str, float]]:
+def _logged(run: Run, marks: LogMarks) -> tuple[list[dict[str, Any]], dict[str, float]]:
     """The metrics up to a checkpoint, and the mean returns of evaluated checkpoints, by name."""
-    length = 0 if checkpoint is None else checkpoint.log.metrics_bytes
-    rows = run.metrics(length) if (run.path / METRICS_LOG).exists() else []
+    rows = run.metrics(marks.metrics_bytes) if (run.path / METRICS_LOG).exists() else []
     folders = checkpoint_folders(run.path / CHECKPOINTS)
     means = {folder.name: recorded_mean(folder) for folder in folders}
     return rows, {name: mean for name, mean in means.items() if mean is not None}
@@ -153,9 +151,8 @@ def _resumptions(run: Run, experiment: Experiment, said: list[str]) -> dict[str,
     return {"timesteps": timesteps, "resumptions": every}
 
 
-def _missing_rows(run: Run, checkpoint: Checkpoint | None) -> list[str]:
+def _missing_rows(run: Run, marks: LogMarks) -> list[str]:
     """What the logs lack of what the checkpoint saw of them, in sentences."""
-    marks = LogMarks.none() if checkpoint is None else checkpoint.log
     lengths = {METRICS_LOG: marks.metrics_bytes, EPISODES_LOG: marks.episodes_bytes}
     return [
         f"{name} lacks rows from before the checkpoint; the new ones follow."

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.judging.evaluation import Evaluation
+    from upright.judging.evaluation import Evaluation, Threshold
     from upright.judging.evaluator import NUM_EPISODES, Evaluator
     from upright.judging.judge import Judge, best_weights, is_proven
     from upright.judging.statistics import bootstrap_band

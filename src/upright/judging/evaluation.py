@@ -13,6 +13,8 @@ from upright.judging.statistics import bootstrap_interval
 
 LANES = {"vector": 128, "sync": 10, "async": 10}
 MAX_EPISODES, MAX_LANES = 100_000, 1024
+# A whole number stays one; what no float can be is none.
+Threshold = float | Annotated[int, Field(gt=-(10**300), lt=10**300)] | None
 _Return = Annotated[float, Field(ge=-LARGEST_FLOAT32, le=LARGEST_FLOAT32)]
 
 
@@ -37,7 +39,7 @@ class Evaluation:
     returns: Annotated[tuple[_Return, ...], BeforeValidator(_tuple)]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     deterministic: bool
-    threshold: int | float | None
+    threshold: Threshold
     lengths: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = field(repr=False, default=())
     num_envs: Annotated[int, Field(ge=1, le=MAX_LANES)] = 1
     backend: Backend = "sync"

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from upright.runs.export import export_onnx
     from upright.runs.folder import (
         CHECKPOINTS,
+        COMMAND_FILE,
         CURVE_FILE,
         EPISODES_LOG,
         METRICS_LOG,

@@ -9,16 +9,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from upright.ground import JSON_BYTES, TOML_BYTES, TORCH_FILE, UprightError, foreign_kind, new_file
-from upright.runs.folder import CHECKPOINTS, checkpoint_folders
+from upright.runs.folder import (
+    CHECKPOINTS,
+    COMMAND_FILE,
+    EPISODES_LOG,
+    METRICS_LOG,
+    RUN_FILE,
+    SETTINGS_FILE,
+    VERDICT_FILE,
+    WEIGHTS_FILE,
+    checkpoint_folders,
+)
 
 MEMBERS = {
-    "run.json": JSON_BYTES,
-    "settings.toml": TOML_BYTES,
-    "command.txt": TOML_BYTES,
-    "evaluation.json": JSON_BYTES,
-    "metrics.jsonl": 2 << 30,
-    "episodes.jsonl": 2 << 30,
-    "policy.safetensors": 2 << 30,
+    RUN_FILE: JSON_BYTES,
+    SETTINGS_FILE: TOML_BYTES,
+    COMMAND_FILE: TOML_BYTES,
+    VERDICT_FILE: JSON_BYTES,
+    METRICS_LOG: 2 << 30,
+    EPISODES_LOG: 2 << 30,
+    WEIGHTS_FILE: 2 << 30,
 }
 IN_CHECKPOINT = re.compile(
     r"checkpoints/[0-9]{1,19}/(policy\.safetensors|trainer\.safetensors|state\.json|manifest\.json)"
@@ -141,7 +151,7 @@ def _refuse_what_is_no_zip(bundle: Path) -> None:
 def _extract(archive: zipfile.ZipFile, bundle: Path, folder: Path) -> None:
     members = [info for info in archive.infolist() if not FOLDERS.fullmatch(info.filename)]
     names = {info.filename for info in members}
-    if "run.json" not in names:
+    if RUN_FILE not in names:
         raise UprightError(f"{bundle} is {_kind_of_zip(names)}.", _HINT)
     if len(names) < len(members):
         raise UprightError(f"{bundle} holds a file twice.")

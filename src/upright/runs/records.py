@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from upright.ground import JSON_BYTES, UprightError, as_json, parse_json, read_bytes
-from upright.judging import Candidate, Evaluation, Verdict
+from upright.judging import Candidate, Evaluation, Threshold, Verdict
 
 if TYPE_CHECKING:
     from upright.policy import Weights
@@ -73,7 +73,7 @@ class Record(BaseModel):
 
 
 def _reason(error: ValidationError) -> str:
-    return f"lacks or garbles {'.'.join(map(str, error.errors()[0]['loc']))[:80]!r}"
+    return f"lacks or garbles {str(error.errors()[0]['loc'][0])[:80]!r}"
 
 
 class Conditions(Record):
@@ -133,7 +133,7 @@ class RunRecord(Conditions, _Identity):
     eval_seconds: Number | None = None
     solved: bool | None = None
     mean_return: float | None = None
-    threshold: int | float | None = None
+    threshold: Threshold = None
     resumptions: list[Resumption] = []
 
     @classmethod
@@ -181,7 +181,7 @@ class VerdictRecord(Record):
     version: Literal[1, 2] = Field(alias="schema")
     env: str
     solved: bool | None
-    threshold: int | float | None
+    threshold: Threshold
     mean: float
     interval: Annotated[list[float], Field(min_length=2, max_length=2)]
     timesteps: Count

@@ -16,7 +16,7 @@ from upright.ground import (
     write_new,
 )
 from upright.judging import HEADLINES, Evaluation
-from upright.runs import Run, RunRecord
+from upright.runs import COMMAND_FILE, Run, RunRecord
 from upright.show.curves import NARROW, SIZE, Picture, curve_of, picture
 from upright.show.html import asset, data_uri, on_a_page
 from upright.show.pages.words import headline, sentence, shown
@@ -163,7 +163,7 @@ def _extremes(evaluation: Evaluation) -> str:
 def _commands(run: Run) -> str:
     lines = [f"upright verify {shlex.quote(str(run.source))}"]
     with suppress(UprightError):  # the settings below say the same
-        written = read_bytes(run.path / "command.txt", TOML_BYTES)
+        written = read_bytes(run.path / COMMAND_FILE, TOML_BYTES)
         lines.insert(0, written.decode(errors="replace").strip())
     return "".join(f"<pre>{on_a_page(line)}</pre>" for line in lines)
 

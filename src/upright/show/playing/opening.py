@@ -4,7 +4,7 @@ from pathlib import Path
 
 from upright.envs import is_code, spec_of
 from upright.ground import UprightError, printable, shortened
-from upright.runs import Run
+from upright.runs import RUN_FILE, Run
 from upright.show.playing.pace import Show, action_names
 from upright.show.playing.player import Player
 
@@ -19,7 +19,7 @@ def names_a_run(what: str) -> bool:
     """
     path = Path(what)
     try:
-        there, holds = path.exists(), path.is_file() or (path / "run.json").exists()
+        there, holds = path.exists(), path.is_file() or (path / RUN_FILE).exists()
     except (OSError, ValueError):
         there = holds = False
     if holds or is_code(what):
