@@ -42,20 +42,16 @@ def with_budget(recipe: Recipe, total_timesteps: int, spent: int) -> tuple[Recip
         "schedule_timesteps": line if moving else settings.schedule_timesteps,
         "eval_every": settings.timesteps_between_evaluations,
     }
+    changes = {
+        "settings": settings.model_copy(update=kept),
+        "checkpoint_every": recipe.timesteps_between_checkpoints,
+    }
     notes = [
+        f"{name} moves from {schedule.start:g} to {schedule.end:g} over the first {line:,} "
+        "timesteps, as before, and stays there."
+        for name, schedule in moving.items()
+    ] or ["No setting moves with the budget."]
+    budget = (
         f"The budget is now {total_timesteps:,} timesteps (it was {settings.total_timesteps:,})."
-    ]
-    for name, schedule in moving.items():
-        notes.append(
-            f"{name} moves from {schedule.start:g} to {schedule.end:g} over the first {line:,} "
-            f"timesteps, as before, and stays there."
-        )
-    if not moving:
-        notes.append("No setting moves with the budget.")
-    extended = recipe.model_copy(
-        update={
-            "settings": settings.model_copy(update=kept),
-            "checkpoint_every": recipe.timesteps_between_checkpoints,
-        }
     )
-    return extended, notes
+    return recipe.model_copy(update=changes), [budget, *notes]

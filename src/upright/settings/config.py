@@ -38,7 +38,8 @@ class Config(NamedTuple):
             UprightError: There is one.
         """
         for key, value in self.table.items():
-            if not _is_flat(value):
+            parts = value if isinstance(value, list) else [value]
+            if not all(isinstance(part, str | int | float) for part in parts):
                 raise UprightError(
                     f"{self.place(key)}: {key} should be a value, or a list of values."
                 )
@@ -57,10 +58,7 @@ def read_config(path: str | Path) -> Config:
         raise UprightError(f"Cannot read the config file {path}: {error.strerror}.") from error
     if len(data) > TOML_BYTES:
         raise UprightError(f"{path} is larger than the {TOML_BYTES:,} bytes of a config file.")
-    try:
-        return _parsed(path, data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise UprightError(f"Cannot read the config file {path}: it is not UTF-8 text.") from error
+    return _parsed(path, data, f"Cannot read the config file {path}: it is not UTF-8 text.")
 
 
 def read_settings_file(path: Path) -> Config:
@@ -69,25 +67,21 @@ def read_settings_file(path: Path) -> Config:
     Raises:
         UprightError: As `read_config`.
     """
+    return _parsed(path, read_bytes(path, TOML_BYTES), f"{path} is not UTF-8 text.")
+
+
+def _parsed(path: str | Path, data: bytes, not_text: str) -> Config:
     try:
-        return _parsed(path, read_bytes(path, TOML_BYTES).decode("utf-8"))
+        text = data.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise UprightError(f"{path} is not UTF-8 text.") from error
-
-
-def _parsed(path: str | Path, text: str) -> Config:
+        raise UprightError(not_text) from error
     if max(map(len, text.splitlines()), default=0) > LINE:
         raise UprightError(f"{path} has a line of more than {LINE:,} characters.")
     try:
         config = Config(path, text, tomllib.loads(text))
-    except (tomllib.TOMLDecodeError, RecursionError, ValueError) as error:
+    except (RecursionError, ValueError) as error:
         raise UprightError(f"{path} is not valid TOML: {error}.") from error
     for key in ("env", "algo", "preset"):
         if not isinstance(config.table.get(key, ""), str):
             raise UprightError(f"{config.place(key)}: {key} should be a name, in quotes.")
     return config
-
-
-def _is_flat(value: object) -> bool:
-    parts = value if isinstance(value, list) else [value]
-    return all(isinstance(part, str | int | float) for part in parts)

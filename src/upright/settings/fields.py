@@ -62,6 +62,9 @@ ScheduleField = Annotated[
 ]
 Int = Annotated[int, BeforeValidator(_refuse_bool)]
 Float = Annotated[float, BeforeValidator(_refuse_bool)]
+Natural = Annotated[int, Field(ge=0), BeforeValidator(_refuse_bool)]
+Fraction = Annotated[float, Field(ge=0, le=1), BeforeValidator(_refuse_bool)]
+Amount = Annotated[float, Field(ge=0, le=LARGEST_SETTING), BeforeValidator(_refuse_bool)]
 Sizes = Annotated[
     tuple[Annotated[Int, Field(ge=1, le=1_000_000)], ...],
     Field(max_length=64),
@@ -76,11 +79,9 @@ def setting(default: Any, what: str, unit: str = "", source: str = "", **bounds:
     )
 
 
-def described(
-    default: Any, what: str, default_in_words: str = "", metavar: str = "X", **bounds: Any
-) -> Any:
+def described(default: Any, what: str, metavar: str, shown: str = "", **bounds: Any) -> Any:
     """A field of a run's that no algorithm learns from: what it is, and its flag's placeholder."""
-    shown = default_in_words or (f"{default:g}" if isinstance(default, int | float) else default)
+    shown = shown or (f"{default:g}" if isinstance(default, int | float) else default)
     extra = {"default": shown, "metavar": metavar}
     return Field(default, description=what, json_schema_extra=extra, **bounds)
 

@@ -4,14 +4,16 @@ The same field is a keyword in Python, a key in TOML and a flag on the command l
 """
 
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from upright.settings.fields import (
-    LARGEST_SETTING,
+    Amount,
     Float,
+    Fraction,
     Int,
+    Natural,
     Schedule,
     ScheduleField,
     Sizes,
@@ -31,41 +33,30 @@ class Settings(BaseModel):
     total_timesteps: Int = setting(
         500_000, "budget of environment transitions, over all environments", "timesteps", ge=1
     )
-    total_episodes: Int = setting(
-        0, "stop after this many training episodes; 0 for no such limit", "episodes", ge=0
+    total_episodes: Natural = setting(
+        0, "stop after this many training episodes; 0 for no such limit", "episodes"
     )
-    eval_every: Int = setting(
-        0, "timesteps between evaluations; 0 for a twentieth of the budget", "timesteps", ge=0
+    eval_every: Natural = setting(
+        0, "timesteps between evaluations; 0 for a twentieth of the budget", "timesteps"
     )
-    schedule_timesteps: Int = setting(
-        0, "timesteps in which START:END schedules move; 0 for the budget", "timesteps", ge=0
+    schedule_timesteps: Natural = setting(
+        0, "timesteps in which START:END schedules move; 0 for the budget", "timesteps"
     )
     num_envs: Int = setting(8, "environments stepped together (N)", ge=1, le=65536)
     backend: Literal["auto", "vector", "sync", "async"] = setting(
         "auto", "how environments run: their own vector form, one loop, or worker processes"
     )
-    gamma: Float = setting(0.99, "discount per step", source=PPO_PAPER, ge=0, le=1)
+    gamma: Fraction = setting(0.99, "discount per step", source=PPO_PAPER)
     learning_rate: ScheduleField = setting(
         Schedule(3e-4, 3e-4), "Adam's step size; START:END moves linearly", source=PPO_PAPER
     )
     adam_eps: Float = setting(
         1e-5, "Adam's epsilon", source="Huang et al. 2022, detail 3", gt=0, le=1
     )
-    max_grad_norm: Float = setting(
-        0.5,
-        "clip the gradient's norm to this; 0 for no clipping",
-        source=A3C_PAPER,
-        ge=0,
-        le=LARGEST_SETTING,
+    max_grad_norm: Amount = setting(
+        0.5, "clip the gradient's norm to this; 0 for no clipping", source=A3C_PAPER
     )
-    ent_coef: Float = setting(
-        0.0,
-        "weight of the entropy bonus",
-        "loss per nat",
-        source=A3C_PAPER,
-        ge=0,
-        le=LARGEST_SETTING,
-    )
+    ent_coef: Amount = setting(0.0, "weight of the entropy bonus", "loss per nat", A3C_PAPER)
     hidden_sizes: Sizes = setting(
         (64, 64), "units of each hidden layer, comma-separated", source=PPO_PAPER
     )
@@ -79,13 +70,7 @@ class Settings(BaseModel):
     normalize_obs: bool = setting(
         False, "standardise observations by a running mean and deviation kept in the policy"
     )
-    vf_coef: Float = setting(
-        0.5,
-        "weight of the value loss beside the policy's",
-        source=PPO_PAPER,
-        ge=0,
-        le=LARGEST_SETTING,
-    )
+    vf_coef: Amount = setting(0.5, "weight of the value loss beside the policy's", source=PPO_PAPER)
     value_scale: Float = setting(
         1.0, "return per unit of the critic's output", "return", ge=1e-30, le=1e30
     )
@@ -144,7 +129,7 @@ class ReinforceSettings(Settings):
     normalize_returns: bool = setting(
         True, "subtract the mean of the update's weights and divide by their deviation"
     )
-    normalize_eps: Float = setting(1e-8, "added to that deviation", ge=0, le=1)
+    normalize_eps: Fraction = setting(1e-8, "added to that deviation")
     baseline: bool = setting(
         False, "subtract a learned value from the return", source="Williams 1992"
     )
@@ -169,23 +154,19 @@ class ReinforceSettings(Settings):
         return self.num_episodes // self.num_envs
 
 
+def _num_steps(default: int, source: str) -> Any:
+    what = "steps of each environment in one rollout (T); 0 for one whole episode of each"
+    return setting(default, what, "steps", source, ge=0, le=1_000_000)
+
+
 class ActorCriticSettings(Settings):
     """Advantage actor-critic: n steps or whole episodes, GAE."""
 
-    num_steps: Int = setting(
-        16,
-        "steps of each environment in one rollout (T); 0 for one whole episode of each",
-        "steps",
-        source=A3C_PAPER,
-        ge=0,
-        le=1_000_000,
-    )
-    gae_lambda: Float = setting(
+    num_steps: Int = _num_steps(16, A3C_PAPER)
+    gae_lambda: Fraction = setting(
         0.95,
         "weight of longer advantage estimates; 1 is Monte Carlo",
         source="Schulman et al. 2016",
-        ge=0,
-        le=1,
     )
     normalize_advantages: bool = setting(True, "standardise the advantages once per rollout")
 
@@ -198,36 +179,21 @@ class ActorCriticSettings(Settings):
 class PPOSettings(ActorCriticSettings):
     """PPO: the clipped surrogate, several epochs over one rollout."""
 
-    num_steps: Int = setting(
-        128,
-        "steps of each environment in one rollout (T); 0 for one whole episode of each",
-        "steps",
-        source=PPO_PAPER,
-        ge=0,
-        le=1_000_000,
-    )
-    num_epochs: Int = setting(10, "passes over one rollout", "epochs", source=PPO_PAPER, ge=1)
-    minibatch_size: Int = setting(
-        0, "transitions in one gradient step; 0 for the whole rollout", "timesteps", ge=0
+    num_steps: Int = _num_steps(128, PPO_PAPER)
+    num_epochs: Int = setting(10, "passes over one rollout", "epochs", PPO_PAPER, ge=1)
+    minibatch_size: Natural = setting(
+        0, "transitions in one gradient step; 0 for the whole rollout", "timesteps"
     )
     clip_range: ScheduleField = setting(
         Schedule(0.2, 0.2),
         "how far the probability ratio may leave 1; START:END moves linearly",
         source=PPO_PAPER,
     )
-    clip_range_vf: Float = setting(
-        0.0,
-        "how far a value may leave the old one; 0 for no value clipping",
-        "return",
-        ge=0,
-        le=LARGEST_SETTING,
+    clip_range_vf: Amount = setting(
+        0.0, "how far a value may leave the old one; 0 for no value clipping", "return"
     )
-    target_kl: Float = setting(
-        0.0,
-        "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never",
-        "nats",
-        ge=0,
-        le=LARGEST_SETTING,
+    target_kl: Amount = setting(
+        0.0, "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never", "nats"
     )
 
     @model_validator(mode="after")

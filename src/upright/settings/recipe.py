@@ -31,32 +31,23 @@ class Recipe(BaseModel):
     env: str
     algo: Algo
     preset: str = "default"
-    seed: Int = described(0, "where all randomness comes from", metavar="N", ge=0, lt=2**63)
-    until: Literal["solved", "budget"] = described("solved", "solved or budget", metavar="WHEN")
-    device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", metavar="NAME")
+    seed: Int = described(0, "where all randomness comes from", "N", ge=0, lt=2**63)
+    until: Literal["solved", "budget"] = described("solved", "solved or budget", "WHEN")
+    device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", "NAME")
     threads: Int = described(
-        1, "PyTorch's threads", "1, the fastest for small nets", metavar="N", ge=1, le=1024
+        1, "PyTorch's threads", "N", "1, the fastest for small nets", ge=1, le=1024
     )
     checkpoint_every: Int = described(
-        0,
-        "timesteps between checkpoints",
-        "a twentieth of the budget",
-        metavar="N",
-        ge=0,
-        lt=2**63,
+        0, "timesteps between checkpoints", "N", "a twentieth of the budget", ge=0, lt=2**63
     )
-    keep: Int = described(
-        20, "newest checkpoints to keep beside the best", metavar="K", ge=1, lt=2**31
-    )
+    keep: Int = described(20, "newest checkpoints to keep beside the best", "K", ge=1, lt=2**31)
     outside_space: Literal["auto", "stop", "accept"] = described(
         "auto",
         "observations outside their space: stop, accept, or auto (stop, save for Gymnasium's own "
         "environments)",
-        metavar="HOW",
+        "HOW",
     )
-    env_timeout: Float = described(
-        60.0, "seconds until a worker counts as hung", metavar="S", gt=0, le=1e6
-    )
+    env_timeout: Float = described(60.0, "seconds until a worker counts as hung", "S", gt=0, le=1e6)
     settings: SerializeAsAny[Settings]
 
     def flat(self) -> dict[str, Any]:
@@ -133,8 +124,8 @@ def resolve(
     Raises:
         UprightError: Anything unknown, out of range or inconsistent.
     """
-    file = None if config is None else read_config(config)
-    written = {} if file is None else file.table
+    file = Config("", "", {}) if config is None else read_config(config)
+    written = file.table
     given = {key: value for key, value in overrides.items() if value is not None}
     env = env or written.get("env")
     if not isinstance(env, str) or not env:
@@ -167,29 +158,26 @@ def read_recipe(path: str | Path) -> Recipe:
     return _validate(file.table, SETTINGS[algo])
 
 
-def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config | None) -> None:
+def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:
     """Refuse what is no key of the algorithm's, or no value; `file` brought some of them."""
     known = [*RUN_KEYS, *SETTINGS[algo].model_fields]
     for key in table:
         if key in known:
             continue
         owners = [name for name, settings in SETTINGS.items() if key in settings.model_fields]
-        written = file is not None and key in file.table
-        if file is not None and written and not owners:
+        place = file.place(key) if key in file.table else ""
+        if place and not owners:
             raise UprightError(
-                f"{file.place(key)}: unknown key '{key}'.",
+                f"{place}: unknown key '{key}'.",
                 did_you_mean(key, known, "`upright train --help` lists every setting."),
             )
-        place = f" (from {file.place(key)})" if file is not None and written else ""
-        otherwise = f"`upright train --algo {algo} --help` lists them."
+        belongs = f"It belongs to {' and '.join(owners)}."
+        lists = f"`upright train --algo {algo} --help` lists them."
         raise UprightError(
-            f"{algo} has no setting '{key}'{place}.",
-            f"It belongs to {' and '.join(owners)}."
-            if owners
-            else did_you_mean(key, known, otherwise),
+            f"{algo} has no setting '{key}'{f' (from {place})' if place else ''}.",
+            belongs if owners else did_you_mean(key, known, lists),
         )
-    if file is not None:
-        file.refuse_nested()
+    file.refuse_nested()
 
 
 def _validate(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:

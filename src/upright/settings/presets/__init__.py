@@ -45,25 +45,12 @@ class Presets:
         return name, self.tables[name][algo]
 
 
-def _file_name(env: str) -> str:
-    return env.replace("/", "--") + ".toml"
-
-
 def presets_of(env: str) -> Presets:
     """The presets of an environment id; an empty set where none is recorded."""
     if len(env) > 200 or not all(character.isalnum() or character in "-_./" for character in env):
         return Presets(env)
-    path = resources.files(__name__) / _file_name(env)
+    path = resources.files(__name__) / f"{env.replace('/', '--')}.toml"
     if not path.is_file():
         return Presets(env)
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    default_algorithm = tables.pop("default_algorithm")
-    return Presets(env, default_algorithm, tables)
-
-
-def recorded_presets() -> list[str]:
-    """The environment ids that have a preset."""
-    files = (entry.name for entry in resources.files(__name__).iterdir())
-    return sorted(
-        name.removesuffix(".toml").replace("--", "/") for name in files if name.endswith(".toml")
-    )
+    return Presets(env, tables.pop("default_algorithm"), tables)
