@@ -127,7 +127,7 @@ class Fickle(gym.Env[Any, int]):
 
 
 def seeds_of(envs: Envs) -> np.ndarray:
-    return np.array([seed % 2 == 1 for seed in envs._episodes.current_seeds()])  # type: ignore[attr-defined]
+    return np.array([seed % 2 == 1 for seed in envs._current_seeds()])  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])

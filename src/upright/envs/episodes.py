@@ -1,48 +1,72 @@
-"""Which episode each environment is in, and what was done in it: enough to play it again."""
+"""Environments whose every episode has its own seed: with its actions, enough to play it again."""
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+from numpy.typing import NDArray
 
-from upright.ground import Bools, State, UprightError, derive_seed
+from upright.ground import Array, Bools, State, UprightError, derive_seed
 
 
-class Episodes:
-    """Every episode's own seed, and the actions since it began.
+class SeededEnvs(ABC):
+    """Single environments that never reset by themselves, each episode from its own seed.
 
     Args:
-        seed: What all seeds derive from, with the environment's index and a count.
+        like: An environment, for its spaces.
         num_envs: N.
+        seed: What all seeds derive from, with the environment's index and a count.
     """
 
-    def __init__(self, seed: int, num_envs: int) -> None:
-        self._seed, self._counts = seed, [0] * num_envs
-        self.actions: list[list[Any]] = [[] for _ in range(num_envs)]
+    replaces_final_obs = True
+    exact = True
 
-    def begin(self, done: Bools) -> list[int | None]:
-        """The seed of the next episode of each environment that is done, else None."""
-        seeds: list[int | None] = [None] * len(done)
+    def __init__(self, like: gym.Env[Any, Any], num_envs: int, seed: int) -> None:
+        self.num_envs = num_envs
+        self.observation_space, self.action_space = like.observation_space, like.action_space
+        self._shape = (num_envs, *(self.observation_space.shape or ()))
+        self._everything = np.ones(num_envs, np.bool_)
+        self._everything.flags.writeable = False
+        self._begin_anew(seed)
+
+    def _begin_anew(self, seed: int) -> None:
+        self._seed, self._counts = seed, [0] * self.num_envs
+        self._actions: list[list[Any]] = [[] for _ in range(self.num_envs)]
+
+    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+        """A new episode everywhere, each from its own seed."""
+        if seed is not None:
+            self._begin_anew(seed)
+        return self.restart(self._everything, np.empty(self._shape, np.float32))
+
+    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Reset the environments that are done, each to the seed of its next episode."""
+        seeds: list[int | None] = [None] * self.num_envs
         for n in done.nonzero()[0].tolist():
             seeds[n] = derive_seed(self._seed, n, self._counts[n])
             self._counts[n] += 1
-            self.actions[n] = []
-        return seeds
+            self._actions[n] = []
+        fresh = obs.copy()
+        self._reset_into(fresh, seeds, done)
+        return fresh
 
-    def acted(self, actions: Sequence[Any]) -> None:
-        """One action in every environment."""
-        for taken, action in zip(self.actions, actions, strict=True):
+    def _acted(self, actions: Array) -> list[Any]:
+        """One action in every environment, noted; a Discrete one as an int, checked fastest."""
+        plain = actions.tolist() if actions.ndim == 1 else list(actions)
+        for taken, action in zip(self._actions, plain, strict=True):
             taken.append(action)
+        return plain
 
-    def current_seeds(self) -> list[int]:
+    def _current_seeds(self) -> list[int]:
         """The seed that each environment's present episode began from."""
         return [derive_seed(self._seed, n, count - 1) for n, count in enumerate(self._counts)]
 
-    def state(self, space: gym.Space[Any], unfinished: bool) -> State:
+    def state(self, unfinished: bool = True) -> State:
         """The counts, and the actions of the unfinished episodes where they are needed."""
-        logs = self.actions if unfinished else [[] for _ in self.actions]
-        flat = [action for taken in logs for action in taken]
+        logs = self._actions if unfinished else [[] for _ in self._actions]
+        flat, space = [action for taken in logs for action in taken], self.action_space
         return State(
             {"kind": "episodes", "unfinished": unfinished},
             {
@@ -52,21 +76,39 @@ class Episodes:
             },
         )
 
-    def restore(self, state: State, space: gym.Space[Any]) -> bool:
-        """Take over what `state` recorded; whether unfinished episodes are to be played again.
+    def restore(
+        self, state: State, obs: NDArray[np.float32] | None
+    ) -> tuple[NDArray[np.float32] | None, Bools]:
+        """Every unfinished episode played again."""
+        lost = np.zeros(self.num_envs, np.bool_)
+        if not self._recall(state) or obs is None:
+            return obs, lost
+        for n, stands in enumerate(self._replay(self._current_seeds())):
+            lost[n] = stands is None or stands.tobytes() != obs[n].tobytes()
+        return (self.restart(lost, obs) if lost.any() else obs), lost
 
-        Raises:
-            UprightError: The record is not valid, or is of another number of environments.
-        """
-        n, shape = len(self._counts), space.shape or ()
+    def _recall(self, state: State) -> bool:
+        """Take over what `state` recorded; whether unfinished episodes are to be played again."""
+        n, space = self.num_envs, self.action_space
         counts, lengths = (state.array(name, (n,), np.int64) for name in ("counts", "lengths"))
-        actions = state.array("actions", (None, *shape), space.dtype or np.int64)
+        shape = (None, *(space.shape or ()))
+        actions = state.array("actions", shape, space.dtype or np.int64)
         if (counts < 0).any() or (lengths < 0).any() or sum(lengths.tolist()) != len(actions):
             raise UprightError("The recorded episodes do not fit together.")
         self._counts = counts.tolist()
         rows = actions.tolist() if actions.ndim == 1 else list(actions)
         ends = np.cumsum(lengths).tolist()
-        self.actions = [
+        self._actions = [
             rows[end - length : end] for end, length in zip(ends, lengths.tolist(), strict=True)
         ]
         return state.value("unfinished", bool) and bool((counts > 0).all())
+
+    @abstractmethod
+    def _reset_into(
+        self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools
+    ) -> None:
+        """Reset the environments that are done to their seeds; their first observations to obs."""
+
+    @abstractmethod
+    def _replay(self, seeds: Sequence[int]) -> Iterable[NDArray[np.float32] | None]:
+        """Each environment's `Guard.replay` of its unfinished episode."""

@@ -4,7 +4,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from typing import Any, NamedTuple
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -16,13 +16,6 @@ from upright.ground import UprightError, in_a_line, shortened
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
-
-
-class Replayed(NamedTuple):
-    """Where an episode stands after it was played again; whether it came that far."""
-
-    obs: NDArray[np.float32]
-    whole: bool
 
 
 class Guard(gym.Wrapper[Any, Any, Any, Any]):
@@ -80,16 +73,24 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         with suppress(Exception, SystemExit):
             self.env.close()
 
-    def replay(self, seed: int, actions: Sequence[Any]) -> Replayed:
-        """Play an unfinished episode again, from its seed and its actions."""
-        obs, _ = self.reset(seed=seed)
-        whole = True
-        for action in actions:
-            if not whole:
-                break
-            obs, _, terminated, truncated, _ = self.step(action)
-            whole = not (terminated or truncated)
-        return Replayed(np.array(obs, np.float32), whole)
+    def replay(
+        self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]
+    ) -> NDArray[np.float32] | None:
+        """Where its unfinished episode stands, played again; None where it does not come so far.
+
+        Args:
+            seeds: Of all environments' episodes.
+            actions: What was done in each of them.
+        """
+        try:
+            obs, _ = Guard.reset(self, seed=seeds[self._index])
+            for action in actions[self._index]:
+                obs, _, terminated, truncated, _ = Guard.step(self, action)
+                if terminated or truncated:
+                    return None
+        except UprightError:
+            return None
+        return np.array(obs, np.float32)
 
     def _observation(self, call: str, obs: Any) -> Any:
         if type(obs) is np.ndarray and obs.shape == self._shape and obs.dtype == self._dtype:
@@ -166,13 +167,6 @@ class WorkerGuard(Guard):
         except UprightError as error:
             return self._nothing, 0.0, False, True, {FAULT: error.message}
         return obs, reward, terminated, truncated, {}
-
-    def replay_own(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Replayed:
-        """`replay` of this environment's part of what all workers are sent."""
-        try:
-            return self.replay(seeds[self._index], actions[self._index])
-        except UprightError:
-            return Replayed(self._nothing, False)
 
 
 class Unmade(gym.Env[Any, Any]):

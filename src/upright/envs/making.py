@@ -1,9 +1,10 @@
 """N environments behind one interface, by the fastest way that there is."""
 
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 
 from upright.envs.local import SyncEnvs
 from upright.envs.sources import EnvSource, install_hint, is_code, make_env, name_of, spec_of
@@ -31,9 +32,13 @@ def make_envs(
     if backend == "auto":
         backend = fastest_backend(env)
     if backend == "vector":
-        if not isinstance(env, str) or not _has_vector_form(env):
+        if not isinstance(env, str) or fastest_backend(env) != "vector":
             raise UprightError(f"{name_of(env)} has no vector form.", "Use the backend sync.")
-        return NextStepEnvs(_make_vector(env, num_envs), seed)
+        try:
+            vector = gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
+        except (gym.error.Error, ImportError) as error:
+            raise UprightError(f"Cannot make {env}: {error}", install_hint(error)) from error
+        return NextStepEnvs(vector, seed)
     if backend == "async":
         return AsyncEnvs(env, num_envs, seed, timeout)
     return SyncEnvs([make_env(env) for _ in range(num_envs)], seed)
@@ -41,30 +46,10 @@ def make_envs(
 
 def fastest_backend(env: EnvSource) -> str:
     """What "auto" stands for: an environment's own vector form, else one loop."""
-    return "vector" if isinstance(env, str) and _has_vector_form(env) else "sync"
-
-
-def _make_vector(env: str, num_envs: int) -> VectorEnv[Any, Any, Any]:
-    try:
-        return gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
-    except (gym.error.Error, ImportError) as error:
-        raise UprightError(f"Cannot make {env}: {error}", install_hint(error)) from error
-
-
-def _has_vector_form(env: str) -> bool:
-    if is_code(env):
-        return False
-    spec = spec_of(env)
-    entry_point = None if spec is None else spec.vector_entry_point
-    if entry_point is None:
-        return False
-    try:
-        loaded = (
-            gym.envs.registration.load_env_creator(entry_point)
-            if isinstance(entry_point, str)
-            else entry_point
-        )
-    except (ImportError, AttributeError):
-        return False
-    metadata = getattr(loaded, "metadata", {})
-    return bool(metadata.get("autoreset_mode") == AutoresetMode.NEXT_STEP)
+    spec = spec_of(env) if isinstance(env, str) and not is_code(env) else None
+    maker: Any = None if spec is None else spec.vector_entry_point
+    with suppress(ImportError, AttributeError):
+        if isinstance(maker, str):
+            maker = gym.envs.registration.load_env_creator(maker)
+    mode = getattr(maker, "metadata", {}).get("autoreset_mode")
+    return "vector" if mode == AutoresetMode.NEXT_STEP else "sync"

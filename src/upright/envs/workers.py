@@ -3,27 +3,26 @@
 import multiprocessing
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from multiprocessing.process import BaseProcess
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 from numpy.typing import NDArray
 
-from upright.envs.episodes import Episodes
-from upright.envs.guard import FAULT, Guard, Replayed, make_worker
+from upright.envs.episodes import SeededEnvs
+from upright.envs.guard import FAULT, Guard, make_worker
 from upright.envs.sources import EnvSource, make_env, name_of
 from upright.envs.step import Backend, Step
-from upright.ground import Array, Bools, State, UprightError
+from upright.ground import Array, Bools, UprightError
 
-_T = TypeVar("_T")
 ENDING_SECONDS = 1.0
 
 
-class AsyncEnvs:
+class AsyncEnvs(SeededEnvs):
     """Environments in worker processes; they never reset by themselves.
 
     Args:
@@ -34,12 +33,11 @@ class AsyncEnvs:
     """
 
     backend: Backend = "async"
-    replaces_final_obs = True
-    exact = True
 
     def __init__(self, env: EnvSource, num_envs: int, seed: int, timeout: float) -> None:
         like, parent = Guard(make_env(env), 0), os.getpid()
-        spaces = (like.observation_space, like.action_space)
+        super().__init__(like, num_envs, seed)
+        spaces = (self.observation_space, self.action_space)
         like.close()
         make = partial(make_worker, env, spaces, parent, timeout)
         factories = [partial(make, n) for n in range(num_envs)]
@@ -54,67 +52,31 @@ class AsyncEnvs:
                 f"A worker process {how if late else f'ended while it made {name_of(env)}'}.",
                 "--backend sync makes it in this process, and shows why.",
             ) from error
-        self.num_envs, self._timeout, self._broken = num_envs, timeout, False
-        self._episodes = Episodes(seed, num_envs)
-        self.observation_space = self._vector.single_observation_space
-        self.action_space = self._vector.single_action_space
-
-    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
-        """A new episode everywhere, each from its own seed."""
-        if seed is not None:
-            self._episodes = Episodes(seed, self.num_envs)
-        return self.restart(np.ones(self.num_envs, np.bool_), np.empty(0, np.float32))
+        self._timeout, self._broken = timeout, False
 
     def step(self, actions: Array) -> Step:
         """One action in every environment."""
-        self._episodes.acted(actions.tolist() if actions.ndim == 1 else list(actions))
-
-        def exchange() -> tuple[Any, ...]:
+        self._acted(actions)
+        with self._asking():
             self._vector.step_async(actions)
-            return self._vector.step_wait(self._timeout)
-
-        obs, rewards, terminated, truncated, infos = self._ask(exchange)
+            obs, rewards, terminated, truncated, infos = self._vector.step_wait(self._timeout)
         self._refuse_faults(infos)
-        valid = np.ones(self.num_envs, np.bool_)
-        return Step(np.array(obs, np.float32), rewards, terminated, truncated, valid)
+        obs = np.array(obs, np.float32)
+        return Step(obs, rewards, terminated, truncated, self._everything)
 
-    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Reset the environments that are done, each to the seed of its next episode."""
-        seeds = self._episodes.begin(done)
-
-        def exchange() -> tuple[Any, ...]:
-            self._vector.reset_async(seed=seeds, options={"reset_mask": done})
-            return self._vector.reset_wait(self._timeout)
-
-        fresh, infos = self._ask(exchange)
+    def _reset_into(
+        self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools
+    ) -> None:
+        with self._asking():
+            self._vector.reset_async(seed=list(seeds), options={"reset_mask": done})
+            fresh, infos = self._vector.reset_wait(self._timeout)
         self._refuse_faults(infos)
-        return np.array(fresh, np.float32)
+        obs[done] = fresh[done]
 
-    def state(self, unfinished: bool = True) -> State:
-        """The episodes' seeds and actions."""
-        return self._episodes.state(self.action_space, unfinished)
-
-    def restore(
-        self, state: State, obs: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32] | None, Bools]:
-        """Every unfinished episode played again, all workers at once."""
-        lost = np.zeros(self.num_envs, np.bool_)
-        if not self._episodes.restore(state, self.action_space) or obs is None:
-            return obs, lost
-        seeds, actions = self._episodes.current_seeds(), self._episodes.actions
-        patience = self._timeout * (1 + max(map(len, actions)))
-
-        def exchange() -> tuple[Any, ...]:
-            self._vector.call_async("replay_own", seeds, actions)
-            return self._vector.call_wait(patience)
-
-        replayed: tuple[Replayed, ...] = self._ask(exchange)
-        for n, stands in enumerate(replayed):
-            lost[n] = not stands.whole or stands.obs.tobytes() != obs[n].tobytes()
-        if lost.any():
-            fresh = self.restart(lost, obs)
-            obs = np.where(lost.reshape(-1, *[1] * (obs.ndim - 1)), fresh, obs)
-        return obs, lost
+    def _replay(self, seeds: Sequence[int]) -> Iterable[NDArray[np.float32] | None]:
+        with self._asking():
+            self._vector.call_async("replay", seeds, self._actions)
+            return self._vector.call_wait(self._timeout * (1 + max(map(len, self._actions))))
 
     def close(self) -> None:
         """End the workers; at once where one of them no longer answers."""
@@ -129,11 +91,12 @@ class AsyncEnvs:
             pipe.close()
         self._vector.closed = True
 
-    def _ask(self, exchange: Callable[[], _T]) -> _T:
-        """Exchange messages with all workers; what goes wrong names the worker."""
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Around an exchange of messages with all workers; what goes wrong names the worker."""
         self._broken = True
         try:
-            answer = exchange()
+            yield
         except multiprocessing.TimeoutError as error:
             silent = [n for n, pipe in enumerate(self._vector.parent_pipes) if not pipe.poll(0)]
             raise UprightError(
@@ -144,7 +107,6 @@ class AsyncEnvs:
         except (EOFError, OSError) as error:
             raise self._death() from error
         self._broken = False
-        return answer
 
     def _death(self) -> UprightError:
         for n, process in enumerate(self._vector.processes):
