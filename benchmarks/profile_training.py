@@ -27,7 +27,7 @@ from upright.experiment import RunWriter
 from upright.judging import Judge
 from upright.learning import ALGORITHMS, Adam
 from upright.policy import DISTRIBUTIONS, Behaviour, Policy
-from upright.rollout import EpisodeCollector, Rollout, StepCollector
+from upright.rollout import LocalCollector, Rollout
 from upright.runs import Run
 
 ENV, ACT, COLLECT = "environment steps and resets", "acting", "collecting, the rest"
@@ -36,7 +36,6 @@ LOSS, BACKWARD, ADAM = "loss, forward", "backward", "optimiser"
 UPDATE, METRICS = "updating, the rest", "metrics: making and writing them"
 EVALUATION, REST = "evaluation", "everything else"
 SECTIONS = (ENV, ACT, COLLECT, BATCH, WEIGHTS, LOSS, BACKWARD, ADAM, UPDATE, METRICS)
-COLLECTORS = (StepCollector, EpisodeCollector)
 
 
 @dataclass(frozen=True)
@@ -71,8 +70,7 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
     for distribution in set(DISTRIBUTIONS.values()):
         watch.watch(ACT, distribution, "noise")
     watch.replace(Policy, "behaviour", _timed_behaviour(watch))
-    for collector in COLLECTORS:
-        watch.watch(COLLECT, collector, "collect")
+    watch.watch(COLLECT, LocalCollector, "collect")
     for section, name in (
         (BATCH, "batch"),
         (WEIGHTS, "advantages"),
@@ -93,8 +91,7 @@ def _record(watch: Stopwatch, kind: Any, work: Work) -> None:
         work.batches.append(len(batch.obs))
         return loss(algorithm, batch, schedule_progress)
 
-    for collector in COLLECTORS:
-        watch.replace(collector, "collect", _noting(collector.collect, work))
+    watch.replace(LocalCollector, "collect", _noting(LocalCollector.collect, work))
     watch.replace(kind, "loss", loss_and_note)
 
 

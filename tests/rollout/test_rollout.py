@@ -13,7 +13,7 @@ from probes.envs import EndlessReward, Probe
 from support import ListedCartPole, ListedCartPoleVector, Steered, make_policy, policy_for
 from upright.envs import Envs, NextStepEnvs, SyncEnvs, make_envs
 from upright.learning.ladder import ALGORITHMS
-from upright.rollout.collector import NOISE_ROWS, local_collector
+from upright.rollout.collector import NOISE_ROWS, LocalCollector
 from upright.rollout.rollout import Collector, Rollout
 from upright.settings.hyperparameters import SETTINGS
 
@@ -33,7 +33,7 @@ def collect(
     envs: Envs, num_steps: int, episodes_per_env: int = 1, rollouts: int = 1
 ) -> list[Rollout]:
     policy = Steered(policy_for("ppo"))
-    collector = local_collector(envs, policy, np.random.default_rng(0), num_steps, episodes_per_env)
+    collector = LocalCollector(envs, policy, np.random.default_rng(0), num_steps, episodes_per_env)
     return [collector.collect() for _ in range(rollouts)]
 
 
@@ -198,7 +198,7 @@ def countdowns(*lengths: int, share: int) -> tuple[list[Countdown], Collector]:
     envs = [Countdown(length) for length in lengths]
     policy = make_policy(SETTINGS["reinforce"](), envs[0].observation_space)
     sync = SyncEnvs(list(envs), 0)
-    return envs, local_collector(sync, policy, np.random.default_rng(0), 0, share)
+    return envs, LocalCollector(sync, policy, np.random.default_rng(0), 0, share)
 
 
 def test_whole_episodes_keep_their_last_transition() -> None:
@@ -245,7 +245,7 @@ def test_an_environment_is_reset_once_for_each_episode_that_is_played() -> None:
 def test_the_first_rollout_begins_where_the_environments_do_and_the_next_goes_on() -> None:
     envs = [Countdown(10)]
     policy = make_policy(SETTINGS["ppo"](), envs[0].observation_space)
-    collector = local_collector(SyncEnvs(list(envs), 0), policy, np.random.default_rng(0), 4)
+    collector = LocalCollector(SyncEnvs(list(envs), 0), policy, np.random.default_rng(0), 4)
     rewards = [collector.collect().rewards[:, 0].tolist() for _ in range(3)]
     assert rewards == [[1, 2, 3, 4], [5, 6, 7, 8], [9, 10, 1, 2]]
 
@@ -253,7 +253,7 @@ def test_the_first_rollout_begins_where_the_environments_do_and_the_next_goes_on
 def test_actions_are_drawn_anew_in_every_rollout_from_the_current_weights() -> None:
     envs = SyncEnvs([EndlessReward() for _ in range(8)], 0)
     policy = make_policy(SETTINGS["ppo"](), EndlessReward().observation_space)
-    collector = local_collector(envs, policy, np.random.default_rng(0), 50)
+    collector = LocalCollector(envs, policy, np.random.default_rng(0), 50)
     first, second = collector.collect().actions, collector.collect().actions
     assert (first != second).any()
     with torch.no_grad():
@@ -269,7 +269,7 @@ def test_the_async_backend_collects_what_the_sync_one_does(num_steps: int) -> No
     rollouts = []
     for backend in ("sync", "async"):
         envs = make_envs(limited, 2, seed=3, backend=backend)
-        collector = local_collector(
+        collector = LocalCollector(
             envs, policy_for("ppo"), np.random.default_rng(0), num_steps, episodes_per_env=3
         )
         rollouts.append([collector.collect() for _ in range(2)])

@@ -14,9 +14,9 @@ from upright.policy import Policy, Weights, choose_device
 from upright.rollout import (
     Collector,
     Episode,
+    LocalCollector,
     Rollout,
     blame,
-    local_collector,
     refuse_nonfinite,
     refuse_outside,
 )
@@ -101,7 +101,7 @@ class Trainer:
         self.algorithm = ALGORITHMS[recipe.algo](
             self.policy, chosen, generator(seed, Stream.MINIBATCHES)
         )
-        self.collector: Collector = local_collector(
+        self.collector: Collector = LocalCollector(
             envs,
             self.policy,
             generator(seed, Stream.ACTIONS),

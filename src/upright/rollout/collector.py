@@ -8,33 +8,12 @@ from numpy.typing import NDArray
 
 from upright.envs import Envs, Step
 from upright.ground import Array, Bools, State, UprightError, generator_state, restore_generator
-from upright.rollout.rollout import Collector, Episode, Rollout
+from upright.rollout.rollout import Episode, Rollout
 
 if TYPE_CHECKING:
     from upright.policy import Behaviour, Policy
 
 NOISE_ROWS = 64
-
-
-def local_collector(
-    envs: Envs,
-    policy: "Policy",
-    rng: np.random.Generator,
-    num_steps: int,
-    episodes_per_env: int = 1,
-) -> Collector:
-    """What collects in this process.
-
-    Args:
-        envs: The environments.
-        policy: Acts; read anew at each `collect`.
-        rng: Source of the action noise.
-        num_steps: T; 0 to collect whole episodes instead.
-        episodes_per_env: The share of each environment where whole episodes are collected.
-    """
-    if num_steps:
-        return StepCollector(envs, policy, rng, num_steps)
-    return EpisodeCollector(envs, policy, rng, episodes_per_env)
 
 
 class Store:
@@ -90,22 +69,14 @@ class Store:
 
     def rollout(self, finished: Callable[[Array, Array, Array], tuple[Episode, ...]]) -> Rollout:
         """All of it; `finished` tells its episodes from rewards, ends and `valid`, each [T, N]."""
-        t = self.length
-        rewards, valid = self._rewards[:t], self._valid[:t]
-        terminated, truncated = self._terminated[:t], self._truncated[:t]
-        return Rollout(
-            self._obs[: t + 1],
-            self._actions[:t],
-            rewards,
-            terminated,
-            truncated,
-            valid,
-            np.array([index for index, _ in self._finals], np.int64).reshape(-1, 2),
-            np.array([final for _, final in self._finals], np.float32).reshape(
-                -1, *self._obs.shape[2:]
-            ),
-            finished(rewards, (terminated | truncated) & valid, valid),
-        )
+        t, shape = self.length, self._obs.shape[2:]
+        index = np.array([place for place, _ in self._finals], np.int64).reshape(-1, 2)
+        finals = np.array([final for _, final in self._finals], np.float32).reshape(-1, *shape)
+        played = (self._actions, self._rewards, self._terminated, self._truncated, self._valid)
+        actions, rewards, terminated, truncated, valid = (rows[:t] for rows in played)
+        episodes = finished(rewards, (terminated | truncated) & valid, valid)
+        obs = self._obs[: t + 1]
+        return Rollout(obs, actions, rewards, terminated, truncated, valid, index, finals, episodes)
 
     def _grow(self) -> None:
         """Room for as many rows again."""
@@ -116,13 +87,62 @@ class Store:
 
 
 class LocalCollector:
-    """What both ways of collecting have in common: environments, noise, and unfinished episodes."""
+    """What collects in this process.
 
-    def __init__(self, envs: Envs, policy: "Policy", rng: np.random.Generator) -> None:
+    Args:
+        envs: The environments.
+        policy: Acts; read anew at each `collect`.
+        rng: Source of the action noise.
+        num_steps: T; 0 to collect whole episodes instead.
+        episodes_per_env: The share of each environment where whole episodes are collected.
+    """
+
+    def __init__(
+        self,
+        envs: Envs,
+        policy: "Policy",
+        rng: np.random.Generator,
+        num_steps: int,
+        episodes_per_env: int = 1,
+    ) -> None:
         self._envs, self._policy, self._rng = envs, policy, rng
+        self._num_steps, self._share = num_steps, episodes_per_env
+        self._everybody = np.ones(envs.num_envs, np.bool_)
         self._obs: NDArray[np.float32] | None = None
         self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
         self._running_length = np.zeros(envs.num_envs, np.int64)
+
+    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
+    def collect(self) -> Rollout:
+        """The next T steps, or new episodes."""
+        return self._steps() if self._num_steps else self._episodes()
+
+    def _steps(self) -> Rollout:
+        """T steps of every environment; episodes go on from one rollout to the next."""
+        store, act = self._begin(self._num_steps), self._policy.behaviour()
+        for noise in self._noise(self._num_steps):
+            done = self._step(store, act, noise, self._everybody)
+            if done is not None:
+                store.follow(self._envs.restart(done, store.obs))
+        self._obs = store.obs
+        return store.rollout(self._finished)
+
+    def _episodes(self) -> Rollout:
+        """A share of whole episodes of every environment; what is played beyond is not valid."""
+        self._obs = None
+        store, act = self._begin(NOISE_ROWS), self._policy.behaviour()
+        left = np.full(self._envs.num_envs, self._share)
+        while (playing := left > 0).any():
+            row = store.length % NOISE_ROWS
+            if row == 0:
+                noise = self._noise(NOISE_ROWS)
+            done = self._step(store, act, noise[row], playing)
+            if done is not None:
+                left -= done & store.valid
+                if (left > 0).any():
+                    store.follow(self._envs.restart(done, store.obs))
+        self._obs = None
+        return store.rollout(self._finished)
 
     def _begin(self, rows: int) -> Store:
         """Room for a rollout, from where the episodes stand; new ones where none do."""
@@ -148,15 +168,12 @@ class LocalCollector:
     def state(self) -> State:
         """Everything between two rollouts: the noise, the episodes and how far they are."""
         arrays: dict[str, Array] = {
-            "running_return": self._running_return,
-            "running_length": self._running_length,
+            "running_return": self._running_return.copy(),
+            "running_length": self._running_length.copy(),
         }
         if self._obs is not None:
-            arrays["obs"] = self._obs
-        own = State(
-            {"rng": generator_state(self._rng)},
-            {name: array.copy() for name, array in arrays.items()},
-        )
+            arrays["obs"] = self._obs.copy()
+        own = State({"rng": generator_state(self._rng)}, arrays)
         envs = self._envs.state(unfinished=self._obs is not None)
         return State.joined({"collector": own, "envs": envs})
 
@@ -174,23 +191,18 @@ class LocalCollector:
         restore_generator(self._rng, own.value("rng", dict))
         recorded = state.part("envs")
         if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):
-            self._obs, lost = self._envs.restore(recorded, self._recorded_obs(own))
+            shape = (n, *(self._envs.observation_space.shape or ()))
+            obs = own.array("obs", shape, np.float32) if "obs" in own.arrays else None
+            self._obs, lost = self._envs.restore(recorded, obs)
         else:  # a vector form's state says nothing to single environments, nor theirs to it
             self._obs, lost = self._envs.reset(), np.ones(n, np.bool_)
         self._running_return = np.where(lost, 0.0, running_return)
         self._running_length = np.where(lost, 0, running_length)
-        return [int(n) for n in lost.nonzero()[0]]
+        return list(lost.nonzero()[0].tolist())
 
     def close(self) -> None:
         """Release the environments."""
         self._envs.close()
-
-    def _recorded_obs(self, own: State) -> NDArray[np.float32] | None:
-        """What was to be acted on next; None where `reset` comes next."""
-        if "obs" not in own.arrays:
-            return None
-        space = self._envs.observation_space
-        return own.array("obs", (self._envs.num_envs, *(space.shape or ())), np.float32)
 
     def _finished(self, rewards: Array, done: Array, valid: Array) -> tuple[Episode, ...]:
         """The episodes that ended in these steps; what has not ended is carried over."""
@@ -206,53 +218,3 @@ class LocalCollector:
         self._running_return = returns[-1] - spent_return
         self._running_length = lengths[-1] - spent_length
         return tuple(episodes)
-
-
-class StepCollector(LocalCollector):
-    """T steps of every environment; episodes go on from one rollout to the next."""
-
-    def __init__(
-        self, envs: Envs, policy: "Policy", rng: np.random.Generator, num_steps: int
-    ) -> None:
-        super().__init__(envs, policy, rng)
-        self._num_steps = num_steps
-        self._everybody = np.ones(envs.num_envs, np.bool_)
-
-    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
-    def collect(self) -> Rollout:
-        """The next T steps."""
-        store, act = self._begin(self._num_steps), self._policy.behaviour()
-        for noise in self._noise(self._num_steps):
-            done = self._step(store, act, noise, self._everybody)
-            if done is not None:
-                store.follow(self._envs.restart(done, store.obs))
-        self._obs = store.obs
-        return store.rollout(self._finished)
-
-
-class EpisodeCollector(LocalCollector):
-    """A share of whole episodes of every environment; nothing is left over between two rollouts."""
-
-    def __init__(
-        self, envs: Envs, policy: "Policy", rng: np.random.Generator, episodes_per_env: int
-    ) -> None:
-        super().__init__(envs, policy, rng)
-        self._share = episodes_per_env
-
-    @np.errstate(over="ignore", invalid="ignore")  # numbers are checked once the rollout is whole
-    def collect(self) -> Rollout:
-        """New episodes, until every environment has played its share; the rest is not valid."""
-        self._obs = None
-        store, act = self._begin(NOISE_ROWS), self._policy.behaviour()
-        left = np.full(self._envs.num_envs, self._share)
-        while (playing := left > 0).any():
-            row = store.length % NOISE_ROWS
-            if row == 0:
-                noise = self._noise(NOISE_ROWS)
-            done = self._step(store, act, noise[row], playing)
-            if done is not None:
-                left -= done & store.valid
-                if (left > 0).any():
-                    store.follow(self._envs.restart(done, store.obs))
-        self._obs = None
-        return store.rollout(self._finished)

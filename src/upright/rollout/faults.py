@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from upright.ground import LARGEST_FLOAT32, NonFiniteError, UprightError
+from upright.ground import LARGEST_FLOAT32, Array, Bools, NonFiniteError, UprightError
 from upright.policy import Policy
 from upright.rollout.rollout import Rollout
 
@@ -22,24 +22,16 @@ def refuse_nonfinite(rollout: Rollout) -> None:
     Raises:
         NonFiniteError: With the environment's index and the step.
     """
-    for name, rows in (("observation", rollout.obs), ("reward", rollout.rewards)):
-        if not _is_fine(rows).all():
-            t, n, *_ = np.argwhere(~_is_fine(rows))[0].tolist()
-            raise _nonfinite(name, rows[t, n], n, t)
-    if not _is_fine(rollout.final_obs).all():
-        row = int(np.argwhere(~_is_fine(rollout.final_obs))[0][0])
-        t, n = rollout.final_index[row].tolist()
-        raise _nonfinite("final observation", rollout.final_obs[row], n, t)
-
-
-def _is_fine(rows: NDArray[Any]) -> NDArray[np.bool_]:
-    return np.asarray(np.abs(rows) <= LARGEST_FLOAT32)
-
-
-def _nonfinite(name: str, values: Any, n: int, t: int) -> NonFiniteError:
-    flat = np.ravel(values)
-    found = float(flat[~_is_fine(flat)][0])
-    return NonFiniteError(f"The {name}", found, f" in environment {n} at step {t} of the rollout")
+    for name, rows, places in (
+        ("observation", rollout.obs, None),
+        ("reward", rollout.rewards, None),
+        ("final observation", rollout.final_obs, rollout.final_index),
+    ):
+        fine = np.abs(rows) <= LARGEST_FLOAT32
+        if not fine.all():
+            row, (t, n), element = _first(~fine, places)
+            place = f" in environment {n} at step {t} of the rollout"
+            raise NonFiniteError(f"The {name}", float(rows[row + element]), place)
 
 
 def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
@@ -51,24 +43,30 @@ def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
     if not isinstance(space, gym.spaces.Box):
         return
     low, high = _widened(space.low, -1.0), _widened(space.high, 1.0)
-    for rows in (rollout.obs, rollout.final_obs):
+    for rows, places in ((rollout.obs, None), (rollout.final_obs, rollout.final_index)):
         outside = (rows < low) | (rows > high)
         if outside.any():
-            where = np.argwhere(outside)[0].tolist()
-            if rows is rollout.obs:
-                n, obs, index = where[1], rows[where[0], where[1]], tuple(where[2:])
-            else:
-                n, obs, index = rollout.final_index[where[0], 1], rows[where[0]], tuple(where[1:])
-            raise _outside(n, obs, index, space)
+            row, (_, n), index = _first(outside, places)
+            raise UprightError(
+                f"Environment {n} returned the observation {rows[row].tolist()}, outside its "
+                f"space: element {index[0] if len(index) == 1 else index} should be between "
+                f"{space.low[index]:g} and {space.high[index]:g}.",
+                "Mend the environment or its observation_space, or accept it with "
+                "--outside-space accept.",
+            )
 
 
-def _outside(n: int, obs: Any, index: tuple[int, ...], space: gym.spaces.Box) -> UprightError:
-    return UprightError(
-        f"Environment {n} returned the observation {obs.tolist()}, outside its space: element "
-        f"{index[0] if len(index) == 1 else index} should be between {space.low[index]:g} and "
-        f"{space.high[index]:g}.",
-        "Mend the environment or its observation_space, or accept it with --outside-space accept.",
-    )
+def _first(bad: Bools, places: Array | None) -> tuple[tuple[int, ...], ...]:
+    """Of the first flag that is set: its row's index, its step and environment, its element.
+
+    Args:
+        bad: [T, N, ...], or [K, ...] where `places` has the step and environment of each row.
+        places: [K, 2].
+    """
+    where = tuple(np.argwhere(bad)[0].tolist())
+    if places is None:
+        return where[:2], where[:2], where[2:]
+    return where[:1], tuple(places[where[0]].tolist()), where[1:]
 
 
 def _widened(bound: NDArray[Any], direction: float) -> NDArray[np.float64]:
