@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.ground.arrays import Array, Bools, Floats
+    from upright.ground.arrays import LARGEST_FLOAT32, Array, Bools, Floats
     from upright.ground.errors import NonFiniteError, UprightError, did_you_mean
     from upright.ground.files import (
         as_json,
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
         write_synced,
     )
     from upright.ground.lock import RunLock, status_of
-    from upright.ground.numbers import LARGEST_FLOAT32
     from upright.ground.reading import (
         JSON_BYTES,
         TOML_BYTES,

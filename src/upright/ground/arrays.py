@@ -1,4 +1,4 @@
-"""Kinds of arrays, by what they hold; shapes stand where they are used."""
+"""Kinds of arrays, by what they hold, and how large their numbers may be."""
 
 from typing import Any
 
@@ -8,3 +8,4 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating]
+LARGEST_FLOAT32 = float(np.finfo(np.float32).max)

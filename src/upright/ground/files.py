@@ -17,7 +17,7 @@ def write_atomically(path: Path, data: bytes | str) -> None:
     """Write a temporary file beside `path`, flush it to the disk, rename it, flush the folder."""
     temporary = path.with_name(f".{path.name}.tmp")
     try:
-        write_synced(temporary, data.encode() if isinstance(data, str) else data)
+        write_synced(temporary, data)
         temporary.replace(path)
     except BaseException:
         with suppress(OSError):
@@ -33,7 +33,7 @@ def write_new(path: Path, data: bytes | str) -> None:
         UprightError: There is one of that name already, or it cannot be written.
     """
     with new_file(path) as temporary:
-        write_synced(temporary, data.encode() if isinstance(data, str) else data)
+        write_synced(temporary, data)
 
 
 @contextmanager
@@ -134,11 +134,11 @@ def free_name(path: Path) -> Path:
     return found
 
 
-def write_synced(path: Path, data: bytes) -> None:
+def write_synced(path: Path, data: bytes | str) -> None:
     """Write a new file and flush it to the disk; what was there gives way, even a link."""
     path.unlink(missing_ok=True)
     with path.open("xb") as file:
-        file.write(data)
+        file.write(data.encode() if isinstance(data, str) else data)
         file.flush()
         os.fsync(file.fileno())
 

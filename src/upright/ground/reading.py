@@ -22,6 +22,14 @@ MAX_NAME = 256
 # It always matches from a quote on, closed or not: no start is tried twice.
 _STRING = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)', re.DOTALL)
 TORCH_FILE = "a file of torch.save, which holds a pickle that can run any code"
+_FOREIGN = {
+    rb"\x80[\x02-\x05]": "a Python pickle, which can run any code when it is opened",
+    rb"PK\x03\x04.*data\.pkl": TORCH_FILE,
+    rb"PK\x03\x04": "a zip archive, perhaps one of torch.save or of Stable-Baselines3",
+    rb"\x1f\x8b|BZh|\xfd7zXZ|7z\xbc\xaf": "a compressed archive",
+    rb".{257}ustar": "a tar archive",
+    rb"\x89HDF": "an HDF5 file",
+}
 _BRACKETS = re.compile(r"[\[\]{}]")
 CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
 
@@ -131,16 +139,4 @@ def _finite_float(text: str) -> float:
 
 def foreign_kind(start: bytes) -> str:
     """What a file that is none of ours is, judged by its first bytes; empty where not known."""
-    if re.match(rb"\x80[\x02-\x05]", start):
-        return "a Python pickle, which can run any code when it is opened"
-    if start.startswith(b"PK\x03\x04"):
-        if b"data.pkl" in start:
-            return TORCH_FILE
-        return "a zip archive, perhaps one of torch.save or of Stable-Baselines3"
-    if start.startswith((b"\x1f\x8b", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")):
-        return "a compressed archive"
-    if start[257:262] == b"ustar":
-        return "a tar archive"
-    if start.startswith(b"\x89HDF"):
-        return "an HDF5 file"
-    return ""
+    return next((kind for first, kind in _FOREIGN.items() if re.match(first, start, re.DOTALL)), "")

@@ -2,7 +2,7 @@
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 from typing import Any, NoReturn, Self
@@ -35,18 +35,14 @@ class Interruption:
     def __init__(self, noticed: Callable[[int], None]) -> None:
         self.signum: int | None = None
         self._noticed = noticed
-        self._previous: dict[int, Any] = {}
+        self._handling = _handling(STOPPING, self._handle)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for signum in STOPPING:
-                self._previous[signum] = signal.signal(signum, self._handle)
+        self._handling.__enter__()
         return self
 
-    def __exit__(self, *raised: object) -> None:
-        for signum, previous in self._previous.items():
-            signal.signal(signum, previous if previous is not None else signal.SIG_DFL)
-        self._previous.clear()
+    def __exit__(self, *raised: Any) -> None:
+        self._handling.__exit__(*raised)
 
     def _handle(self, signum: int, frame: FrameType | None) -> None:
         if self.signum is not None:
@@ -67,12 +63,18 @@ def interrupting(*signums: signal.Signals) -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
         raise Interrupted(signum)
 
+    with _handling(signums, interrupt):
+        yield
+
+
+@contextmanager
+def _handling(signums: Iterable[signal.Signals], handler: Any) -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {signum: signal.signal(signum, interrupt) for signum in signums}
+    before = {signum: signal.signal(signum, handler) for signum in signums}
     try:
         yield
     finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler if handler is not None else signal.SIG_DFL)
+        for signum, previous in before.items():
+            signal.signal(signum, previous if previous is not None else signal.SIG_DFL)

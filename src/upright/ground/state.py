@@ -80,22 +80,15 @@ class State:
             UprightError: It is missing, or has another shape or type.
         """
         array = self.arrays.get(name)
-        fits = (
-            array is not None
-            and array.dtype == np.dtype(dtype)
-            and array.ndim == len(shape)
-            and all(
-                wanted in (None, found) for wanted, found in zip(shape, array.shape, strict=True)
-            )
+        if array is not None and array.dtype == np.dtype(dtype) and array.ndim == len(shape):
+            lengths = zip(shape, array.shape, strict=True)
+            if all(wanted in (None, found) for wanted, found in lengths):
+                return array
+        held = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
+        wanted_shape = ["any" if length is None else length for length in shape]
+        raise UprightError(
+            f"The recorded state holds {held} as '{name}', not {np.dtype(dtype)} {wanted_shape}."
         )
-        if array is None or not fits:
-            found = "nothing" if array is None else f"{array.dtype} {list(array.shape)}"
-            wanted_shape = [length if length is not None else "any" for length in shape]
-            raise UprightError(
-                f"The recorded state holds {found} as '{name}', not {np.dtype(dtype)} "
-                f"{wanted_shape}."
-            )
-        return array
 
 
 def generator_state(rng: np.random.Generator) -> dict[str, Any]:

@@ -67,14 +67,13 @@ def most_bytes(layout: Layout) -> int:
 
 
 def _difference(found: Layout, expected: Layout) -> str:
-    for name in sorted({*found, *expected}):
-        if found.get(name) != expected.get(name):
-            one, other = (
-                "nothing" if entry is None else f"{entry[0]} {list(entry[1])}"
-                for entry in (found.get(name), expected.get(name))
-            )
-            return f"{name[:MAX_NAME]!r} is {one} there and should be {other}"
-    return "nothing"
+    names = sorted({*found, *expected})
+    name = next(name for name in names if found.get(name) != expected.get(name))
+    one, other = (
+        "nothing" if entry is None else f"{entry[0]} {list(entry[1])}"
+        for entry in (found.get(name), expected.get(name))
+    )
+    return f"{name[:MAX_NAME]!r} is {one} there and should be {other}"
 
 
 def _refuse_header(data: bytes) -> None:

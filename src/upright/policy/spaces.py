@@ -7,13 +7,8 @@ import numpy as np
 
 from upright.ground import UprightError, shortened
 
-_DTYPES = (
-    "bool",
-    "float16",
-    "float32",
-    "float64",
-    *(f"{u}int{n}" for u in ("", "u") for n in (8, 16, 32, 64)),
-)
+_INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+_DTYPES = ("bool", "float16", "float32", "float64", *_INTEGERS)
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
@@ -23,12 +18,8 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
         UprightError: Another kind of space.
     """
     if isinstance(space, gym.spaces.Box):
-        return {
-            "type": "Box",
-            "dtype": str(space.dtype),
-            "low": _finite(space.low),
-            "high": _finite(space.high),
-        }
+        bounds = {"low": _finite(space.low), "high": _finite(space.high)}
+        return {"type": "Box", "dtype": str(space.dtype)} | bounds
     if isinstance(space, gym.spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
     raise UprightError(f"The space {space} cannot be recorded.")
@@ -49,18 +40,16 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
             if record["dtype"] not in _DTYPES:
                 raise ValueError("its type is unknown")
             dtype = np.dtype(record["dtype"])
-            low, high = (
-                _bounds(record["low"], -np.inf, dtype),
-                _bounds(record["high"], np.inf, dtype),
-            )
+            low = _bounds(record["low"], -np.inf, dtype)
+            high = _bounds(record["high"], np.inf, dtype)
             return gym.spaces.Box(low, high, dtype=dtype.type)
     except (AssertionError, KeyError, OverflowError, TypeError, ValueError) as error:
-        raise UprightError(
-            f"The recorded space {shortened(repr(record), 200)} is not valid."
-        ) from error
-    raise UprightError(
-        f"The recorded space {shortened(repr(record), 200)} is of no kind that is supported."
-    )
+        raise _refused(record, "is not valid") from error
+    raise _refused(record, "is of no kind that is supported")
+
+
+def _refused(record: object, why: str) -> UprightError:
+    return UprightError(f"The recorded space {shortened(repr(record), 200)} {why}.")
 
 
 def _finite(bound: Any) -> Any:

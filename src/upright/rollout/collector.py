@@ -72,10 +72,10 @@ class Store:
         t, shape = self.length, self._obs.shape[2:]
         index = np.array([place for place, _ in self._finals], np.int64).reshape(-1, 2)
         finals = np.array([final for _, final in self._finals], np.float32).reshape(-1, *shape)
-        played = (self._actions, self._rewards, self._terminated, self._truncated, self._valid)
-        actions, rewards, terminated, truncated, valid = (rows[:t] for rows in played)
+        played: list[Array] = [self._rewards, self._terminated, self._truncated, self._valid]
+        rewards, terminated, truncated, valid = (rows[:t] for rows in played)
         episodes = finished(rewards, (terminated | truncated) & valid, valid)
-        obs = self._obs[: t + 1]
+        obs, actions = self._obs[: t + 1], self._actions[:t]
         return Rollout(obs, actions, rewards, terminated, truncated, valid, index, finals, episodes)
 
     def _grow(self) -> None:
