@@ -252,7 +252,7 @@ def test_a_folder_that_is_gone_or_full_costs_the_pictures_and_not_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(media, "write_atomically", full)
-    monkeypatch.setattr(encoding.Ffmpeg, "feed", full)
+    monkeypatch.setattr(encoding, "_ffmpeg", full)
     files, notes = leave_media(upright.load(run_copy))
     assert files == []
     assert notes == [
