@@ -25,7 +25,7 @@ from upright.show.curves import plotting as module
 from upright.show.curves.curve import Curve
 from upright.show.curves.drawing import REST
 from upright.show.curves.plotting import NARROW, Picture, picture, plot
-from upright.show.pages.notebook import card
+from upright.show.pages.report import card
 
 
 def pixels(picture: Picture) -> np.ndarray:

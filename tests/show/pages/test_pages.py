@@ -16,9 +16,8 @@ from upright.ground.errors import UprightError
 from upright.runs.run import Run
 from upright.show.pages import media, report
 from upright.show.pages.media import leave_media
-from upright.show.pages.notebook import card
 from upright.show.pages.playground import write_playground
-from upright.show.pages.report import write_report
+from upright.show.pages.report import card, write_report
 from upright.show.video import encoding
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
