@@ -12,7 +12,6 @@ from upright.show.curves.groups import dots_of, env_of
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-    from matplotlib.legend import Legend
 
 MOST_POINTS = 20_000
 MOST_DIAMONDS = 60
@@ -136,25 +135,20 @@ def name_in_lines(name: str, inches: float) -> str:
 
 def add_legend(figure: "Figure", ink: dict[str, str], alone: bool) -> None:
     """Below the axes, in as many columns as there is room for; the figure grows by its height."""
-    for columns in range(MOST_COLUMNS, 0, -1):
-        legend = _legend(figure, ink, columns, alone)
-        extent = legend.get_window_extent()
-        if extent.width <= figure.bbox.width or columns == 1:
-            break
-        legend.remove()
-    height = extent.height / figure.dpi
-    figure.set_figheight(figure.get_figheight() + max(0.0, height - TWO_ROWS))
-
-
-def _legend(figure: "Figure", ink: dict[str, str], columns: int, alone: bool) -> "Legend":
     from matplotlib.lines import Line2D
 
     handles, names = figure.axes[0].get_legend_handles_labels()
     order = sorted(range(len(names)), key=lambda n: names[n] == REST)
-    legend = figure.legend(
-        [handles[n] for n in order], [names[n] for n in order], loc="outside lower left",
-        ncols=columns, frameon=False, fontsize=11, labelcolor=ink["ink"], handlelength=1.8,
-    )  # fmt: skip
+    for columns in range(MOST_COLUMNS, 0, -1):
+        legend = figure.legend(
+            [handles[n] for n in order], [names[n] for n in order], loc="outside lower left",
+            ncols=columns, frameon=False, fontsize=11, labelcolor=ink["ink"], handlelength=1.8,
+        )  # fmt: skip
+        extent = legend.get_window_extent()
+        if extent.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + max(0.0, extent.height / figure.dpi - TWO_ROWS))
     for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
         if not isinstance(handle, Line2D):
             continue
@@ -163,4 +157,3 @@ def _legend(figure: "Figure", ink: dict[str, str], columns: int, alone: bool) ->
             handle.set_markersize(max(handle.get_markersize(), least))
         if text.get_text() == REST and not alone:
             handle.set_color(ink["faint"])
-    return legend

@@ -1,7 +1,7 @@
 """A policy's episodes as a video, or the same ones at several checkpoints."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
@@ -25,11 +25,7 @@ LEAST_WIDTH, MOST_PIXELS = 240, 1280
 
 
 class Replay:
-    """A video that shows itself in a notebook.
-
-    Attributes:
-        data: The bytes of an .mp4 file.
-    """
+    """A video that shows itself in a notebook; `data` are the bytes of an .mp4 file."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -129,8 +125,23 @@ def draw(
         for each, label in chapters
     )
     first = next(players)
-    moments = _moments(chain([first], players), episodes, max_steps, progress, len(chapters))
-    write_video(path, _of_one_size(map(_captioned, moments)), first.fps)
+    limit = min(max_steps or 1 << 60, first.max_episode_steps or 1 << 60)
+
+    def moments() -> Iterator[Moment]:
+        """All of them, the last one of each episode held for a while."""
+        for number, player in enumerate(chain([first], players)):
+            try:
+                for moment in player.play(episodes, max_steps):
+                    over = moment.action is None
+                    done = moment.episode - 1 + (1.0 if over else moment.step / limit)
+                    progress((number + done / episodes) / len(chapters), moment.label)
+                    yield moment
+                    if over:
+                        yield from [moment] * round(HELD_SECONDS * player.fps)
+            finally:
+                player.close()
+
+    write_video(path, _of_one_size(map(_captioned, moments())), first.fps)
 
 
 def _chapters(run: Run) -> list[Chapter]:
@@ -144,31 +155,8 @@ def _chapters(run: Run) -> list[Chapter]:
     if len(between) > MOST_CHAPTERS - 2:
         chosen = np.linspace(0, len(between) - 1, MOST_CHAPTERS - 2).round().astype(int)
         between = [between[n] for n in chosen]
-    shown: list[Chapter] = [(0, "untrained")]
-    shown += [(step, f"after {step:,} steps") for step in between]
-    return [*shown, ("best", last)]
-
-
-def _moments(
-    players: Iterable[Player],
-    episodes: int,
-    max_steps: int | None,
-    progress: OnProgress,
-    chapters: int,
-) -> Iterator[Moment]:
-    """The moments of all players, the last one of each episode held for a while."""
-    for number, player in enumerate(players):
-        limit = min(max_steps or 1 << 60, player.max_episode_steps or 1 << 60)
-        try:
-            for moment in player.play(episodes, max_steps):
-                over = moment.action is None
-                done = moment.episode - 1 + (1.0 if over else moment.step / limit)
-                progress((number + done / episodes) / chapters, moment.label)
-                yield moment
-                if over:
-                    yield from [moment] * round(HELD_SECONDS * player.fps)
-        finally:
-            player.close()
+    steps = ((step, f"after {step:,} steps") for step in between)
+    return [(0, "untrained"), *steps, ("best", last)]
 
 
 def _captioned(moment: Moment) -> Frame:
