@@ -7,7 +7,7 @@ from upright.ground.door import opened
 if TYPE_CHECKING:
     from upright.policy.catalogue import find_environments
     from upright.policy.distributions import DISTRIBUTIONS
-    from upright.policy.networks import MLP, Linear
+    from upright.policy.networks import MLP
     from upright.policy.normalizer import RunningNormalizer
     from upright.policy.onnx_export import write_onnx
     from upright.policy.policy import Behaviour, Policy, Weights, choose_device

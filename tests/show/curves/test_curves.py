@@ -25,7 +25,7 @@ from upright.show.curves.groups import grouped
 
 def line(x: Any, y: Any) -> Curve:
     x, y = np.asarray(x, np.float64), np.asarray(y, np.float64)
-    return Curve("ppo", 0, {}, x, y, y, 1, "m", "timesteps", None, None, (x[:0], x[:0]))
+    return Curve(0, {}, x, y, y, 1, "m", "timesteps", None, None, (x[:0], x[:0]))
 
 
 def test_a_moving_mean_is_of_the_last_values_and_of_fewer_at_the_start() -> None:

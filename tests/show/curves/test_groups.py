@@ -20,9 +20,7 @@ def curve(
     x = np.array(points)
     settings = {"env": env, "algo": algo} | settings
     window = max(1, len(x))
-    return Curve(
-        algo, seed, settings, x, x, x, window, metric, "timesteps", None, None, (x[:0], x[:0])
-    )
+    return Curve(seed, settings, x, x, x, window, metric, "timesteps", None, None, (x[:0], x[:0]))
 
 
 def names(*curves: Curve) -> list[str]:

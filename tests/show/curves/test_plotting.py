@@ -23,9 +23,9 @@ from upright.ground.errors import UprightError
 from upright.runs.run import Run
 from upright.show.curves import plotting as module
 from upright.show.curves.curve import Curve
-from upright.show.curves.legend import REST
+from upright.show.curves.drawing import REST
 from upright.show.curves.plotting import NARROW, Picture, picture, plot
-from upright.show.pages.notebook import card
+from upright.show.pages.report import card
 
 
 def pixels(picture: Picture) -> np.ndarray:
@@ -97,7 +97,7 @@ def line(
     x = np.linspace(1.0, end, 3)
     settings = {"env": "CartPole-v1", "algo": "ppo"} | settings
     return Curve(
-        settings["algo"], seed, settings, x, x * height, x * height, 3, "episode return",
+        seed, settings, x, x * height, x * height, 3, "episode return",
         "timesteps", -float(len(settings["env"])), None,
         (np.linspace(1.0, end, evaluated), np.full(evaluated, height * end)),
     )  # fmt: skip

@@ -16,9 +16,8 @@ from upright.ground.errors import UprightError
 from upright.runs.run import Run
 from upright.show.pages import media, report
 from upright.show.pages.media import leave_media
-from upright.show.pages.notebook import card
 from upright.show.pages.playground import write_playground
-from upright.show.pages.report import write_report
+from upright.show.pages.report import card, write_report
 from upright.show.video import encoding
 
 HOSTILE = '"><script>alert(1)</script><img src=x onerror=alert(2)>'
@@ -252,7 +251,7 @@ def test_a_folder_that_is_gone_or_full_costs_the_pictures_and_not_the_run(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(media, "write_atomically", full)
-    monkeypatch.setattr(encoding.Ffmpeg, "feed", full)
+    monkeypatch.setattr(encoding, "_ffmpeg", full)
     files, notes = leave_media(upright.load(run_copy))
     assert files == []
     assert notes == [

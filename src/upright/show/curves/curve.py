@@ -1,6 +1,7 @@
 """What a learning curve is made of: the points of a run, smoothed, and of several runs, joined."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,23 +10,16 @@ import numpy as np
 from upright.envs import reward_threshold
 from upright.ground import Array, UprightError, did_you_mean
 from upright.judging import bootstrap_band
-from upright.runs import Run
+from upright.runs import Metric, Run
 
+# What stands at an axis, and where metrics.jsonl counts it.
 AXES = {
-    "timesteps": "environment steps",
-    "seconds": "training time (seconds)",
-    "episodes": "episodes",
+    "timesteps": ("environment steps", Metric.TIMESTEPS),
+    "seconds": ("training time (seconds)", Metric.SECONDS),
+    "episodes": ("episodes", Metric.EPISODES),
 }
 EPISODE_RETURN = "episode return"
-MEAN_RETURN = "rollout/ep_rew_mean"
-EVALUATION = "eval/mean_reward"
 GRID = 200
-_COLUMNS = {
-    "timesteps": "time/total_timesteps",
-    "seconds": "time/time_elapsed",
-    "episodes": "time/total_episodes",
-}
-_NOTHING = (np.empty(0), np.empty(0))
 
 
 class NothingYetError(UprightError):
@@ -46,7 +40,6 @@ class Curve:
     """One run's points.
 
     Attributes:
-        algo: The algorithm.
         seed: The run's.
         settings: What runs that become one mean have in common: environment, algorithm and the
             algorithm's settings.
@@ -62,7 +55,6 @@ class Curve:
             returns of training episodes.
     """
 
-    algo: str
     seed: int
     settings: dict[str, Any]
     x: Array
@@ -117,24 +109,28 @@ def curve_of(
         raise NothingYetError(
             f"{run.source} has no finished iteration yet; there is nothing to draw."
         )
+    returns = metric in (None, Metric.EPISODE_RETURN, Metric.EVALUATION)
     episodes = run.episodes() if metric is None else []
-    returns = metric in (None, MEAN_RETURN, EVALUATION)
-    if metric is None and not episodes and any(MEAN_RETURN in row for row in rows):
-        metric = MEAN_RETURN
+    if metric is None and not episodes and any(Metric.EPISODE_RETURN in row for row in rows):
+        metric = Metric.EPISODE_RETURN
     if metric is None:
         x, raw = _episode_points(episodes, rows, axis)
         window = smooth or min(100, max(10, len(raw) // 20))
     else:
-        x, raw = _metric_points(run, rows, metric, axis)
+        _refuse_unrecorded(run, rows, metric, axis)
+        x, raw = _metric_points(rows, metric, axis)
         window = smooth or 1
     window = min(window, max(1, len(raw)))
     verified = _verified(run, rows, axis) if returns else None
-    evaluations = _evaluations(rows, axis) if returns and metric != EVALUATION else _NOTHING
+    apart = returns and metric != Metric.EVALUATION
+    evaluations = _metric_points(rows if apart else [], Metric.EVALUATION, axis)
     if not len(x) and not len(evaluations[0]) and verified is None:
         raise NothingYetError(no_episode(run))
-    recipe = run.recipe
+    threshold, recipe = None, run.recipe
+    if returns:
+        with suppress(UprightError):  # an environment that cannot be asked has none
+            threshold = reward_threshold(run.env)
     return Curve(
-        algo=recipe.algo,
         seed=recipe.seed,
         settings={"env": recipe.env, "algo": recipe.algo} | recipe.settings.model_dump(mode="json"),
         x=x,
@@ -143,7 +139,7 @@ def curve_of(
         window=window,
         metric=metric or EPISODE_RETURN,
         axis=axis,
-        threshold=_threshold(run) if returns else None,
+        threshold=threshold,
         verified=verified,
         evaluations=evaluations,
     )
@@ -164,7 +160,9 @@ def moving_mean(values: Array, window: int) -> Array:
 
 def overlap(curves: Sequence[Curve]) -> bool:
     """Whether two of at least two curves share a stretch from where all of them have begun."""
-    return len(curves) > 1 and max(c.x[0] for c in curves) < sorted(c.x[-1] for c in curves)[-2]
+    if len(curves) < 2 or not all(len(c.x) for c in curves):
+        return False
+    return bool(max(c.x[0] for c in curves) < sorted(c.x[-1] for c in curves)[-2])
 
 
 def mean_of(curves: Sequence[Curve]) -> list[Mean]:
@@ -188,33 +186,32 @@ def mean_of(curves: Sequence[Curve]) -> list[Mean]:
 def _episode_points(
     episodes: list[dict[str, Any]], rows: list[dict[str, Any]], axis: str
 ) -> tuple[Array, Array]:
-    if not episodes:
-        return _NOTHING
-    raw = np.array([row["return"] for row in episodes], np.float64)
-    if axis == "episodes":
-        return np.arange(1.0, len(raw) + 1.0), raw
-    ends = np.array([row["timesteps"] for row in episodes], np.float64)
-    x = _spread(ends)
-    return (x if axis == "timesteps" else _at_seconds(x, rows)), raw
+    """Where training episodes ended, and their returns, each [n].
 
-
-def _spread(ends: Array) -> Array:
-    """An iteration's episodes, evenly between the iteration before that had any and its own end.
-
-    The log says in which iteration an episode ended, not at which of its steps.
+    The log says in which iteration an episode ended, not at which of its steps: they are spread
+    evenly between the iteration before that had any and its own end.
     """
+    raw = np.array([row["return"] for row in episodes], np.float64)
+    number = np.arange(1.0, len(raw) + 1.0)
+    if axis == "episodes":
+        return number, raw
+    ends = np.array([row["timesteps"] for row in episodes], np.float64)
     stops, counts = np.unique(ends, return_counts=True)
-    starts = np.concatenate([[0.0], stops[:-1]])
-    pieces = [
-        start + (stop - start) * np.arange(1, count + 1) / count
-        for start, stop, count in zip(starts, stops, counts, strict=True)
-    ]
-    return np.concatenate(pieces)
+    timesteps = np.interp(
+        number, np.concatenate([[0], np.cumsum(counts)]), np.concatenate([[0.0], stops])
+    )
+    return _along(axis, timesteps, rows), raw
 
 
-def _metric_points(
-    run: Run, rows: list[dict[str, Any]], metric: str, axis: str
-) -> tuple[Array, Array]:
+def _metric_points(rows: list[dict[str, Any]], metric: str, axis: str) -> tuple[Array, Array]:
+    """Where a metric was recorded, and its values, each [n]."""
+    _, column = AXES[axis]
+    found = [(row[column], row[metric]) for row in rows if metric in row and column in row]
+    x, values = np.array(found, np.float64).reshape(-1, 2).T
+    return x, values
+
+
+def _refuse_unrecorded(run: Run, rows: list[dict[str, Any]], metric: str, axis: str) -> None:
     found = [row for row in rows if metric in row]
     if not found:
         names = sorted({name for row in rows for name in row})
@@ -222,24 +219,17 @@ def _metric_points(
         raise UprightError(
             f"{run.source} has no metric '{metric}'.", did_you_mean(metric, names, otherwise)
         )
-    key = _COLUMNS[axis]
-    if any(key not in row for row in found):
+    if any(AXES[axis][1] not in row for row in found):
         raise UprightError(f"{run.source} did not record its {axis}.", "Use --x timesteps.")
-    x = np.array([row[key] for row in found], np.float64)
-    return x, np.array([row[metric] for row in found], np.float64)
 
 
-def _evaluations(rows: list[dict[str, Any]], axis: str) -> tuple[Array, Array]:
-    found = [row for row in rows if EVALUATION in row and _COLUMNS[axis] in row]
-    x = np.array([row[_COLUMNS[axis]] for row in found], np.float64)
-    return x, np.array([row[EVALUATION] for row in found], np.float64)
-
-
-def _at_seconds(timesteps: Array, rows: list[dict[str, Any]]) -> Array:
-    known = np.array(
-        [[r["time/total_timesteps"], r["time/time_elapsed"]] for r in rows], np.float64
-    )
-    return np.interp(timesteps, *np.vstack([np.zeros((1, 2)), known]).T)
+def _along(axis: str, timesteps: Array, rows: list[dict[str, Any]]) -> Array:
+    """Where on an axis the run stood after so many timesteps, any shape."""
+    if axis == "timesteps":
+        return timesteps
+    _, column = AXES[axis]
+    known = [(0.0, 0.0), *((row[Metric.TIMESTEPS], row.get(column, 0)) for row in rows)]
+    return np.interp(timesteps, *np.array(known, np.float64).T)
 
 
 def _verified(run: Run, rows: list[dict[str, Any]], axis: str) -> Verified | None:
@@ -248,18 +238,5 @@ def _verified(run: Run, rows: list[dict[str, Any]], axis: str) -> Verified | Non
         verdict = run.verdict()
     except UprightError:
         return None
-    at = float(verdict.candidate.timesteps)
-    if axis == "seconds":
-        at = float(_at_seconds(np.array([at]), rows)[0])
-    elif axis == "episodes":
-        counts = [(r["time/total_timesteps"], r.get("time/total_episodes", 0)) for r in rows]
-        at = float(np.interp(at, *np.array(counts, np.float64).T))
-    return Verified(at, verdict.proof.mean, verdict.proof.interval, verdict.solved)
-
-
-def _threshold(run: Run) -> float | None:
-    """The environment's own; none where it cannot be asked."""
-    try:
-        return reward_threshold(run.env)
-    except UprightError:
-        return None
+    x = float(_along(axis, np.array(verdict.candidate.timesteps, np.float64), rows))
+    return Verified(x, verdict.proof.mean, verdict.proof.interval, verdict.solved)

@@ -1,19 +1,27 @@
-"""The strokes of a plot: lines, dots, bands, marks and thresholds on its axes."""
+"""The strokes of a plot, the legend, for which the figure grows, and labels that fit."""
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from upright.ground import printable
 from upright.show.curves.curve import Curve, mean_of
 from upright.show.curves.groups import dots_of, env_of
-from upright.show.curves.legend import HANDLE, REST, in_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 MOST_POINTS = 20_000
 MOST_DIAMONDS = 60
 DASHES = ((5, 4), (2, 2), (9, 3, 2, 3))
+LETTER, TITLE_LETTER = 0.085, 0.135
+HANDLE = 0.65
+TWO_ROWS = 0.5
+MOST_COLUMNS = 4
+REST = "mean of those that went on"
+MARKS = {True: "verified", False: "judged: not solved", None: "judged"}
 
 
 def draw_one(
@@ -58,32 +66,26 @@ def draw_several(
         axes.plot(
             *_thinned(curve.x, curve.smooth), color=colour, alpha=0.3, linewidth=1.0, zorder=2
         )
-    if not any(len(curve.x) for curve in curves):
-        for number, curve in enumerate(curves):
-            _draw_evaluations(axes, curve, colour, alone and number == 0)
-        return
+        if not len(curve.x):  # nor has any of the others a point
+            _draw_evaluations(axes, curve, colour, alone and curve is curves[0])
     for part in mean_of(curves):
         axes.fill_between(
             part.x, part.low, part.high, color=colour, alpha=0.22, linewidth=0, zorder=3
         )
-        if not part.missing:
-            axes.plot(part.x, part.mean, color=colour, linewidth=2.8, linestyle=dashes, zorder=4)
-            continue
         axes.plot(
-            part.x, part.mean, color=colour, linewidth=2.0, linestyle=(0, (2, 1)),
-            zorder=4, label=None if REST in axes.get_legend_handles_labels()[1] else REST,
+            part.x, part.mean, color=colour, linewidth=2.0 if part.missing else 2.8, zorder=4,
+            linestyle=(0, (2, 1)) if part.missing else dashes,
+            label=_once(axes, REST) if part.missing else None,
         )  # fmt: skip
 
 
 def draw_thresholds(axes: "Axes", curves: list[Curve], ink: dict[str, str], width: float) -> None:
     """The highest first; which environment's, where there are several."""
-    several = len({str(curve.settings.get("env")) for curve in curves}) > 1
-    known: dict[float, set[str]] = {}
-    for curve in curves:
-        if curve.threshold is not None:
-            known.setdefault(curve.threshold, set()).add(env_of(curve))
-    for number, (threshold, envs) in enumerate(sorted(known.items(), reverse=True)):
-        where = f" ({', '.join(sorted(envs))})" if several else ""
+    several = len({curve.settings["env"] for curve in curves}) > 1
+    known = {curve.threshold for curve in curves if curve.threshold is not None}
+    for number, threshold in enumerate(sorted(known, reverse=True)):
+        envs = sorted({env_of(curve) for curve in curves if curve.threshold == threshold})
+        where = f" ({', '.join(envs)})" if several else ""
         axes.axhline(
             threshold, color=ink["faint"], linestyle=(0, DASHES[number % len(DASHES)]),
             linewidth=1.5, zorder=1,
@@ -100,21 +102,58 @@ def _thinned(x: Any, y: Any) -> tuple[Any, Any]:
 
 def mark_verified(axes: "Axes", curves: list[Curve], colour: str, ink: dict[str, str]) -> None:
     """The verdicts, a star where the environment was solved."""
-    for curve in curves:
-        point = curve.verified
-        if point is None:
-            continue
+    for point in filter(None, (curve.verified for curve in curves)):
         solved = point.solved is not False
         low, high = point.interval
-        name = _verified_name(point.solved)
         axes.errorbar(
             [point.x], [point.mean], [[point.mean - low], [high - point.mean]],
             fmt="*" if solved else "X", markersize=17 if solved else 11,
             color=colour, markeredgecolor=ink["ink"], ecolor=ink["ink"], markeredgewidth=1.0,
-            elinewidth=1.5, zorder=6, clip_on=False,
-            label=None if name in axes.get_legend_handles_labels()[1] else name,
+            elinewidth=1.5, zorder=6, clip_on=False, label=_once(axes, MARKS[point.solved]),
         )  # fmt: skip
 
 
-def _verified_name(solved: bool | None) -> str:
-    return {True: "verified", False: "judged: not solved", None: "judged"}[solved]
+def _once(axes: "Axes", name: str) -> str | None:
+    """A name that the legend holds once, whatever it stands for."""
+    return None if name in axes.get_legend_handles_labels()[1] else name
+
+
+def in_lines(text: str, inches: float, letter: float = LETTER) -> str:
+    """Text from a file in lines of so many inches (as a letter's width), without mathematics."""
+    lines = textwrap.wrap(printable(text, "?"), max(8, int(inches / letter)))
+    return "\n".join(lines).replace("$", r"\$")
+
+
+def name_in_lines(name: str, inches: float) -> str:
+    """A group's name for a legend this wide, where it must be broken, before who it is."""
+    room = inches - HANDLE
+    if len(name) <= room / LETTER:
+        return in_lines(name, room)
+    settings, _, who = name.rpartition(": ")
+    return f"{in_lines(f'{settings}:', room)}\n{in_lines(who, room)}"
+
+
+def add_legend(figure: "Figure", ink: dict[str, str], alone: bool) -> None:
+    """Below the axes, in as many columns as there is room for; the figure grows by its height."""
+    from matplotlib.lines import Line2D
+
+    handles, names = figure.axes[0].get_legend_handles_labels()
+    order = sorted(range(len(names)), key=lambda n: names[n] == REST)
+    for columns in range(MOST_COLUMNS, 0, -1):
+        legend = figure.legend(
+            [handles[n] for n in order], [names[n] for n in order], loc="outside lower left",
+            ncols=columns, frameon=False, fontsize=11, labelcolor=ink["ink"], handlelength=1.8,
+        )  # fmt: skip
+        extent = legend.get_window_extent()
+        if extent.width <= figure.bbox.width or columns == 1:
+            break
+        legend.remove()
+    figure.set_figheight(figure.get_figheight() + max(0.0, extent.height / figure.dpi - TWO_ROWS))
+    for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+        if not isinstance(handle, Line2D):
+            continue
+        if handle.get_linestyle() == "None":  # marks that are many are too small to be recognised
+            least = 8.0 if handle.get_marker() == "." else 5.0
+            handle.set_markersize(max(handle.get_markersize(), least))
+        if text.get_text() == REST and not alone:
+            handle.set_color(ink["faint"])

@@ -29,7 +29,7 @@ def grouped(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
 
 def env_of(curve: Curve) -> str:
     """The environment's name, no longer than a legend bears."""
-    return abbreviated(str(curve.settings.get("env")), LONGEST_NAME)
+    return abbreviated(curve.settings["env"], LONGEST_NAME)
 
 
 def abbreviated(text: str, letters: int) -> str:
@@ -46,19 +46,15 @@ def dots_of(curve: Curve) -> str:
 
 def _name_of(group: list[Curve], every: list[Curve]) -> str:
     """Environment where there are several, algorithm, and in what it differs from those like it."""
-    first = group[0]
-    envs = {str(curve.settings.get("env")) for curve in every}
-    words = [env_of(first)] if len(envs) > 1 else []
-    words.append(abbreviated(first.algo, LONGEST_NAME))
-    alike = [curve.settings for curve in every if _kind(curve) == _kind(first)]
-    told, more = _telling(alike)
-    words += [f"{key} {abbreviated(str(first.settings.get(key)), LONGEST_VALUE)}" for key in told]
+    own, settings = group[0].settings, [curve.settings for curve in every]
+    words = [env_of(group[0])] if len({each["env"] for each in settings}) > 1 else []
+    words.append(abbreviated(own["algo"], LONGEST_NAME))
+    told, more = _telling(
+        [each for each in settings if (each["env"], each["algo"]) == (own["env"], own["algo"])]
+    )
+    words += [f"{key} {abbreviated(str(own.get(key)), LONGEST_VALUE)}" for key in told]
     words += [f"... and {more} more"] if more else []
     return f"{', '.join(words)}: {_who(group)}"
-
-
-def _kind(curve: Curve) -> tuple[str, Any]:
-    return curve.algo, curve.settings.get("env")
 
 
 def _telling(every: list[dict[str, Any]]) -> tuple[list[str], int]:

@@ -17,9 +17,17 @@ from upright.show.curves.curve import (
     curve_of,
     no_episode,
 )
-from upright.show.curves.drawing import draw_one, draw_several, draw_thresholds, mark_verified
+from upright.show.curves.drawing import (
+    TITLE_LETTER,
+    add_legend,
+    draw_one,
+    draw_several,
+    draw_thresholds,
+    in_lines,
+    mark_verified,
+    name_in_lines,
+)
 from upright.show.curves.groups import LONGEST_NAME, abbreviated, grouped
-from upright.show.curves.legend import TITLE_LETTER, add_legend, in_lines, name_in_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -117,8 +125,27 @@ def picture(
     curves: Sequence[Curve], title: str, dark: bool = False, size: tuple[float, float] = SIZE
 ) -> Picture:
     """Curves that were read already, as `plot` draws them."""
+    groups = grouped(curves)
+    alone = len(groups) == 1
+    ink, colours = (DARK, ON_DARK) if dark else (LIGHT, ON_LIGHT)
+    title = in_lines(abbreviated(title, LONGEST_TITLE), size[0] - 1.0, TITLE_LETTER)
+    height = size[1] + TITLE_LINE * title.count("\n")
     with _quietly():
-        return Picture(_drawn(grouped(curves), title, DARK if dark else LIGHT, size))
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(size[0], height), layout="constrained", facecolor=ink["paper"])
+        axes = figure.add_subplot()
+        _furnish(axes, groups[0][1][0], title, ink, size[1] - 1.8)
+        for number, (name, group) in enumerate(groups):
+            colour = colours[number % len(colours)]
+            draw = draw_one if len(group) == 1 else draw_several
+            dashes = ROUNDS[number // len(colours) % len(ROUNDS)]
+            draw(axes, group, colour, dashes, name_in_lines(name, size[0]), alone)
+            mark_verified(axes, group, colour, ink)
+        drawn = [curve for _, group in groups for curve in group]
+        draw_thresholds(axes, drawn, ink, size[0])
+        add_legend(figure, ink, alone)
+    return Picture(figure)
 
 
 @contextmanager
@@ -133,45 +160,19 @@ def _quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _drawn(
-    groups: list[tuple[str, list[Curve]]],
-    title: str,
-    ink: dict[str, str],
-    size: tuple[float, float],
-) -> "Figure":
-    from matplotlib.figure import Figure
-
-    title = in_lines(abbreviated(title, LONGEST_TITLE), size[0] - 1.0, TITLE_LETTER)
-    height = size[1] + TITLE_LINE * title.count("\n")
-    figure = Figure(figsize=(size[0], height), layout="constrained", facecolor=ink["paper"])
-    axes = figure.add_subplot()
-    _furnish(axes, groups[0][1][0], title, ink, size[1] - 1.8)
-    alone, colours = len(groups) == 1, ON_DARK if ink is DARK else ON_LIGHT
-    for number, (name, curves) in enumerate(groups):
-        colour = colours[number % len(colours)]
-        draw = draw_one if len(curves) == 1 else draw_several
-        dashes = ROUNDS[number // len(colours) % len(ROUNDS)]
-        draw(axes, curves, colour, dashes, name_in_lines(name, size[0]), alone)
-        mark_verified(axes, curves, colour, ink)
-    draw_thresholds(axes, [curve for _, curves in groups for curve in curves], ink, size[0])
-    add_legend(figure, ink, alone)
-    return figure
-
-
 def _furnish(axes: "Axes", first: Curve, title: str, ink: dict[str, str], room: float) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
     axes.set_facecolor(ink["paper"])
     axes.set_title(title, loc="left", fontsize=15, fontweight="bold", color=ink["ink"])
-    axes.set_xlabel(AXES[first.axis], fontsize=13, color=ink["ink"])
+    axes.set_xlabel(AXES[first.axis][0], fontsize=13, color=ink["ink"])
     unit = " (sum of rewards)" if first.metric == EPISODE_RETURN else ""
     name = in_lines(abbreviated(first.metric, LONGEST_METRIC) + unit, room)
     axes.set_ylabel(name, fontsize=13, color=ink["ink"])
     axes.tick_params(colors=ink["ink"], labelsize=12, length=0)
     axes.grid(color=ink["grid"], linewidth=0.8)
     axes.set_axisbelow(True)
-    for side in ("top", "right", "left", "bottom"):
-        axes.spines[side].set_visible(False)
+    axes.spines[:].set_visible(False)
     if first.axis != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_major_locator(

@@ -6,8 +6,7 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.show.pages.media import leave_media
-    from upright.show.pages.notebook import card
     from upright.show.pages.playground import write_playground
-    from upright.show.pages.report import write_report
+    from upright.show.pages.report import card, write_report
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -12,14 +12,14 @@ from string import Template
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from upright.envs import is_gymnasiums_own, make_env
 from upright.ground import UprightError, write_new
-from upright.judging import HEADLINES
-from upright.policy import MLP, Linear, Policy, RunningNormalizer
+from upright.policy import MLP, Policy, RunningNormalizer
 from upright.runs import Run
 from upright.show.html import asset, data_uri, digest_source, on_a_page
-from upright.show.pages.words import headline, sentence, shown
+from upright.show.pages.words import shown, told
 from upright.show.video import MOST_STEPS, replay
 
 # Environment id -> the file that simulates it.
@@ -28,6 +28,8 @@ SIMULATED: dict[str, str] = {
     "MountainCar-v0": "mountaincar.js",
     "Acrobot-v1": "acrobot.js",
 }
+# What every simulator needs before it, and after it.
+BEFORE, AFTER = ("policy.js", "session.js", "drawing.js"), ("controls.js", "playground.js")
 # A page that holds more of them, twice, is slow to open.
 MOST_WEIGHTS = 1_000_000
 TITLES = {"reinforce": "REINFORCE", "actor-critic": "actor-critic", "ppo": "PPO"}
@@ -72,35 +74,32 @@ def playground(run: Run, replay: bytes | None = None) -> str:
     Raises:
         UprightError: The run cannot be read, or a replay is needed and there is none.
     """
+    name = run.record.env
     data: dict[str, Any] = {"simulator": None}
     scripts: tuple[str, ...] = ()
     if is_simulated(run):
-        name = run.record.env
         policies = {"trained": run.policy, "untrained": run.policy_at(0)}
-        data["simulator"] = name
         activation = run.recipe.settings.activation
+        data["simulator"] = name
         data["policies"] = {key: policy_data(each, activation) for key, each in policies.items()}
-        scripts = (
-            "policy.js",
-            "session.js",
-            "drawing.js",
-            SIMULATED[name],
-            "controls.js",
-            "playground.js",
-        )
+        scripts = (*BEFORE, SIMULATED[name], *AFTER)
         stage = asset("simulation.html")
     elif replay is None:
-        raise UprightError(f"{run.record.env} has no simulator for the browser: give a replay.")
+        raise UprightError(f"{name} has no simulator for the browser: give a replay.")
     else:
         stage = Template(asset("replay.html")).substitute(source=data_uri("video/mp4", replay))
-    script = "\n".join(asset(file) for file in scripts)
+    script = "\n".join(map(asset, scripts))
     style = asset("playground.css")
+    verdict, headline, sentence = told(run)
     return Template(asset("playground.html")).substitute(
-        env=on_a_page(run.record.env),
+        env=on_a_page(name),
         origin=on_a_page(_origin(run)),
-        mark="solved" if headline(run) == HEADLINES[True] else "open",
-        verdict=on_a_page(f"{headline(run)}: {sentence(run)}"),
-        settings=_settings(run),
+        mark="solved" if verdict and verdict.solved else "open",
+        verdict=on_a_page(f"{headline}: {sentence}"),
+        settings="".join(
+            f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(shown(value))}</dd></div>"
+            for key, value in run.recipe.flat().items()
+        ),
         policy=html.escape(_content_security_policy(script, style)),
         stage=stage,
         style=style,
@@ -129,34 +128,31 @@ def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
 
 
 def _layers(network: MLP) -> list[dict[str, Any]]:
-    return [_layer(layer) for layer in network.linear_layers()]
-
-
-def _layer(layer: Linear) -> dict[str, Any]:
-    weight = layer.weight.detach().cpu().numpy()
-    if layer.out_features > layer.in_features:  # stored the other way round
-        weight = weight.T
-    bias = None if layer.bias is None else _base64(layer.bias.detach().cpu().numpy())
-    return {
-        "inputs": layer.in_features,
-        "outputs": layer.out_features,
-        "weight": _base64(weight),
-        "bias": bias,
-    }
+    return [
+        {
+            "inputs": layer.in_features,
+            "outputs": layer.out_features,
+            "weight": _base64(
+                layer.weight if layer.out_features <= layer.in_features else layer.weight.t()
+            ),
+            "bias": None if layer.bias is None else _base64(layer.bias),
+        }
+        for layer in network.linear_layers()
+    ]
 
 
 def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
-    deviation = np.sqrt(normalizer.variance.cpu().numpy() + 1e-8)
     return {
-        "mean": _base64(normalizer.mean.cpu().numpy()),
-        "deviation": _base64(deviation),
+        "mean": _base64(normalizer.mean),
+        "deviation": _base64((normalizer.variance + 1e-8).sqrt()),
         "clip": normalizer.clip,
     }
 
 
 @np.errstate(over="ignore")  # what is beyond 32 bits is infinite, there too
-def _base64(array: Any) -> str:
-    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
+def _base64(tensor: Tensor) -> str:
+    array = np.ascontiguousarray(tensor.detach().cpu().numpy(), "<f4")
+    return base64.b64encode(array.tobytes()).decode()
 
 
 def _content_security_policy(script: str, style: str) -> str:
@@ -175,15 +171,6 @@ def _json(value: Any) -> str:
 
 
 def _origin(run: Run) -> str:
-    algorithm = TITLES[run.recipe.algo]
     timesteps = run.record.timesteps
     trained = "" if timesteps is None else f", {timesteps:,} timesteps"
-    return f"Trained with {algorithm}, seed {run.recipe.seed}{trained}"
-
-
-def _settings(run: Run) -> str:
-    rows = (
-        f"<div><dt>{html.escape(key)}</dt><dd>{html.escape(shown(value))}</dd></div>"
-        for key, value in run.recipe.flat().items()
-    )
-    return "".join(rows)
+    return f"Trained with {TITLES[run.recipe.algo]}, seed {run.recipe.seed}{trained}"

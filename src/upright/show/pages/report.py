@@ -1,4 +1,4 @@
-"""One page of a run, self-contained: verdict, curve, replay, settings, versions."""
+"""A run as one page, self-contained, and as a card in a notebook."""
 
 import shlex
 from collections.abc import Iterable
@@ -15,15 +15,25 @@ from upright.ground import (
     write_atomically,
     write_new,
 )
-from upright.judging import HEADLINES, Evaluation
-from upright.runs import COMMAND_FILE, Run, RunRecord
-from upright.show.curves import NARROW, SIZE, Picture, curve_of, picture
+from upright.judging import Evaluation, Verdict
+from upright.runs import COMMAND_FILE, Run
+from upright.show.curves import NARROW, SIZE, curve_of, picture, plot
 from upright.show.html import asset, data_uri, on_a_page
-from upright.show.pages.words import headline, sentence, shown
+from upright.show.pages.words import shown, told
 from upright.show.video import MOST_STEPS, replay
 
 REPORT = "report.html"
+# The curve's forms, of which a browser takes the first that fits: whether dark, and how large.
+FORMS = {
+    "(max-width: 600px) and (prefers-color-scheme: dark)": (True, NARROW),
+    "(max-width: 600px)": (False, NARROW),
+    "(prefers-color-scheme: dark)": (True, SIZE),
+    "": (False, SIZE),
+}
+KINDS = {True: "solved", False: "unsolved", None: ""}
+CONDITIONS = ("backend", "threads", "device", "train_seconds", "eval_seconds")
 _SHOWN = 400
+_CARD = "max-width:100%;width:420px;border-radius:6px;border:1px solid #8884"
 
 
 def write_report(run: Run, out: Path | None = None) -> Path:
@@ -57,34 +67,55 @@ def report(run: Run) -> str:
         UprightError: The run's settings cannot be read.
     """
     record = run.record
-    kinds = {HEADLINES[True]: "solved", HEADLINES[False]: "unsolved"}
-    words = headline(run)
+    verdict, headline, sentence = told(run)
+    conditions = ((name.replace("_", " "), getattr(record, name)) for name in CONDITIONS)
     return Template(asset("report.html")).substitute(
         title=_text(f"{record.env}, {record.algo}, seed {record.seed}"),
         heading=_text(record.env),
         subtitle=_text(
             f"{record.algo}, seed {record.seed}, {run.status}, started {record.started}"
         ),
-        kind=kinds.get(words, ""),
-        headline=_text(words),
-        sentence=_text(_capitalised(sentence(run))),
+        kind=KINDS[verdict.solved if verdict else None],
+        headline=_text(headline),
+        sentence=_text(sentence[:1].upper() + sentence[1:].removesuffix(".") + "."),
         replay=_replay(run),
         curve=_curve(run),
-        verdict=_verdict(run),
+        verdict=_verdict(run, verdict) if verdict else _said(sentence),
         commands=_commands(run),
         settings=_table(run.recipe.flat().items()),
-        conditions=_table(_conditions(record)),
+        conditions=_table(
+            [*record.versions.items(), *(each for each in conditions if each[1] is not None)]
+        ),
     )
 
 
-def _capitalised(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+def card(run: Run) -> str:
+    """HTML of a run for a notebook; what cannot be drawn is said in its place."""
+    record = run.record
+    _, headline, sentence = told(run)
+    try:
+        source = data_uri("image/png", plot([run]).data("png"))
+        curve = f'<img alt="learning curve" style="{_CARD}" src="{source}">'
+    except UprightError as error:
+        curve = f"<i>{on_a_page(error.message)}</i>"
+    try:
+        video = _video(run, f'style="{_CARD}" ')
+    except UprightError as error:
+        video = f"<i>{on_a_page(error.message)}</i>"
+    name = f"{record.env} · {record.algo}, seed {record.seed}"
+    return (
+        '<div style="max-width:900px;line-height:1.45">'
+        f"<div><b>{on_a_page(name)}</b> · {on_a_page(headline)}</div>"
+        f'<div style="opacity:.8">{on_a_page(sentence)}</div>'
+        '<div style="display:flex;flex-wrap:wrap;gap:12px;align-items:flex-start;margin:.6em 0">'
+        f"{curve}{video}</div>"
+        f'<div style="opacity:.8"><code>{on_a_page(str(run.source))}</code></div></div>'
+    )
 
 
 def _text(value: Any) -> str:
     """A value as text of a page, however long or strange."""
-    text = shown(value)
-    return on_a_page(shortened(text, _SHOWN))
+    return on_a_page(shortened(shown(value), _SHOWN))
 
 
 def _table(rows: Iterable[tuple[str, Any]]) -> str:
@@ -92,60 +123,53 @@ def _table(rows: Iterable[tuple[str, Any]]) -> str:
     return f"<table>{''.join(cells)}</table>"
 
 
-def _said(error: UprightError) -> str:
-    return f'<p class="soft">{_text(error.message)}</p>'
+def _said(message: str) -> str:
+    return f'<p class="soft">{_text(message)}</p>'
+
+
+def _video(run: Run, style: str = "") -> str:
+    source = replay(run, MOST_STEPS).uri
+    return f'<video controls loop muted playsinline {style}src="{source}"></video>'
 
 
 def _replay(run: Run) -> str:
     try:
-        shown = replay(run, MOST_STEPS)
+        return _video(run)
     except UprightError as error:
-        return _said(error)
-    return f'<video controls loop muted playsinline src="{shown.uri}"></video>'
+        return _said(error.message)
 
 
 def _curve(run: Run) -> str:
-    """The curve in four forms, of which a browser takes the one that fits."""
-    forms = [
-        ("(max-width: 600px) and (prefers-color-scheme: dark)", True, NARROW),
-        ("(max-width: 600px)", False, NARROW),
-        ("(prefers-color-scheme: dark)", True, SIZE),
-    ]
+    """The curve in its forms."""
     try:
         curves, title = [curve_of(run)], run.record.env
     except UprightError as error:
-        return _said(error)
-    sources = "".join(
-        f'<source media="{media}" srcset="{_svg(picture(curves, title, dark, size))}">'
-        for media, dark, size in forms
+        return _said(error.message)
+    drawn = [picture(curves, title, dark, size).data("svg") for dark, size in FORMS.values()]
+    *sources, last = (data_uri("image/svg+xml", each) for each in drawn)
+    others = "".join(
+        f'<source media="{media}" srcset="{source}">'
+        for media, source in zip(FORMS, sources, strict=False)
     )
-    last = _svg(picture(curves, title))
     words = "Learning curve: episode return over environment steps"
-    return f'<picture>{sources}<img class="curve" alt="{words}" src="{last}"></picture>'
+    return f'<picture>{others}<img class="curve" alt="{words}" src="{last}"></picture>'
 
 
-def _svg(drawn: Picture) -> str:
-    return data_uri("image/svg+xml", drawn.data("svg"))
-
-
-def _verdict(run: Run) -> str:
-    try:
-        verdict = run.verdict()
-        recorded = run.recorded_verdict()
-    except UprightError as error:
-        return _said(error)
-    rows: list[tuple[str, Any]] = [
-        ("judged after", f"{verdict.candidate.timesteps:,} steps"),
-        ("selection", _in_words(verdict.candidate.selection)),
-        ("proof, on other seeds", _in_words(verdict.proof)),
-        (
-            "threshold",
-            "none" if verdict.proof.threshold is None else f"{verdict.proof.threshold:g}",
-        ),
-        ("lowest and highest return of the proof", _extremes(verdict.proof)),
-        ("SHA-256 of the weights", recorded.weights_sha256),
-    ]
-    return _table(rows)
+def _verdict(run: Run, verdict: Verdict) -> str:
+    proof = verdict.proof
+    return _table(
+        [
+            ("judged after", f"{verdict.candidate.timesteps:,} steps"),
+            ("selection", _in_words(verdict.candidate.selection)),
+            ("proof, on other seeds", _in_words(proof)),
+            ("threshold", "none" if proof.threshold is None else f"{proof.threshold:g}"),
+            (
+                "lowest and highest return of the proof",
+                f"{min(proof.returns):g} and {max(proof.returns):g}",
+            ),
+            ("SHA-256 of the weights", run.recorded_verdict().weights_sha256),
+        ]
+    )
 
 
 def _in_words(evaluation: Evaluation) -> str:
@@ -156,21 +180,9 @@ def _in_words(evaluation: Evaluation) -> str:
     )
 
 
-def _extremes(evaluation: Evaluation) -> str:
-    return f"{min(evaluation.returns):g} and {max(evaluation.returns):g}"
-
-
 def _commands(run: Run) -> str:
     lines = [f"upright verify {shlex.quote(str(run.source))}"]
     with suppress(UprightError):  # the settings below say the same
         written = read_bytes(run.path / COMMAND_FILE, TOML_BYTES)
         lines.insert(0, written.decode(errors="replace").strip())
     return "".join(f"<pre>{on_a_page(line)}</pre>" for line in lines)
-
-
-def _conditions(record: RunRecord) -> Iterable[tuple[str, Any]]:
-    yield from record.versions.items()
-    for name in ("backend", "threads", "device", "train_seconds", "eval_seconds"):
-        value = getattr(record, name)
-        if value is not None:
-            yield name.replace("_", " "), value

@@ -3,7 +3,7 @@
 from typing import Any
 
 from upright.ground import UprightError
-from upright.judging import HEADLINES, verdict_sentence
+from upright.judging import HEADLINES, Verdict, verdict_sentence
 from upright.runs import Run
 
 
@@ -16,17 +16,10 @@ def shown(value: Any) -> str:
     return str(value)
 
 
-def headline(run: Run) -> str:
-    """The verdict in three words, or what there is in its place."""
+def told(run: Run) -> tuple[Verdict | None, str, str]:
+    """The verdict, in three words and in a sentence, or what there is in place of a sound one."""
     try:
-        return HEADLINES[run.verdict().solved]
-    except UprightError:
-        return f"No verdict ({run.status})"
-
-
-def sentence(run: Run) -> str:
-    """The verdict in a sentence, or why there is none that holds."""
-    try:
-        return verdict_sentence(run.verdict())
+        verdict = run.verdict()
     except UprightError as error:
-        return error.message
+        return None, f"No verdict ({run.status})", error.message
+    return verdict, HEADLINES[verdict.solved], verdict_sentence(verdict)

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.show.video.clip import MOST_STEPS, Replay, replay
-    from upright.show.video.recording import draw, record
+    from upright.show.video.recording import MOST_STEPS, Replay, draw, record, replay
 
 __getattr__, __dir__, __all__ = opened(__name__)

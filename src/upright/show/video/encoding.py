@@ -2,10 +2,11 @@
 
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +31,10 @@ def write_video(path: Path, images: Iterable[Frame], fps: float) -> None:
     Raises:
         UprightError: The file cannot be written; nothing changed then.
     """
-    video, is_gif = _beside(path, ".mp4"), path.suffix.lower() == ".gif"
-    palette, gif = _beside(path, ".png"), _beside(path, ".gif")
+    video, palette, gif = (
+        path.with_name(f".{path.stem[:32]}.tmp{ending}") for ending in (".mp4", ".png", ".gif")
+    )
+    is_gif = path.suffix.lower() == ".gif"
     try:
         for each in (video, palette, gif):  # ffmpeg would write through a link
             each.unlink(missing_ok=True)
@@ -47,28 +50,21 @@ def write_video(path: Path, images: Iterable[Frame], fps: float) -> None:
                 each.unlink()
 
 
-def _beside(path: Path, ending: str) -> Path:
-    return path.with_name(f".{path.stem[:32]}.tmp{ending}")
-
-
 def _encode(images: Iterable[Frame], fps: float, codec: list[str], out: Path) -> None:
-    ffmpeg, shape = None, (0, 0, 0)
-    try:
-        for image in images:
-            if ffmpeg is None:
-                shape = image.shape
-                size = ["-s", f"{shape[1]}x{shape[0]}", "-r", f"{fps:g}"]
-                source = ["-f", "rawvideo", "-pix_fmt", "rgb24", *size, "-i", "-"]
-                ffmpeg = Ffmpeg([*source, "-an", *codec], out)
-            if image.shape != shape:
-                raise UprightError(f"A picture of shape {image.shape} among those of {shape}.")
-            ffmpeg.feed(np.ascontiguousarray(image).data)
-        if ffmpeg is None:
-            raise UprightError("There is nothing to record.")
-        ffmpeg.finish()
-    finally:
-        if ffmpeg is not None:
-            ffmpeg.stop()
+    images = iter(images)
+    first = next(images, None)
+    if first is None:
+        raise UprightError("There is nothing to record.")
+    size = ["-s", f"{first.shape[1]}x{first.shape[0]}", "-r", f"{fps:g}"]
+    source = ["-f", "rawvideo", "-pix_fmt", "rgb24", *size, "-i", "-"]
+    _ffmpeg([*source, "-an", *codec], out, _of_one_shape(chain([first], images), first.shape))
+
+
+def _of_one_shape(images: Iterable[Frame], shape: tuple[int, ...]) -> Iterator[memoryview]:
+    for image in images:
+        if image.shape != shape:
+            raise UprightError(f"A picture of shape {image.shape} among those of {shape}.")
+        yield np.ascontiguousarray(image).data
 
 
 def _convert(video: Path, palette: Path, gif: Path, fps: float) -> None:
@@ -76,84 +72,52 @@ def _convert(video: Path, palette: Path, gif: Path, fps: float) -> None:
     smaller = f"fps={min(fps, GIF_FPS):g},scale='min({GIF_WIDTH},iw)':-2:flags=area"
     source, colours = ["-i", str(video.absolute())], ["-i", str(palette.absolute())]
     used = f"[0:v]{smaller}[small];[small][1:v]paletteuse=diff_mode=rectangle"
-    for arguments, out in (
-        ([*source, "-vf", f"{smaller},palettegen", "-update", "1"], palette),
-        ([*source, *colours, "-filter_complex", used, "-loop", "0"], gif),
-    ):
-        ffmpeg = Ffmpeg(arguments, out)
-        try:
-            ffmpeg.finish()
-        finally:
-            ffmpeg.stop()
+    _ffmpeg([*source, "-vf", f"{smaller},palettegen", "-update", "1"], palette)
+    _ffmpeg([*source, *colours, "-filter_complex", used, "-loop", "0"], gif)
 
 
-class Ffmpeg:
-    """The ffmpeg that a wheel brought along, at work.
-
-    Args:
-        arguments: What stands before the name of the file that it makes.
-        out: That file.
+def _ffmpeg(arguments: list[str], out: Path, data: Iterable[memoryview] = ()) -> None:
+    """Let the ffmpeg that a wheel brought along make a file of the data that it is fed.
 
     Raises:
-        UprightError: There is no ffmpeg.
+        UprightError: There is no ffmpeg, or it could not.
     """
+    from imageio_ffmpeg import get_ffmpeg_exe
 
-    def __init__(self, arguments: list[str], out: Path) -> None:
-        from imageio_ffmpeg import get_ffmpeg_exe
-
-        try:
-            program = get_ffmpeg_exe()
-        except RuntimeError as error:
-            raise UprightError(
-                "There is no ffmpeg.", "`pip install imageio-ffmpeg` brings one along."
-            ) from error
-        self._out = out
-        self._errors: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
-        self._process = subprocess.Popen(
-            [program, "-loglevel", "error", "-y", *arguments, str(out.absolute())],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=self._errors,
+    try:
+        program = get_ffmpeg_exe()
+    except RuntimeError as error:
+        raise UprightError(
+            "There is no ffmpeg.", "`pip install imageio-ffmpeg` brings one along."
+        ) from error
+    command = [program, "-loglevel", "error", "-y", *arguments, str(out.absolute())]
+    with tempfile.TemporaryFile() as errors:
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=errors
         )
-
-    def feed(self, data: Any) -> None:
-        """Give it bytes.
-
-        Raises:
-            UprightError: It has given up.
-        """
-        assert self._process.stdin is not None
+        assert process.stdin is not None
         try:
-            self._process.stdin.write(data)
-        except BrokenPipeError:
-            self._fail()
+            taken = all(_takes(process.stdin, each) for each in data)
+            with suppress(BrokenPipeError):
+                process.stdin.close()
+            if process.wait() == 0 and taken:
+                return
+        finally:
+            process.kill()
+            process.wait()
+            with suppress(OSError):
+                process.stdin.close()
+        errors.seek(0)
+        lines = errors.read(4000).decode(errors="replace").split("\n")
+    said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
+    said = said.strip().rstrip(".").replace(str(out.absolute()), "it")
+    raise UprightError(f"ffmpeg could not write the video: {said}.")
 
-    def finish(self) -> None:
-        """Wait until the file is made.
 
-        Raises:
-            UprightError: It could not be.
-        """
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):
-            self._process.stdin.close()
-        if self._process.wait() != 0:
-            self._fail()
-
-    def stop(self) -> None:
-        """End the process, finished or not."""
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait()
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
-        self._errors.close()
-
-    def _fail(self) -> None:
-        self._process.wait()
-        self._errors.seek(0)
-        lines = self._errors.read(4000).decode(errors="replace").split("\n")
-        said = next((line for line in reversed(lines) if line.strip()), "it said nothing")
-        said = said.strip().rstrip(".").replace(str(self._out.absolute()), "it")
-        raise UprightError(f"ffmpeg could not write the video: {said}.")
+def _takes(pipe: IO[bytes], data: memoryview) -> bool:
+    """Write to a process, unless it has given up."""
+    try:
+        pipe.write(data)
+    except BrokenPipeError:
+        return False
+    return True

@@ -1,23 +1,74 @@
-"""Moments as a video: a policy's episodes, or the same episode at several checkpoints."""
+"""A policy's episodes as a video, or the same ones at several checkpoints."""
 
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from upright.ground import UprightError, ending_of, new_file
+from upright.ground import UprightError, ending_of, new_file, write_new
 from upright.runs import Run
+from upright.show.html import data_uri
 from upright.show.playing import Moment, Player
 from upright.show.video.encoding import Frame, write_video
 
 Chapter = tuple[str | int, str]
 OnProgress = Callable[[float, str], None]
+MOST_STEPS = 1000
 VIDEO_ENDINGS = (".mp4", ".gif")
 MOST_CHAPTERS = 6
 HELD_SECONDS = 0.8
 LEAST_WIDTH, MOST_PIXELS = 240, 1280
+
+
+class Replay:
+    """A video that shows itself in a notebook; `data` are the bytes of an .mp4 file."""
+
+    def __init__(self, data: bytes) -> None:
+        self.data = data
+
+    def __repr__(self) -> str:
+        return f"Replay({len(self.data):,} bytes of mp4)"
+
+    @property
+    def uri(self) -> str:
+        """The video as a data URI."""
+        return data_uri("video/mp4", self.data)
+
+    def save(self, out: str | Path) -> Path:
+        """Write a new .mp4 file.
+
+        Raises:
+            UprightError: The name is taken, or cannot be written.
+        """
+        write_new(Path(out), self.data)
+        return Path(out)
+
+    def _repr_html_(self) -> str:
+        return (
+            f'<video controls autoplay loop muted playsinline style="max-width:100%" '
+            f'src="{self.uri}"></video>'
+        )
+
+
+def replay(run: Run, max_steps: int | None = None, **options: Any) -> Replay:
+    """A video of a run's policy.
+
+    Args:
+        run: The run.
+        max_steps: Where an episode is left at the latest.
+        **options: As `video.draw` takes them.
+
+    Raises:
+        UprightError: As `video.draw`.
+    """
+    with tempfile.TemporaryDirectory(prefix="upright-") as folder:
+        out = Path(folder) / "replay.mp4"
+        draw(run, out, max_steps=max_steps, **options)
+        return Replay(out.read_bytes())
 
 
 def record(run: Run, out: str | Path, **options: Any) -> Path:
@@ -69,10 +120,28 @@ def draw(
             cannot be written; nothing changed then.
     """
     chapters = _chapters(run) if timelapse else [(checkpoint, "")]
-    recording = _Recording(run, episodes, seed, deterministic, max_steps)
-    first = recording.player(chapters[0])
-    moments = recording.moments(first, chapters, progress)
-    write_video(path, _of_one_size(map(_captioned, moments)), first.fps)
+    players = (
+        Player(run.env, run.policy_at(each), seed=seed, deterministic=deterministic, label=label)
+        for each, label in chapters
+    )
+    first = next(players)
+    limit = min(max_steps or 1 << 60, first.max_episode_steps or 1 << 60)
+
+    def moments() -> Iterator[Moment]:
+        """All of them, the last one of each episode held for a while."""
+        for number, player in enumerate(chain([first], players)):
+            try:
+                for moment in player.play(episodes, max_steps):
+                    over = moment.action is None
+                    done = moment.episode - 1 + (1.0 if over else moment.step / limit)
+                    progress((number + done / episodes) / len(chapters), moment.label)
+                    yield moment
+                    if over:
+                        yield from [moment] * round(HELD_SECONDS * player.fps)
+            finally:
+                player.close()
+
+    write_video(path, _of_one_size(map(_captioned, moments())), first.fps)
 
 
 def _chapters(run: Run) -> list[Chapter]:
@@ -86,44 +155,8 @@ def _chapters(run: Run) -> list[Chapter]:
     if len(between) > MOST_CHAPTERS - 2:
         chosen = np.linspace(0, len(between) - 1, MOST_CHAPTERS - 2).round().astype(int)
         between = [between[n] for n in chosen]
-    shown: list[Chapter] = [(0, "untrained")]
-    shown += [(step, f"after {step:,} steps") for step in between]
-    return [*shown, ("best", last)]
-
-
-class _Recording(NamedTuple):
-    """What the episodes of all chapters have in common."""
-
-    run: Run
-    episodes: int
-    seed: int
-    deterministic: bool
-    max_steps: int | None
-
-    def player(self, chapter: Chapter) -> Player:
-        checkpoint, label = chapter
-        policy = self.run.policy_at(checkpoint)
-        return Player(
-            self.run.env, policy, seed=self.seed, deterministic=self.deterministic, label=label
-        )
-
-    def moments(
-        self, player: Player, chapters: list[Chapter], progress: OnProgress
-    ) -> Iterator[Moment]:
-        """The moments of all chapters, the last one of each episode held for a while."""
-        limit = min(self.max_steps or 1 << 60, player.max_episode_steps or 1 << 60)
-        for number, chapter in enumerate(chapters):
-            player = self.player(chapter) if number else player
-            try:
-                for moment in player.play(self.episodes, self.max_steps):
-                    over = moment.action is None
-                    done = moment.episode - 1 + (1.0 if over else moment.step / limit)
-                    progress((number + done / self.episodes) / len(chapters), moment.label)
-                    yield moment
-                    if over:
-                        yield from [moment] * round(HELD_SECONDS * player.fps)
-            finally:
-                player.close()
+    steps = ((step, f"after {step:,} steps") for step in between)
+    return [(0, "untrained"), *steps, ("best", last)]
 
 
 def _captioned(moment: Moment) -> Frame:
