@@ -105,7 +105,7 @@ def _dispatch(words: list[str]) -> int:
         verb.add_arguments(parser)
         with contextlib.suppress(AttributeError):
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        return int(verb.run(parser.parse_strictly(words[1:])))
+        return verb.run(parser.parse_strictly(words[1:])) or 0
     return _top(words)
 
 
