@@ -3,8 +3,10 @@
 import argparse
 import json
 import math
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from upright.ground import printable, shortened
@@ -29,6 +31,17 @@ def announce(text: str) -> None:
 def plain(text: str, limit: int = 2000) -> str:
     """Text as one line that no terminal obeys: what cannot be printed is escaped."""
     return printable(shortened(text, limit))
+
+
+def program() -> str:
+    """What a person types to run this command line again, in an activated environment or not."""
+    if shutil.which("upright"):
+        return "upright"
+    beside = Path(sys.executable).with_name("upright")
+    if not beside.exists():
+        return "python -m upright"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
 
 
 def print_json(value: Any) -> None:
