@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from upright.ground import printable, shortened
 
-Number = TypeVar("Number", int, float)
+IntOrFloat = TypeVar("IntOrFloat", int, float)
 SWITCHES = {
     "--json": "end stdout with one JSON object",
     "--no-media": "leave no curve.png and replay.mp4; so does the variable UPRIGHT_NO_MEDIA",
@@ -49,7 +49,7 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, allow_nan=False))
 
 
-def within(value: Number, low: float, high: float, allowed: str) -> Number:
+def within(value: IntOrFloat, low: float, high: float, allowed: str) -> IntOrFloat:
     """The value of an argument, refused if it is out of range; `allowed` says the range."""
     if not low <= value <= high:
         shown = f"{value:g}" if isinstance(value, float) else value

@@ -33,7 +33,7 @@ def run(args: argparse.Namespace) -> None:
         from upright.show.playing import at_random
 
         fresh = secrets.randbits(31) if args.seed is None else args.seed
-        watch(at_random(args.env, fresh, args.episodes), args.how)
+        watch(at_random(args.env, fresh, episodes=args.episodes), args.how)
 
 
 def _print(name: str, seed: int | None, episodes: int) -> None:

@@ -45,8 +45,8 @@ def run(args: argparse.Namespace) -> None:
     if args.random and args.checkpoint is not None:
         raise UprightError("--random and --checkpoint both say who acts.", "Leave one of them out.")
     announce(f"Opening {args.what}; importing PyTorch ...")
-    from upright.show.playing import shown
+    from upright.show.playing import show_of
 
     names = ("random", "trust_code", "seed", "stochastic", "episodes", "speed")
     wishes = {name: getattr(args, name) for name in names}
-    watch(shown(args.what, args.checkpoint or "best", **wishes), args.how, args.port)
+    watch(show_of(args.what, args.checkpoint or "best", **wishes), args.how, args.port)

@@ -14,7 +14,7 @@ from PIL import Image
 from rich.cells import cell_len, set_cell_size
 
 from upright.ground import UprightError, printable
-from upright.show.playing.pace import Show, play_here
+from upright.show.playing.pace import Pace, Show, play_here
 from upright.show.playing.player import Moment
 
 try:
@@ -169,7 +169,8 @@ class Terminal:
                 f"This terminal's encoding {stream.encoding} has no block characters.",
                 "PYTHONUTF8=1 makes it UTF-8.",
             ) from error
-        self._show, self._pace, self._stream = show, show.pace(), stream
+        self._show, self._stream = show, stream
+        self._pace = Pace(show.player.fps, show.speed)
         self._screen = Screen(stream)
         self._truecolor = os.environ.get("COLORTERM") in ("truecolor", "24bit")
 

@@ -1,6 +1,7 @@
 """What is to be shown: a run's policy, or random actions in an environment."""
 
 from pathlib import Path
+from typing import Any
 
 from upright.envs import EnvSource, is_code, name_of, spec_of
 from upright.ground import UprightError, printable, shortened
@@ -11,7 +12,7 @@ from upright.show.playing.player import Player
 SHOWN_LETTERS = 200
 
 
-def shown(
+def show_of(
     what: str,
     checkpoint: str,
     *,
@@ -19,8 +20,7 @@ def shown(
     trust_code: bool,
     seed: int,
     stochastic: bool,
-    episodes: int | None,
-    speed: float,
+    **options: Any,
 ) -> Show:
     """A run's policy, or random actions: in a run's environment, or in one that is named.
 
@@ -31,8 +31,7 @@ def shown(
         trust_code: Whether an environment that a run names may be imported code.
         seed: Where the episodes' seeds, and all drawn actions, derive from.
         stochastic: The policy's actions are drawn, instead of the most probable one.
-        episodes: How many; None never ends.
-        speed: 1 is the environment's own.
+        **options: How many episodes and how fast, as `Show` has them.
 
     Raises:
         UprightError: There is nothing of that name, nobody who acts or no such policy, or the
@@ -40,14 +39,14 @@ def shown(
     """
     if not _names_a_run(what):
         if random:
-            return at_random(what, seed, episodes, speed)
+            return at_random(what, seed, **options)
         raise UprightError(
             f"{what} is an environment, and nothing says who acts in it.",
             "--random does; for a trained policy name its run (`upright runs` lists them).",
         )
     run = Run(what, trust_code=trust_code)
     if random:
-        return at_random(run.env, seed, episodes, speed)
+        return at_random(run.env, seed, **options)
     policy, label = run.policy_at(checkpoint), "best policy"
     if checkpoint != "best":
         ends = {"first": 0, "last": -1}
@@ -55,13 +54,13 @@ def shown(
         label = f"step {step:,}"
     player = Player(run.env, policy, seed=seed, deterministic=not stochastic, label=label)
     env = run.record.env
-    return Show(player, _title(env), action_names(env, policy.action_space), episodes, speed)
+    return Show(player, _title(env), action_names(env, policy.action_space), **options)
 
 
-def at_random(env: EnvSource, seed: int, episodes: int | None, speed: float = 1.0) -> Show:
-    """Random actions in an environment."""
+def at_random(env: EnvSource, seed: int, **options: Any) -> Show:
+    """Random actions in an environment; the options are as in `show_of`."""
     player = Player(env, None, seed=seed, label="at random")
-    return Show(player, _title(name_of(env)), (), episodes, speed)
+    return Show(player, _title(name_of(env)), **options)
 
 
 def _title(env: str) -> str:

@@ -37,10 +37,6 @@ class Show(NamedTuple):
     episodes: int | None = None
     speed: float = 1.0
 
-    def pace(self) -> "Pace":
-        """A pace of the environment's own frame rate."""
-        return Pace(self.player.fps, self.speed)
-
     def probabilities(self, moment: "Moment") -> list[tuple[str, float]]:
         """Each action's name and probability; empty where no policy has them."""
         found = moment.probabilities or ()

@@ -7,7 +7,7 @@ import pygame
 from pygame.font import Font
 
 from upright.ground import UprightError
-from upright.show.playing.pace import Show, play_here
+from upright.show.playing.pace import Pace, Show, play_here
 from upright.show.playing.player import Moment
 
 UNSEEN = ("dummy", "offscreen")
@@ -55,7 +55,7 @@ class Window:
             raise UprightError(f"No window could be opened: {error}.", "Try --as page.") from error
         pygame.display.set_caption(show.title)
         pygame.font.init()
-        self._show, self._pace = show, show.pace()
+        self._show, self._pace = show, Pace(show.player.fps, show.speed)
 
     def play(self) -> None:
         """Play until the episodes are over or the window is closed."""
