@@ -15,7 +15,7 @@ import pytest
 import upright
 from cli.conftest import Typed
 from upright.cli import VERBS, main
-from upright.cli.terminal.lines import program
+from upright.cli.arguments import program
 from upright.settings.hyperparameters import SETTINGS
 
 SUMMARY = {

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from typing import NoReturn
 
-from upright.cli.arguments import plain
+from upright.cli.arguments import plain, program
 from upright.ground import UprightError, did_you_mean, interrupting
 
 VERBS = {
@@ -32,10 +32,6 @@ VERBS = {
 
 class Parser(argparse.ArgumentParser):
     """Argparse that answers a wrong word with one sentence and a hint."""
-
-    def __init__(self, **options: object) -> None:
-        options.setdefault("allow_abbrev", False)
-        super().__init__(**options)  # type: ignore[arg-type]
 
     def error(self, message: str) -> NoReturn:
         """Raise what `main` prints."""
@@ -72,7 +68,9 @@ def main(words: Sequence[str] | None = None) -> int:
 def _explain(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code that goes with it."""
     if isinstance(error, KeyboardInterrupt):
-        message, hint, code = "interrupted.", _how_to_go_on(error), 128 + _signum(error)
+        message, folder = "interrupted.", getattr(error, "folder", "")
+        hint = f"`{program()} resume {folder}` goes on from where it stopped." if folder else ""
+        code = 128 + int(getattr(error, "signum", signal.SIGINT))
     elif isinstance(error, UprightError):
         message, hint, code = error.message, error.hint, 2
     else:
@@ -84,44 +82,28 @@ def _explain(error: BaseException) -> int:
     return code
 
 
-def _signum(error: KeyboardInterrupt) -> int:
-    return int(getattr(error, "signum", signal.SIGINT))
-
-
-def _how_to_go_on(error: KeyboardInterrupt) -> str:
-    folder = getattr(error, "folder", "")
-    if not folder:
-        return ""
-    from upright.cli.terminal import program
-
-    return f"`{program()} resume {folder}` goes on from where it stopped."
-
-
 def _dispatch(words: list[str]) -> int:
-    if words and words[0] in VERBS:
-        verb = import_module(f"upright.cli.verbs.{words[0]}")
-        parser = Parser(prog=f"upright {words[0]}", description=verb.__doc__)
+    word = words[0] if words else "--help"
+    if word in VERBS:
+        verb = import_module(f"upright.cli.verbs.{word}")
+        parser = Parser(prog=f"upright {word}", description=verb.__doc__, allow_abbrev=False)
         parser.add_argument("--debug", action="store_true", help="show tracebacks")
         verb.add_arguments(parser)
         with contextlib.suppress(AttributeError):
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-        return int(verb.run(parser.parse_strictly(words[1:])))
-    return _top(words)
-
-
-def _top(words: list[str]) -> int:
-    if words and words[0] in ("-V", "--version"):
+        return verb.run(parser.parse_strictly(words[1:])) or 0
+    if word in ("-V", "--version"):
         import upright
 
         print(f"upright {upright.__version__}")
         return 0
-    if words and words[0] not in ("-h", "--help"):
-        hint = did_you_mean(words[0], VERBS, f"There are {', '.join(VERBS)}.")
-        raise UprightError(f"Unknown command '{words[0]}'.", hint)
+    if word not in ("-h", "--help"):
+        hint = did_you_mean(word, VERBS, f"There are {', '.join(VERBS)}.")
+        raise UprightError(f"Unknown command '{word}'.", hint)
     print("Upright: policy-gradient reinforcement learning that stands up in a second.\n")
     print("usage: upright COMMAND ...\n")
-    for verb, text in VERBS.items():
-        print(f"  {verb:<10}{text}")
+    for name, text in VERBS.items():
+        print(f"  {name:<10}{text}")
     print("\n  upright COMMAND --help   what a command takes")
     print("  upright train CartPole-v1   is a good start")
     return 0

@@ -2,11 +2,25 @@
 
 import argparse
 import json
+import math
+import shutil
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeVar
 
 from upright.ground import printable, shortened
+
+IntOrFloat = TypeVar("IntOrFloat", int, float)
+SWITCHES = {
+    "--json": "end stdout with one JSON object",
+    "--no-media": "leave no curve.png and replay.mp4; so does the variable UPRIGHT_NO_MEDIA",
+    "--quiet": "say nothing but errors, and the object of --json",
+    "--random": "draw every action at random",
+    "--stochastic": "draw actions; default: the most probable one",
+    # The flag without which no file decides what code runs.
+    "--trust-code": "import the module or file that the settings name as the environment",
+}
 
 
 def announce(text: str) -> None:
@@ -19,25 +33,38 @@ def plain(text: str, limit: int = 2000) -> str:
     return printable(shortened(text, limit))
 
 
+def program() -> str:
+    """What a person types to run this command line again, in an activated environment or not."""
+    if shutil.which("upright"):
+        return "upright"
+    beside = Path(sys.executable).with_name("upright")
+    if not beside.exists():
+        return "python -m upright"
+    inside = beside.is_relative_to(Path.cwd())
+    return str(beside.relative_to(Path.cwd()) if inside else beside)
+
+
 def print_json(value: Any) -> None:
     """One JSON object that ends stdout."""
     print(json.dumps(value, allow_nan=False))
 
 
+def within(value: IntOrFloat, low: float, high: float, allowed: str) -> IntOrFloat:
+    """The value of an argument, refused if it is out of range; `allowed` says the range."""
+    if not low <= value <= high:
+        shown = f"{value:g}" if isinstance(value, float) else value
+        raise argparse.ArgumentTypeError(f"{shown} is out of range, allowed: {allowed}")
+    return value
+
+
 def count(text: str) -> int:
     """An argument that is a number of at least 1."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"{value} is out of range, allowed: at least 1")
-    return value
+    return within(int(text), 1, math.inf, "at least 1")
 
 
 def seed(text: str) -> int:
     """An argument that is a seed."""
-    value = int(text)
-    if not 0 <= value < 2**63:
-        raise argparse.ArgumentTypeError(f"{value} is out of range, allowed: 0 to 2**63 - 1")
-    return value
+    return within(int(text), 0, 2**63 - 1, "0 to 2**63 - 1")
 
 
 def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise: str = "") -> None:
@@ -55,37 +82,14 @@ def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise:
         )
 
 
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """The flag without which no file decides what code runs."""
-    parser.add_argument(
-        "--trust-code",
-        action="store_true",
-        help="import the module or file that the settings name as the environment",
-    )
-
-
-def add_quiet(parser: argparse.ArgumentParser) -> None:
-    """The flag that silences a training."""
-    parser.add_argument(
-        "--quiet", action="store_true", help="say nothing but errors, and the object of --json"
-    )
-
-
-def add_media(parser: argparse.ArgumentParser) -> None:
-    """The flag that keeps a training from drawing."""
-    parser.add_argument(
-        "--no-media",
-        action="store_true",
-        help="leave no curve.png and replay.mp4; so does the variable UPRIGHT_NO_MEDIA",
-    )
+def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:
+    """Flags that mean the same for every verb that has them."""
+    for name in names:
+        parser.add_argument(name, action="store_true", help=SWITCHES[name])
 
 
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table as text, columns as wide as they need to be."""
-    table = [list(header), *(list(row) for row in rows)]
+    table = [header, *rows]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-    lines = (
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in table
-    )
-    return "\n".join(lines)
+    return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in table)

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import pytest
 
 import upright
+from upright.cli import arguments
 from upright.cli.terminal import bar
-from upright.cli.terminal import lines as progress
 from upright.cli.terminal.bar import Bar, Sparkline, rounded, short
 from upright.cli.terminal.display import listener_for
 from upright.cli.terminal.lines import LessonScores, Lines, Silent
@@ -86,23 +86,23 @@ def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path)
     assert "threshold 475" in verdict
     assert rest == [
         f"Run:  {folder}",
-        f"Next: {progress.program()} watch {folder}",
-        f"      {progress.program()} verify {folder}",
+        f"Next: {arguments.program()} watch {folder}",
+        f"      {arguments.program()} verify {folder}",
     ]
 
 
 def test_what_to_type_next_works_in_an_activated_environment_and_outside_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(progress.shutil, "which", lambda name: f"/bin/{name}")
-    assert progress.program() == "upright"
-    monkeypatch.setattr(progress.shutil, "which", lambda name: None)
-    monkeypatch.setattr(progress.sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
-    assert progress.program() == "python -m upright"
+    monkeypatch.setattr(arguments.shutil, "which", lambda name: f"/bin/{name}")
+    assert arguments.program() == "upright"
+    monkeypatch.setattr(arguments.shutil, "which", lambda name: None)
+    monkeypatch.setattr(arguments.sys, "executable", str(tmp_path / ".venv" / "bin" / "python"))
+    assert arguments.program() == "python -m upright"
     (tmp_path / ".venv" / "bin").mkdir(parents=True)
     (tmp_path / ".venv" / "bin" / "upright").touch()
     monkeypatch.chdir(tmp_path)
-    assert progress.program() == str(Path(".venv") / "bin" / "upright")
+    assert arguments.program() == str(Path(".venv") / "bin" / "upright")
 
 
 def test_the_verdict_in_words_depends_on_the_threshold(tmp_path: Path, easy: str) -> None:

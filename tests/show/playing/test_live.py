@@ -86,7 +86,7 @@ class Served:
         return self.ask("POST", "/control", json.dumps(what), origin=origin)[0]
 
     def end(self) -> None:
-        self.page.stop()
+        self.page._stage.stopped = True
         self.thread.join(SECONDS)
         assert not self.thread.is_alive()
 

@@ -138,7 +138,7 @@ def test_the_speed_keeps_within_its_bounds_and_takes_effect_at_once() -> None:
     pace.set_speed(10.0)
     assert pace.left() == pytest.approx(1.0)
     for _ in range(40):
-        pace.change_speed(faster=True)
+        pace.press("+")
     assert pace.speed == MAX_SPEED
     assert pace.status == "100×"
     pace.set_speed(1e-9)

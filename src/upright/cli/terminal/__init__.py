@@ -6,6 +6,5 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.cli.terminal.display import listener_for
-    from upright.cli.terminal.lines import program
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -56,7 +57,7 @@ class Bar(Lines):
         self._curve, self._bar = Sparkline(), Progress(disable=True)
         self._task, self._drawn_at = TaskID(0), 0.0
 
-    def close(self) -> None:
+    def __exit__(self, *raised: object) -> None:
         """Take the moving line away."""
         self._bar.stop()
 
@@ -112,7 +113,7 @@ class Bar(Lines):
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
         """The verdict, with no half line left behind."""
-        self.close()
+        self._bar.stop()
         super().concluded(verdict, summary)
 
     def say(self, text: str) -> None:
@@ -169,12 +170,8 @@ def _columns(width: int, at_most: bool) -> list[ProgressColumn]:
         "evaluation": [TextColumn("{task.fields[evaluation]}")],
         "speed": [TextColumn("{task.fields[speed]}", style="dim")],
     }
-    kept, room = set(), width - 1
-    for name, needed in PARTS.items():
-        room -= needed
-        if room < 0:
-            break
-        kept.add(name)
+    taken = accumulate(PARTS.values())
+    kept = {name for name, columns in zip(PARTS, taken, strict=True) if columns < width}
     return [column for name, columns in everything.items() if name in kept for column in columns]
 
 

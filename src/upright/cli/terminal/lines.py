@@ -2,55 +2,24 @@
 
 import contextlib
 import os
-import shutil
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self, TextIO
+from typing import Any, TextIO
 
-from upright.cli.arguments import plain
+from upright.cli.arguments import plain, program
 from upright.experiment import Listener
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
 
 
-def conclusion(verdict: Verdict, summary: Mapping[str, Any]) -> str:
-    """The verdict in words, and what it took."""
-    timesteps = summary["timesteps"]
-    longer = "" if timesteps == verdict.candidate.timesteps else f"{timesteps:,} steps in all, "
-    return (
-        f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; {longer}"
-        f"{summary['train_seconds']:.2f} s of training, "
-        f"{summary['eval_seconds']:.2f} s of evaluations"
-    )
-
-
-def program() -> str:
-    """What a person types to run this command line again, in an activated environment or not."""
-    if shutil.which("upright"):
-        return "upright"
-    beside = Path(sys.executable).with_name("upright")
-    if not beside.exists():
-        return "python -m upright"
-    inside = beside.is_relative_to(Path.cwd())
-    return str(beside.relative_to(Path.cwd()) if inside else beside)
-
-
-class Silent(Listener):
+class Silent(Listener, contextlib.AbstractContextManager["Silent"]):
     """Says nothing; keeps the summary for whoever prints it."""
 
     def __init__(self) -> None:
         self.summary: dict[str, Any] = {}
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *raised: object) -> None:
-        """Close, whatever ended the training."""
-        self.close()
-
-    def close(self) -> None:
-        """Take away what moves; here nothing does."""
+        """Take away what moves, whatever ended the training; here nothing does."""
 
     def already_finished(self, folder: Path, summary: dict[str, Any]) -> None:
         """Keep the summary."""
@@ -72,9 +41,9 @@ class Lines(Silent):
 
     def started(self, trainer: Trainer, folder: Path) -> None:
         """Say what trains, and where it goes."""
-        settings = trainer.settings
+        recipe, settings = trainer.recipe, trainer.settings
         self.say(
-            f"{trainer.recipe.algo} (preset {trainer.recipe.preset}, seed {trainer.recipe.seed}), "
+            f"{recipe.algo} (preset {recipe.preset}, seed {recipe.seed}), "
             f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
@@ -120,10 +89,16 @@ class Lines(Silent):
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
         """The verdict, where the run is, and what to type next."""
         super().concluded(verdict, summary)
-        self._result(conclusion(verdict, summary))
-        self._result(f"Run:  {summary['run']}")
-        self._result(f"Next: {program()} watch {summary['run']}")
-        self._result(f"      {program()} verify {summary['run']}")
+        steps, run = summary["timesteps"], summary["run"]
+        longer = "" if steps == verdict.candidate.timesteps else f"{steps:,} steps in all, "
+        self._result(
+            f"{HEADLINES[verdict.solved]}: {verdict_sentence(verdict)}; {longer}"
+            f"{summary['train_seconds']:.2f} s of training, "
+            f"{summary['eval_seconds']:.2f} s of evaluations"
+        )
+        self._result(f"Run:  {run}")
+        self._result(f"Next: {program()} watch {run}")
+        self._result(f"      {program()} verify {run}")
 
     def illustrated(self, files: Sequence[Path], notes: Sequence[str]) -> None:
         """What can be looked at, and what could not be drawn."""

@@ -12,7 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", metavar="FILE", help="default: ENVIRONMENT-NAME.zip, here")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Bundle."""
     announce(f"Bundling {args.run}")
     from upright.runs import Run, write_bundle
@@ -23,4 +23,3 @@ def run(args: argparse.Namespace) -> int:
     print(plain(f"{out}  {out.stat().st_size:,} bytes"))
     if left_out:
         announce(f"{left_out} older checkpoints were left out: they would not fit into a bundle.")
-    return 0

@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("word", metavar="WORD", nargs="?", default="", help="part of an id")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """List."""
     announce(f"Environments{f' with {args.word!r} in their id' if args.word else ''}")
     from upright.ground import UprightError
@@ -21,17 +21,10 @@ def run(args: argparse.Namespace) -> int:
         raise UprightError(
             f"No environment has '{args.word}' in its id.", "`upright envs` lists them all."
         )
-    rows = [
-        (
-            each.id,
-            each.trainable,
-            each.observation_space,
-            each.action_space,
-            "-" if each.threshold is None else f"{each.threshold:g}",
-            each.presets or "-",
-        )
-        for each in found
-    ]
+    rows = []
+    for env in found:
+        threshold = "-" if env.threshold is None else f"{env.threshold:g}"
+        spaces = (env.observation_space, env.action_space)
+        rows.append((env.id, env.trainable, *spaces, threshold, env.presets or "-"))
     header = ("environment", "trainable", "observations", "actions", "threshold", "presets")
     print(columns(header, rows))
-    return 0

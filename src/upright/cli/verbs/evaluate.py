@@ -2,7 +2,7 @@
 
 import argparse
 
-from upright.cli.arguments import add_trust, announce, count, print_json, seed
+from upright.cli.arguments import add_switches, announce, count, print_json, seed
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -10,14 +10,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
     parser.add_argument("--episodes", type=count, default=100, metavar="N", help="default 100")
     parser.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
-    parser.add_argument(
-        "--stochastic", action="store_true", help="draw actions; default: the most probable one"
-    )
-    parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
-    add_trust(parser)
+    add_switches(parser, "--stochastic", "--json", "--trust-code")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Evaluate."""
     announce(f"Evaluating {args.run} over {args.episodes} episodes; importing PyTorch ...")
     from upright.runs import Run
@@ -26,7 +22,7 @@ def run(args: argparse.Namespace) -> int:
     evaluation = opened.evaluate(args.episodes, args.seed, not args.stochastic)
     if args.json:
         print_json({"run": args.run, **evaluation.as_dict(), "seed": args.seed})
-        return 0
+        return
     low, high = evaluation.interval
     how = "most probable actions" if evaluation.deterministic else "drawn actions"
     print(
@@ -36,4 +32,3 @@ def run(args: argparse.Namespace) -> int:
     if evaluation.threshold is not None:
         relation = "at or above" if evaluation.solved else "below"
         print(f"That is {relation} the threshold of {evaluation.threshold:g}.")
-    return 0

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_trust, announce, plain
+from upright.cli.arguments import add_switches, announce, plain
 from upright.ground import UprightError
 
 
@@ -13,10 +13,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("run", metavar="RUN", help="a run folder or a bundle")
     add("--html", metavar="FILE", help="one offline page: watch the policy, and push it")
     add("--onnx", metavar="FILE", help="the policy as an ONNX model, its normaliser inside")
-    add_trust(parser)
+    add_switches(parser, "--trust-code")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Export."""
     if not args.html and not args.onnx:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
@@ -24,9 +24,9 @@ def run(args: argparse.Namespace) -> int:
     from upright.ground import ending_of, refuse_taken
     from upright.runs import Run
 
-    for given, endings in ((args.html, (".html",)), (args.onnx, (".onnx",))):
+    for given, ending in ((args.html, ".html"), (args.onnx, ".onnx")):
         if given:
-            ending_of(Path(given), endings)
+            ending_of(Path(given), (ending,))
             refuse_taken(Path(given))
     opened = Run(args.run, trust_code=args.trust_code)
     if args.html:
@@ -38,4 +38,3 @@ def run(args: argparse.Namespace) -> int:
 
         export_onnx(opened, Path(args.onnx))
         print(plain(args.onnx))
-    return 0

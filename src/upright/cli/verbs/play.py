@@ -3,7 +3,7 @@
 import argparse
 import secrets
 
-from upright.cli.arguments import announce, count, seed
+from upright.cli.arguments import add_switches, announce, count, seed
 from upright.cli.verbs.watch import add_way
 from upright.ground import UprightError
 from upright.show.playing import watch
@@ -11,16 +11,15 @@ from upright.show.playing import watch
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright play` takes."""
-    parser.add_argument("env", metavar="ENV", help="a Gymnasium id, say CartPole-v1")
-    parser.add_argument("--random", action="store_true", help="draw every action at random")
-    parser.add_argument(
-        "--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it"
-    )
-    parser.add_argument("--seed", type=seed, default=None, metavar="S", help="default: a new one")
+    add = parser.add_argument
+    add("env", metavar="ENV", help="a Gymnasium id, say CartPole-v1")
+    add_switches(parser, "--random")
+    add("--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it")
+    add("--seed", type=seed, metavar="S", help="default: a new one")
     add_way(parser, default=None)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Play."""
     if not args.random:
         raise UprightError(
@@ -31,11 +30,10 @@ def run(args: argparse.Namespace) -> int:
     if args.how is None:
         _print(args.env, args.seed, args.episodes or 1)
     else:
-        fresh = secrets.randbits(31) if args.seed is None else args.seed
         from upright.show.playing import at_random
 
-        watch(at_random(args.env, fresh, args.episodes), args.how)
-    return 0
+        fresh = secrets.randbits(31) if args.seed is None else args.seed
+        watch(at_random(args.env, fresh, episodes=args.episodes), args.how)
 
 
 def _print(name: str, seed: int | None, episodes: int) -> None:

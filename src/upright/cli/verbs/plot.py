@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_trust, announce, count, plain
+from upright.cli.arguments import add_switches, announce, count, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -14,11 +14,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--metric", metavar="NAME", help="a name in metrics.jsonl; default: each episode's return")
     add("--x", default="timesteps", metavar="AXIS", help="timesteps (default), seconds or episodes")
     add("--smooth", type=count, default=0, metavar="N", help="values per mean; default: fitting")
-    add_trust(parser)
+    add_switches(parser, "--trust-code")
     add("--dark", action="store_true", help="light ink on dark paper")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Plot."""
     announce(f"Drawing {', '.join(args.runs)}")
     from upright.ground import ending_of, free_name, refuse_taken
@@ -37,4 +37,3 @@ def run(args: argparse.Namespace) -> int:
     for note in picture.notes:
         announce(note)
     print(plain(str(out)))
-    return 0

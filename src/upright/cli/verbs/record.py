@@ -3,7 +3,8 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_trust, announce, count, plain, seed
+from upright.cli.arguments import add_switches, announce, count, plain, seed
+from upright.ground import UprightError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,15 +20,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the same episodes untrained, at several checkpoints, and at last",
     )
     add("--seed", type=seed, default=0, metavar="S", help="of the episodes; default 0")
-    add("--stochastic", action="store_true", help="draw actions; default: the most probable one")
-    add_trust(parser)
+    add_switches(parser, "--stochastic", "--trust-code")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Record."""
     if args.timelapse and args.checkpoint != "best":
-        from upright.ground import UprightError
-
         raise UprightError(
             "--timelapse goes over all checkpoints; --checkpoint names one.", "Give one of them."
         )
@@ -45,17 +43,12 @@ def run(args: argparse.Namespace) -> int:
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         console.show_cursor(True)  # a process that is killed could not show it again
         task = progress.add_task("recording", total=1.0)
-        record(
-            opened,
-            out,
-            episodes=args.episodes,
-            checkpoint=args.checkpoint,
-            timelapse=args.timelapse,
-            seed=args.seed,
-            deterministic=not args.stochastic,
-            progress=lambda done, label: progress.update(
-                task, completed=done, description=label or "recording"
-            ),
-        )
+
+        def tell(done: float, label: str) -> None:
+            progress.update(task, completed=done, description=label or "recording")
+
+        same = {
+            name: getattr(args, name) for name in ("episodes", "checkpoint", "timelapse", "seed")
+        }
+        record(opened, out, **same, deterministic=not args.stochastic, progress=tell)
     print(plain(f"{out}  {out.stat().st_size:,} bytes"))
-    return 0

@@ -3,19 +3,18 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_trust, announce, plain
+from upright.cli.arguments import add_switches, announce, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright report` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
-    parser.add_argument(
-        "--out", metavar="FILE", help="default: report.html in the run folder, made anew"
-    )
-    add_trust(parser)
+    add = parser.add_argument
+    add("run", metavar="RUN", help="a run folder or a bundle")
+    add("--out", metavar="FILE", help="default: report.html in the run folder, made anew")
+    add_switches(parser, "--trust-code")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Report."""
     announce(f"Reporting on {args.run}; importing PyTorch ...")
     from upright.ground import ending_of, free_name, refuse_taken
@@ -32,4 +31,3 @@ def run(args: argparse.Namespace) -> int:
     from upright.show.pages import write_report
 
     print(plain(str(write_report(opened, out))))
-    return 0

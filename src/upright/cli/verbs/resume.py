@@ -3,15 +3,7 @@
 import argparse
 import sys
 
-from upright.cli.arguments import (
-    add_fields,
-    add_media,
-    add_quiet,
-    add_trust,
-    announce,
-    count,
-    print_json,
-)
+from upright.cli.arguments import add_fields, add_switches, announce, count, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,13 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--total-timesteps", type=count, metavar="N", help="another budget; default: the run's own")
     add("--out", metavar="FOLDER", default="runs", help="where a bundle goes on; default runs")
     add_fields(parser, OPERATION, "default: as before")
-    add("--json", action="store_true", help="end stdout with one JSON object")
-    add_quiet(parser)
-    add_media(parser)
-    add_trust(parser)
+    add_switches(parser, "--json", "--quiet", "--no-media", "--trust-code")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Resume."""
     if not args.quiet:
         announce(f"Upright: resuming {args.run}; importing PyTorch ...")
@@ -50,4 +39,3 @@ def run(args: argparse.Namespace) -> int:
         )
     if args.json:
         print_json(listener.summary)
-    return 0

@@ -10,7 +10,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", nargs="?", default="runs", help="default runs")
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """List."""
     announce(f"Runs in {args.folder}")
     from upright.runs import find_runs
@@ -27,7 +27,6 @@ def run(args: argparse.Namespace) -> int:
     ]
     if not rows:
         announce("None yet. `upright train CartPole-v1` makes one.")
-        return 0
+        return
     header = ("run", "environment", "algorithm", "seed", "status", "steps", "mean", "solved")
     print(columns(header, rows))
-    return 0

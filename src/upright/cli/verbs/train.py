@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from collections import defaultdict
 from typing import Any
 
-from upright.cli.arguments import add_fields, add_media, add_quiet, add_trust, announce, print_json
+from upright.cli.arguments import add_fields, add_switches, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,40 +19,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--config", metavar="FILE", help="TOML file of settings; flags go before it")
     add("--out", metavar="FOLDER", default="runs", help="where run folders go; default runs")
     add_fields(parser, FLAGS)
-    add("--json", action="store_true", help="end stdout with one JSON object")
-    add_quiet(parser)
-    add_media(parser)
-    add_trust(parser)
+    add_switches(parser, "--json", "--quiet", "--no-media", "--trust-code")
     _add_settings(parser)
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
     from upright.settings import SETTINGS
 
-    owners: dict[str, list[str]] = {}
+    owners: dict[str, dict[str, Any]] = defaultdict(dict)
     for algo, settings in SETTINGS.items():
-        for name in settings.model_fields:
-            owners.setdefault(name, []).append(algo)
+        for name, field in settings.model_fields.items():
+            owners[name][algo] = field
     groups: dict[str, Any] = {}
-    for name, algos in owners.items():
-        title = "every algorithm" if len(algos) == len(SETTINGS) else " and ".join(algos)
+    for name, fields in owners.items():
+        title = "every algorithm" if len(fields) == len(SETTINGS) else " and ".join(fields)
         group = groups.setdefault(title, parser.add_argument_group(f"settings of {title}"))
-        fields = {algo: SETTINGS[algo].model_fields[name] for algo in algos}
-        flag, text = f"--{name.replace('_', '-')}", _describe(fields)
-        if next(iter(fields.values())).annotation is bool:
-            group.add_argument(flag, action=argparse.BooleanOptionalAction, help=text)
-        else:
-            group.add_argument(flag, metavar="X", help=text)
+        is_bool = next(iter(fields.values())).annotation is bool
+        kind: Any = {"action": argparse.BooleanOptionalAction} if is_bool else {"metavar": "X"}
+        group.add_argument(f"--{name.replace('_', '-')}", help=_describe(fields), **kind)
 
 
 def _describe(fields: dict[str, Any]) -> str:
     from upright.settings import bounds
 
-    field = next(iter(fields.values()))
+    field, *_ = fields.values()
     defaults = {algo: _written(each.default) for algo, each in fields.items()}
-    if len(set(defaults.values())) == 1:
-        default = next(iter(defaults.values()))
-    else:
+    default, *others = set(defaults.values())
+    if others:
         default = ", ".join(f"{value} for {algo}" for algo, value in defaults.items())
     extra = field.json_schema_extra
     parts = [f"default {default}", extra["unit"], bounds(field.metadata), extra["source"]]
@@ -66,17 +60,15 @@ def _written(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def run(args: argparse.Namespace) -> int:
+def run(args: argparse.Namespace) -> None:
     """Train."""
     if not args.quiet:
         announce(f"Upright: training {args.env or args.config or ''}; importing PyTorch ...")
     from upright.envs import refuse_untrusted, spec_of
     from upright.settings import resolve
 
-    given = {name: value for name, value in vars(args).items() if value is not None}
-    for name in ("json", "out", "debug", "trust_code", "no_media", "quiet"):
-        given.pop(name)
-    recipe = resolve(**given)
+    own = ("json", "out", "debug", "trust_code", "no_media", "quiet")
+    recipe = resolve(**{name: value for name, value in vars(args).items() if name not in own})
     if args.env is None and not args.trust_code:
         refuse_untrusted(recipe.env, args.config)
     spec_of(recipe.env)
@@ -86,13 +78,7 @@ def run(args: argparse.Namespace) -> int:
 
     results = sys.stderr if args.json else sys.stdout
     with listener_for(sys.stderr, results, recipe.preset == "lesson", args.quiet) as listener:
-        train_recipe(
-            recipe,
-            recipe.env,
-            out=args.out,
-            listener=listener,
-            media=False if args.no_media else None,
-        )
+        media = False if args.no_media else None
+        train_recipe(recipe, recipe.env, out=args.out, listener=listener, media=media)
     if args.json:
         print_json(listener.summary)
-    return 0

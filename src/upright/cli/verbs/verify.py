@@ -2,14 +2,13 @@
 
 import argparse
 
-from upright.cli.arguments import add_trust, announce, print_json
+from upright.cli.arguments import add_switches, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright verify` takes."""
     parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
-    parser.add_argument("--json", action="store_true", help="end stdout with one JSON object")
-    add_trust(parser)
+    add_switches(parser, "--json", "--trust-code")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.show.playing.opening import at_random, names_a_run, policy_of
+    from upright.show.playing.opening import at_random, show_of
     from upright.show.playing.pace import MAX_SPEED, MIN_SPEED, WAYS
     from upright.show.playing.player import Moment, Player
     from upright.show.playing.watching import watch

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import groupby
+from itertools import groupby, zip_longest
 from typing import Any, TextIO
 
 import numpy as np
@@ -14,7 +14,7 @@ from PIL import Image
 from rich.cells import cell_len, set_cell_size
 
 from upright.ground import UprightError, printable
-from upright.show.playing.pace import Pace, Show, paced
+from upright.show.playing.pace import Pace, Show, play_here
 from upright.show.playing.player import Moment
 
 try:
@@ -24,6 +24,8 @@ except ImportError:  # Windows has neither, and is watched without keys
     termios = tty = None  # type: ignore[assignment]
 
 HALF = "▀"
+# The colours of a half block: its upper and its lower pixel, as red, green, blue or as a number.
+IN_RGB, IN_256 = "\x1b[38;2;%d;%d;%d;48;2;%d;%d;%dm", "\x1b[38;5;%d;48;5;%dm"
 # Another screen, no cursor, and nothing that is too long begins a line of its own.
 ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[2J", "\x1b[0m\x1b[?7h\x1b[?25h\x1b[?1049l"
 NAME_COLUMNS, BAR_COLUMNS, PERCENT_COLUMNS = 12, 14, 4
@@ -46,22 +48,13 @@ def blocks(image: Any, columns: int, rows: int, truecolor: bool = True) -> str:
     small = Image.fromarray(np.asarray(image)).resize((across, 2 * down), Image.Resampling.BOX)
     pixels = np.asarray(small)
     cells = np.concatenate([pixels[0::2], pixels[1::2]], axis=-1)
-    codes = cells if truecolor else _in_256(cells)
-    return "\n".join(_line(row.tolist(), truecolor) for row in codes)
+    codes, colours = (cells, IN_RGB) if truecolor else (_in_256(cells), IN_256)
+    return "\n".join(_line(row.tolist(), colours) for row in codes)
 
 
-def _line(cells: list[list[int]], truecolor: bool) -> str:
+def _line(cells: list[list[int]], colours: str) -> str:
     """One line; a colour is said once for all the cells in a row that have it."""
-    said = []
-    for cell, run in groupby(cells):
-        colours = map(str, cell)
-        if truecolor:
-            r, g, b, r2, g2, b2 = colours
-            codes = f"38;2;{r};{g};{b};48;2;{r2};{g2};{b2}"
-        else:
-            upper, lower = colours
-            codes = f"38;5;{upper};48;5;{lower}"
-        said.append(f"\x1b[{codes}m{HALF * len(list(run))}")
+    said = [colours % tuple(cell) + HALF * len(list(run)) for cell, run in groupby(cells)]
     return "".join(said) + "\x1b[0m"
 
 
@@ -125,15 +118,14 @@ class Screen:
     def size(self) -> os.terminal_size:
         """Columns and rows, at least one each."""
         with suppress(OSError, ValueError):
-            columns, rows = os.get_terminal_size(self._stream.fileno())
-            if columns > 0 and rows > 0:
-                return os.terminal_size((columns, rows))
+            if min(size := os.get_terminal_size(self._stream.fileno())) > 0:
+                return size
         return os.terminal_size((80, 24))
 
     @property
     def outgrown(self) -> bool:
         """Whether the size is another one than when the lines were put there."""
-        return bool(self._lines) and self.size != self._size
+        return self.size != self._size
 
     def show(self, lines: list[str], size: os.terminal_size) -> None:
         """Put these lines there, from the top."""
@@ -141,9 +133,8 @@ class Screen:
         if size != self._size:
             self._size, self._lines = size, []
             written.append("\x1b[2J")
-        before = self._lines + [""] * (len(lines) - len(self._lines))
-        now = lines + [""] * (len(before) - len(lines))
-        for row, (old, new) in enumerate(zip(before, now, strict=True), start=1):
+        changes = zip_longest(self._lines, lines, fillvalue="")
+        for row, (old, new) in enumerate(changes, start=1):
             if old != new:
                 # Erased first: at the end of a full line it would take the last cell away.
                 written.append(f"\x1b[{row};1H\x1b[2K{new}")
@@ -178,46 +169,27 @@ class Terminal:
                 f"This terminal's encoding {stream.encoding} has no block characters.",
                 "PYTHONUTF8=1 makes it UTF-8.",
             ) from error
-        self._show, self._pace, self._stream = show, show.pace(), stream
+        self._show, self._stream = show, stream
+        self._pace = Pace(show.player.fps, show.speed)
         self._screen = Screen(stream)
-        self._moment: Moment | None = None
         self._truecolor = os.environ.get("COLORTERM") in ("truecolor", "24bit")
 
     def play(self) -> None:
         """Play until the episodes are over, or q is pressed."""
         with _other_screen(self._stream), _unechoed():
-            moments = self._show.player.play(self._show.episodes)
-            for moment in paced(moments, self._pace, self._listen):
-                self._moment = moment
-                self._listen(0.0)
-                if self._pace.worth_drawing(moment):
-                    self._draw()
+            play_here(self._show, self._pace, self._draw, self._listen)
 
-    def _draw(self) -> None:
-        if self._moment is None:
-            return
+    def _draw(self, moment: Moment) -> None:
         size, status = self._screen.size, self._pace.status
-        lines = composed(self._show, self._moment, size, self._truecolor, status)
+        lines = composed(self._show, moment, size, self._truecolor, status)
         self._screen.show(lines, size)
 
-    def _listen(self, seconds: float) -> None:
-        """Answer keys, and a window that changed its size, for at most so many seconds."""
+    def _listen(self, seconds: float) -> bool:
+        """Answer keys for at most so many seconds; whether they, or another size, change a line."""
         pressed = _pressed(min(seconds, 0.2))
         for key in pressed:
-            _press(self._pace, key)
-        if pressed or self._screen.outgrown:
-            self._draw()
-
-
-def _press(pace: Pace, key: str) -> None:
-    if key == "q":
-        pace.stopped = True
-    elif key == " ":
-        pace.toggle()
-    elif key == "n":
-        pace.step()
-    elif key in "+=-":
-        pace.change_speed(faster=key != "-")
+            self._pace.press(key)
+        return bool(pressed) or self._screen.outgrown
 
 
 def composed(

@@ -16,10 +16,9 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import uvicorn
-from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from upright.ground import UprightError
@@ -64,10 +63,6 @@ class LivePage:
         finally:
             self._socket.close()
 
-    def stop(self) -> None:
-        """End it, from any thread."""
-        self._stage.stop()
-
     def _play_and_say_how_it_ended(self) -> None:
         over = "The watch was stopped."
         try:
@@ -80,7 +75,7 @@ class LivePage:
             over = f"{type(error).__name__}: {error}"
             raise
         finally:
-            self._stage.publish(over=over)
+            self._stage.publish({"over": over})
             until = time.monotonic() + FAREWELL_SECONDS
             while self._stage.viewers and time.monotonic() < until:
                 time.sleep(0.01)
@@ -164,13 +159,15 @@ def _served(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
 
 def _app(stage: Stage, port: int) -> ASGIApp:
     html = asset("live.html")
-    policy = f"{NEVER_FRAMED}; {_hashes(html)}"
+    # The page's own style and script, and no other, by their digests.
+    inner = re.findall(r"<(style|script)>(.*?)</\1>", html, re.DOTALL)
+    policy = "; ".join([NEVER_FRAMED, *(f"{tag}-src {digest_source(x)}" for tag, x in inner)])
 
     async def page(request: Request) -> Response:
         return HTMLResponse(html, headers={"content-security-policy": policy})
 
     async def stream(request: Request) -> Response:
-        if stage.viewers >= MOST_VIEWERS:
+        if len(stage.viewers) >= MOST_VIEWERS:
             return Response("Too many look on already.", 503, media_type="text/plain")
         return EventStream(stage)
 
@@ -179,14 +176,9 @@ def _app(stage: Stage, port: int) -> ASGIApp:
         done = order is not None and stage.obey(order)
         return Response(status_code=204 if done else 400)
 
-    routes = [
-        Route("/", page, methods=["GET"]),
-        Route("/stream", stream, methods=["GET"]),
-        Route("/control", control, methods=["POST"]),
-    ]
-    app = Starlette(routes=routes)
-    app.router.redirect_slashes = False
-    return SameOrigin(app, port)
+    routes = [Route("/", page), Route("/stream", stream)]
+    routes.append(Route("/control", control, methods=["POST"]))
+    return SameOrigin(Router(routes, redirect_slashes=False), port)
 
 
 class EventStream(StreamingResponse):
@@ -201,16 +193,7 @@ class EventStream(StreamingResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            self._stage.leave(self._news)
-
-
-def _hashes(html: str) -> str:
-    """The page's own style and script, and no other, by their digests."""
-    rules = []
-    for tag in ("style", "script"):
-        (inner,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
-        rules.append(f"{tag}-src {digest_source(inner)}")
-    return "; ".join(rules)
+            self._stage.viewers.discard(self._news)
 
 
 async def _order(request: Request) -> dict[str, Any] | None:

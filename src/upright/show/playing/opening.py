@@ -1,8 +1,9 @@
 """What is to be shown: a run's policy, or random actions in an environment."""
 
 from pathlib import Path
+from typing import Any
 
-from upright.envs import is_code, spec_of
+from upright.envs import EnvSource, is_code, name_of, spec_of
 from upright.ground import UprightError, printable, shortened
 from upright.runs import RUN_FILE, Run
 from upright.show.playing.pace import Show, action_names
@@ -11,12 +12,63 @@ from upright.show.playing.player import Player
 SHOWN_LETTERS = 200
 
 
-def names_a_run(what: str) -> bool:
-    """Whether it is to be opened as a run: it is one, or a path that names nothing else.
+def show_of(
+    what: str,
+    checkpoint: str,
+    *,
+    random: bool,
+    trust_code: bool,
+    seed: int,
+    stochastic: bool,
+    **options: Any,
+) -> Show:
+    """A run's policy, or random actions: in a run's environment, or in one that is named.
+
+    Args:
+        what: A run folder, a bundle or an environment.
+        checkpoint: As in `Run.policy_at`.
+        random: Whether every action is drawn, and no policy asked.
+        trust_code: Whether an environment that a run names may be imported code.
+        seed: Where the episodes' seeds, and all drawn actions, derive from.
+        stochastic: The policy's actions are drawn, instead of the most probable one.
+        **options: How many episodes and how fast, as `Show` has them.
 
     Raises:
-        UprightError: It is neither a path nor an environment.
+        UprightError: There is nothing of that name, nobody who acts or no such policy, or the
+            environment cannot be drawn.
     """
+    if not _names_a_run(what):
+        if random:
+            return at_random(what, seed, **options)
+        raise UprightError(
+            f"{what} is an environment, and nothing says who acts in it.",
+            "--random does; for a trained policy name its run (`upright runs` lists them).",
+        )
+    run = Run(what, trust_code=trust_code)
+    if random:
+        return at_random(run.env, seed, **options)
+    policy, label = run.policy_at(checkpoint), "best policy"
+    if checkpoint != "best":
+        ends = {"first": 0, "last": -1}
+        step = run.checkpoints()[ends[checkpoint]] if checkpoint in ends else int(checkpoint)
+        label = f"step {step:,}"
+    player = Player(run.env, policy, seed=seed, deterministic=not stochastic, label=label)
+    env = run.record.env
+    return Show(player, _title(env), action_names(env, policy.action_space), **options)
+
+
+def at_random(env: EnvSource, seed: int, **options: Any) -> Show:
+    """Random actions in an environment; the options are as in `show_of`."""
+    player = Player(env, None, seed=seed, label="at random")
+    return Show(player, _title(name_of(env)), **options)
+
+
+def _title(env: str) -> str:
+    return printable(shortened(env, SHOWN_LETTERS))
+
+
+def _names_a_run(what: str) -> bool:
+    """Whether it is to be opened as a run: it is one, or a path that names nothing else."""
     path = Path(what)
     try:
         there, holds = path.exists(), path.is_file() or (path / RUN_FILE).exists()
@@ -35,54 +87,3 @@ def names_a_run(what: str) -> bool:
             hint or "`upright runs` lists the runs, `upright envs` the environments.",
         ) from error
     return False
-
-
-def policy_of(
-    run: Run,
-    checkpoint: str = "best",
-    *,
-    random_actions: bool = False,
-    seed: int = 0,
-    deterministic: bool = True,
-    episodes: int | None = None,
-    speed: float = 1.0,
-) -> Show:
-    """A run's policy, or random actions in its environment.
-
-    Args:
-        run: The run.
-        checkpoint: As in `Run.policy_at`.
-        random_actions: Whether every action is drawn, and no policy asked.
-        seed: Where the episodes' seeds, and all drawn actions, derive from.
-        deterministic: The most probable action instead of a drawn one.
-        episodes: How many; None never ends.
-        speed: 1 is the environment's own.
-
-    Raises:
-        UprightError: The run has no such policy, or the environment cannot be drawn.
-    """
-    policy = None if random_actions else run.policy_at(checkpoint)
-    ends = {"first": 0, "last": -1}
-    if checkpoint in ends:
-        checkpoint = str(run.checkpoints()[ends[checkpoint]])
-    label = "best policy" if checkpoint == "best" else f"step {int(checkpoint):,}"
-    player = Player(
-        run.env,
-        policy,
-        seed=seed,
-        deterministic=deterministic,
-        label="at random" if policy is None else label,
-    )
-    env = run.record.env
-    names = () if policy is None else action_names(env, policy.action_space)
-    return Show(player, _title(env), names, episodes, speed)
-
-
-def at_random(env: str, seed: int, episodes: int | None, speed: float = 1.0) -> Show:
-    """Random actions in an environment."""
-    player = Player(env, None, seed=seed, label="at random")
-    return Show(player, _title(env), (), episodes, speed)
-
-
-def _title(env: str) -> str:
-    return printable(shortened(env, SHOWN_LETTERS))

@@ -37,10 +37,6 @@ class Show(NamedTuple):
     episodes: int | None = None
     speed: float = 1.0
 
-    def pace(self) -> "Pace":
-        """A pace of the environment's own frame rate."""
-        return Pace(self.player.fps, self.speed)
-
     def probabilities(self, moment: "Moment") -> list[tuple[str, float]]:
         """Each action's name and probability; empty where no policy has them."""
         found = moment.probabilities or ()
@@ -94,6 +90,20 @@ class Pace:
         self._drawn = now
         return True
 
+    def press(self, key: str) -> None:
+        """Do what a person wants who pressed this key."""
+        match key:
+            case "q":
+                self.stopped = True
+            case " ":
+                self.toggle()
+            case "n":
+                self.step()
+            case "+" | "=":
+                self.set_speed(self.speed * 2.0)
+            case "-":
+                self.set_speed(self.speed * 0.5)
+
     def toggle(self) -> None:
         """Pause, or go on."""
         self.paused, self._steps = not self.paused, 0
@@ -108,10 +118,6 @@ class Pace:
         """What a person changed, in a word or two."""
         speed = "" if self.speed == 1 else f"{self.speed:g}×"
         return " ".join(filter(None, ("paused" if self.paused else "", speed)))
-
-    def change_speed(self, faster: bool) -> None:
-        """Twice the speed, or half of it."""
-        self.set_speed(self.speed * (2.0 if faster else 0.5))
 
     def set_speed(self, speed: float) -> None:
         """Another speed, within the bounds."""
@@ -138,3 +144,29 @@ def paced(
         yield moment
         if pace.stopped:
             return
+
+
+def play_here(
+    show: Show,
+    pace: Pace,
+    draw: "Callable[[Moment], None]",
+    listen: Callable[[float], bool],
+) -> None:
+    """Play where keys are heard, until the episodes are over or a person ends it.
+
+    Args:
+        show: What is shown.
+        pace: When each moment is due.
+        draw: Shows a moment.
+        listen: Answers keys for at most so many seconds; whether what is shown is out of date.
+    """
+    shown: Moment | None = None
+
+    def wait(seconds: float) -> None:
+        if listen(seconds) and shown is not None and not pace.stopped:
+            draw(shown)
+
+    for shown in paced(show.player.play(show.episodes), pace, wait):
+        wait(0.0)
+        if pace.worth_drawing(shown):
+            draw(shown)

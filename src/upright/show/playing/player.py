@@ -50,9 +50,8 @@ class Moment(NamedTuple):
 
 def has_display() -> bool:
     """Whether a window could open: there is a display server, or the system always has one."""
-    if sys.platform in ("win32", "darwin"):
-        return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    named = os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")
+    return bool(named) or sys.platform in ("win32", "darwin")
 
 
 def prepare_drawing() -> None:
@@ -95,13 +94,16 @@ class Player:
         self._policy, self._seed, self.label = policy, seed, label
         self.returns: list[float] = []
         self._noiseless = deterministic
-        self._env = drawn_env(env)
-        self._name = name_of(env)
-        try:
-            self._check()
-        except BaseException:
+        self._env, self._name = drawn_env(env), name_of(env)
+        obs, action = self._env.observation_space, self._env.action_space
+        if policy is not None and (
+            policy.observation_space.shape != obs.shape or policy.action_space != action
+        ):
             self.close()
-            raise
+            raise UprightError(
+                f"The policy is for {policy.observation_space} and {policy.action_space}; "
+                f"{self._name} has {obs} and {action}."
+            )
         fps = self._env.metadata.get("render_fps")
         self.fps = float(fps) if isinstance(fps, int | float) and 0 < fps <= 1000 else DEFAULT_FPS
 
@@ -119,8 +121,7 @@ class Player:
         """
         rng = np.random.default_rng(derive_seed(self._seed, Stream.ACTIONS))
         self._env.action_space.seed(derive_seed(self._seed, Stream.ACTIONS) % 2**32)
-        numbers = itertools.count() if episodes is None else range(episodes)
-        for number in numbers:
+        for number in itertools.islice(itertools.count(), episodes):
             yield from self._episode(number, rng, max_steps)
 
     def _episode(
@@ -130,7 +131,7 @@ class Player:
         obs, _ = self._ask("reset", seed=seed)
         episode_return, reward, end = 0.0, 0.0, ""
         for step in itertools.count():
-            over = bool(end) or (max_steps is not None and step >= max_steps)
+            over = bool(end) or step == max_steps
             action = None if over else self._act(obs, rng)
             probabilities, value = self._opinion(obs)
             yield Moment(
@@ -149,17 +150,6 @@ class Player:
         """Release the environment."""
         with suppress(Exception):
             self._env.close()
-
-    def _check(self) -> None:
-        theirs, ours = self._policy, self._env
-        if theirs is not None and (
-            theirs.observation_space.shape != ours.observation_space.shape
-            or theirs.action_space != ours.action_space
-        ):
-            raise UprightError(
-                f"The policy is for {theirs.observation_space} and {theirs.action_space}; "
-                f"{self._name} has {ours.observation_space} and {ours.action_space}."
-            )
 
     def _ask(self, method: str, *words: Any, **options: Any) -> Any:
         try:

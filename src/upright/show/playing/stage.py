@@ -29,42 +29,28 @@ class Stage(Pace):
 
     def __init__(self, show: Show) -> None:
         super().__init__(show.player.fps, show.speed)
-        self._facts = {"title": show.title, "fps": show.player.fps}
+        self._facts: dict[str, Any] = {"title": show.title, "fps": show.player.fps, "over": None}
         self._changed = threading.Event()
-        self._viewers: set[asyncio.Event] = set()
+        self.viewers: set[asyncio.Event] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._writing = threading.Lock()
-        self._moment: dict[str, Any] = {}
         self._snapshot = b""
-        self._over: str | None = None
         self.restarting = False
-
-    @property
-    def viewers(self) -> int:
-        """How many look on."""
-        return len(self._viewers)
 
     def left(self) -> float:
         """Seconds until the next moment is due; infinite with nobody looking."""
-        return super().left() if self._viewers else math.inf
+        return super().left() if self.viewers else math.inf
 
     def wait(self, seconds: float) -> None:
         """Spend the time until something changes, or the next moment is due."""
         self._changed.wait(min(seconds, 1.0))
         self._changed.clear()
 
-    def stop(self) -> None:
-        """End the playing, from any thread."""
-        self.stopped = True
-        self._changed.set()
-
-    def publish(self, moment: dict[str, Any] | None = None, over: str | None = None) -> None:
-        """Give all viewers something new: a moment, the state of the controls, or the end."""
+    def publish(self, news: dict[str, Any]) -> None:
+        """Give all viewers something new: a moment, the state of the controls, or how it ended."""
         with self._writing:
-            self._moment = self._moment if moment is None else moment
-            self._over = self._over if over is None else over
-            state = {"paused": self.paused, "speed": self.speed, "over": self._over}
-            text = json.dumps(self._facts | self._moment | state, allow_nan=False)
+            self._facts |= news | {"paused": self.paused, "speed": self.speed}
+            text = json.dumps(self._facts, allow_nan=False)
             self._snapshot = f"data: {text}\n\n".encode()
         if self._loop is not None:
             with suppress(RuntimeError):  # the server is gone, and nobody is left to tell
@@ -72,6 +58,7 @@ class Stage(Pace):
 
     def obey(self, order: dict[str, Any]) -> bool:
         """Do what a viewer wants; False where it is nothing that can be done."""
+        speed: Any = order.get("speed")
         match order.get("do"):
             case "pause" | "resume" as wish:
                 if self.paused != (wish == "pause"):
@@ -80,12 +67,12 @@ class Stage(Pace):
                 self.step()
             case "restart":
                 self.restarting = self.stopped = True
-            case "speed" if _is_speed(order.get("speed")):
-                self.set_speed(float(order["speed"]))
+            case "speed" if type(speed) in (int, float) and MIN_SPEED <= speed <= MAX_SPEED:
+                self.set_speed(float(speed))
             case _:
                 return False
         self._changed.set()
-        self.publish()
+        self.publish({})
         return True
 
     def enter(self) -> asyncio.Event:
@@ -93,13 +80,9 @@ class Stage(Pace):
         self._loop = asyncio.get_running_loop()
         news = asyncio.Event()
         news.set()
-        self._viewers.add(news)
+        self.viewers.add(news)
         self._changed.set()
         return news
-
-    def leave(self, news: asyncio.Event) -> None:
-        """A viewer is gone."""
-        self._viewers.discard(news)
 
     async def events(self, news: asyncio.Event) -> AsyncIterator[bytes]:
         """What one viewer gets, until the end."""
@@ -111,16 +94,12 @@ class Stage(Pace):
                 yield b": still here\n\n"
                 continue
             news.clear()
-            over = self._over is not None
+            over = self._facts["over"] is not None
             yield self._snapshot
 
     def _wake(self) -> None:
-        for news in self._viewers:
+        for news in self.viewers:
             news.set()
-
-
-def _is_speed(value: Any) -> bool:
-    return type(value) in (int, float) and MIN_SPEED <= value <= MAX_SPEED
 
 
 class Pictures:
@@ -149,14 +128,11 @@ def facts_of(show: Show, moment: Moment, pictures: Pictures) -> dict[str, Any]:
     """A moment as the page reads it."""
     return {
         "image": pictures.url(moment.image),
-        "episode": moment.episode,
-        "step": moment.step,
+        **{name: getattr(moment, name) for name in ("episode", "step", "end", "label")},
         "return": _finite(moment.episode_return),
         "reward": _finite(moment.reward),
         "value": None if moment.value is None else _finite(moment.value),
         "actions": [[name, _finite(share)] for name, share in show.probabilities(moment)],
-        "end": moment.end,
-        "label": moment.label,
     }
 
 

@@ -41,58 +41,44 @@ def _begin(show: Show, how: str, port: int | None) -> Callable[[], None]:
     """Open a window, a server or the terminal, and say which; what is returned plays."""
     from upright.show.playing.player import has_display
 
-    begin = {"window": _in_window, "page": _on_page, "terminal": _in_terminal}
-    if port is not None and how == "auto":
-        how = "page"
-    if port is not None and how != "page":
+    if port is not None and how not in ("auto", "page"):
         raise UprightError(f"A {how} has no port.", "--port goes with --as page.")
-    if how != "auto":
-        return begin[how](show, port, "")
-    reason = "since there is no display"
-    if has_display():
+    ways, reason = [how], ""
+    if how == "auto" and port is not None:
+        ways = ["page"]
+    elif how == "auto":
+        display = has_display()
+        ways = ["window"] * display + ["page"] + ["terminal"] * sys.stdout.isatty()
+        reason = f", since there is {'a' if display else 'no'} display"
+    for way in ways[:-1]:
         try:
-            return _in_window(show, None, "since there is a display")
+            return _opened(way, show, port, reason)
         except UprightError as error:
-            reason = f"since no window opens ({error.message.rstrip('.')})"
-    try:
-        return _on_page(show, None, reason)
-    except UprightError as error:
-        if not sys.stdout.isatty():
-            raise
-        return _in_terminal(show, None, f"since no page opens ({error.message.rstrip('.')})")
+            reason = f", since no {way} opens ({error.message.rstrip('.')})"
+    return _opened(ways[-1], show, port, reason)
 
 
-def _in_window(show: Show, port: int | None, reason: str) -> Callable[[], None]:
-    from upright.show.playing.window import Window
+def _opened(way: str, show: Show, port: int | None, reason: str) -> Callable[[], None]:
+    address = ""
+    if way != "window":  # what an environment draws by SDL is not to be seen
+        os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+    if way == "window":
+        from upright.show.playing.window import Window
 
-    window = Window(show)
-    say(_line("In a window", reason, "space pauses, → steps, + and - change the speed, q ends it"))
-    return window.play
+        play, where = Window(show).play, "In a window"
+        keys = "space pauses, → steps, + and - change the speed, q ends it"
+    elif way == "page":
+        from upright.show.playing.live import LivePage
 
+        page = LivePage(show, port)
+        play, address, keys = page.play, page.address, "Ctrl-C ends it"
+        where = "On a page that this machine alone can open"
+    else:
+        from upright.show.playing.blocks import Terminal
 
-def _on_page(show: Show, port: int | None, reason: str) -> Callable[[], None]:
-    from upright.show.playing.live import LivePage
-
-    _draw_unseen()
-    page = LivePage(show, port)
-    say(_line("On a page that this machine alone can open", reason, "Ctrl-C ends it"))
-    print(page.address, flush=True)
-    return page.play
-
-
-def _in_terminal(show: Show, port: int | None, reason: str) -> Callable[[], None]:
-    from upright.show.playing.blocks import Terminal
-
-    _draw_unseen()
-    terminal = Terminal(show, sys.stdout)
-    say(_line("In this terminal", reason, "q or Ctrl-C ends it, space pauses, n steps"))
-    return terminal.play
-
-
-def _line(where: str, reason: str, keys: str) -> str:
-    return f"{', '.join(filter(None, (where, reason)))}: {keys}."
-
-
-def _draw_unseen() -> None:
-    """Let environments that draw by SDL open no display: nothing is to be seen there."""
-    os.environ.setdefault("SDL_VIDEODRIVER", "dummy")
+        play, where = Terminal(show, sys.stdout).play, "In this terminal"
+        keys = "q or Ctrl-C ends it, space pauses, n steps"
+    say(f"{where}{reason}: {keys}.")
+    if address:
+        print(address, flush=True)
+    return play

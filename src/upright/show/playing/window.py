@@ -1,25 +1,26 @@
 """A window: the picture, and below it the numbers of the moment."""
 
-import math
 from typing import Any
 
 import numpy as np
 import pygame
+from pygame.font import Font
 
 from upright.ground import UprightError
-from upright.show.playing.pace import Show, paced
+from upright.show.playing.pace import Pace, Show, play_here
 from upright.show.playing.player import Moment
 
 UNSEEN = ("dummy", "offscreen")
 WINDOW_SIZE, SMALLEST = (760, 640), (240, 200)
 BACKGROUND, RAIL, INK, DIM, ACCENT = "#16181d", "#2a2e37", "#f2f4f8", "#a4abb8", "#6ea8fe"
 KEYS = "space: pause     right: one step     + and -: speed     q: quit"
+NAMED_KEYS = {pygame.K_ESCAPE: "q", pygame.K_SPACE: " ", pygame.K_RIGHT: "n"}
 MAX_BARS = 6
 REDRAWN_AFTER = (pygame.KEYDOWN, pygame.VIDEORESIZE, pygame.WINDOWEXPOSED)
 
 
-def open_display() -> str:
-    """Start SDL's display; the name of its driver.
+def open_display() -> None:
+    """Start SDL's display.
 
     Raises:
         UprightError: There is none, or only one that nobody sees.
@@ -34,7 +35,6 @@ def open_display() -> str:
     if driver in UNSEEN:
         pygame.display.quit()
         raise UprightError(f"There is no display for a window (SDL's driver is {driver}).", hint)
-    return driver
 
 
 class Window:
@@ -55,58 +55,35 @@ class Window:
             raise UprightError(f"No window could be opened: {error}.", "Try --as page.") from error
         pygame.display.set_caption(show.title)
         pygame.font.init()
-        self._show, self._pace = show, show.pace()
-        self._moment: Moment | None = None
+        self._show, self._pace = show, Pace(show.player.fps, show.speed)
 
     def play(self) -> None:
         """Play until the episodes are over or the window is closed."""
         try:
-            moments = self._show.player.play(self._show.episodes)
-            for moment in paced(moments, self._pace, self._listen):
-                self._moment = moment
-                self._listen(0.0)
-                if self._pace.worth_drawing(moment):
-                    self._draw()
+            play_here(self._show, self._pace, self._draw, self._listen)
         finally:
             pygame.display.quit()
 
-    def _listen(self, seconds: float) -> None:
-        """Answer the keys for so many seconds, or until the first of them."""
-        milliseconds = 100 if math.isinf(seconds) else min(int(seconds * 1000), 100)
+    def _listen(self, seconds: float) -> bool:
+        """Answer the keys until the first of them; whether they, or the system, want a drawing."""
+        milliseconds = int(min(seconds, 0.1) * 1000)
         first = pygame.event.wait(milliseconds) if milliseconds else pygame.event.poll()
         events = [first, *pygame.event.get()]
         for event in events:
-            self._answer(event)
-        if any(event.type in REDRAWN_AFTER for event in events) and not self._pace.stopped:
-            self._draw()
+            if event.type == pygame.QUIT:
+                self._pace.press("q")
+            elif event.type == pygame.KEYDOWN:
+                self._pace.press(NAMED_KEYS.get(event.key, event.unicode))
+        return any(event.type in REDRAWN_AFTER for event in events)
 
-    def _answer(self, event: pygame.event.Event) -> None:
-        if event.type == pygame.QUIT:
-            self._pace.stopped = True
-        elif event.type == pygame.KEYDOWN:
-            self._press(event.key, event.unicode)
-
-    def _press(self, key: int, character: str) -> None:
-        pace = self._pace
-        if key == pygame.K_ESCAPE or character == "q":
-            pace.stopped = True
-        elif key == pygame.K_SPACE:
-            pace.toggle()
-        elif key == pygame.K_RIGHT or character == "n":
-            pace.step()
-        elif character in ("+", "=", "-"):
-            pace.change_speed(faster=character != "-")
-
-    def _draw(self) -> None:
+    def _draw(self, moment: Moment) -> None:
         """The picture above, the panel below."""
-        if self._moment is None:
-            return
         screen = self._screen = pygame.display.get_surface() or self._screen
         width, height = (max(a, b) for a, b in zip(screen.get_size(), SMALLEST, strict=True))
         screen.fill(BACKGROUND)
-        panel = panel_of(self._show, self._moment, self._pace.status, width)
+        panel = panel_of(self._show, moment, self._pace.status, width)
         room = max(1, height - panel.get_height())
-        picture = letterboxed(self._moment.image, width, room)
+        picture = letterboxed(moment.image, width, room)
         corner = ((width - picture.get_width()) // 2, (room - picture.get_height()) // 2)
         screen.blit(picture, corner)
         screen.blit(panel, (0, room))
@@ -124,48 +101,35 @@ def letterboxed(image: Any, width: int, height: int) -> pygame.Surface:
 def panel_of(show: Show, moment: Moment, status: str, width: int) -> pygame.Surface:
     """The numbers of a moment, and a bar for each action's probability."""
     bars = show.probabilities(moment)[:MAX_BARS]
-    text, small = pygame.font.Font(None, 26), pygame.font.Font(None, 20)
+    text, small = Font(None, 26), Font(None, 20)
     panel = pygame.Surface((width, 108 + 24 * len(bars)))
     panel.fill(BACKGROUND)
     pygame.draw.line(panel, RAIL, (0, 0), (width, 0))
-    _write(panel, small, f"{show.title} · {moment.label}".strip(" ·"), DIM, 16, 12, width - 130)
-    _write(panel, small, status, ACCENT, width - 16 - small.size(status)[0], 12, width)
-    cells = ["Episode", f"{moment.episode:,}", "Step", f"{moment.step:,}"]
-    cells += ["Return", f"{moment.episode_return:,.1f}"]
-    cells += [] if moment.value is None else ["V(s)", f"{moment.value:,.2f}"]
-    share = (width - 32) // (len(cells) // 2)
-    for column, (name, value) in enumerate(zip(cells[::2], cells[1::2], strict=True)):
-        left = 16 + column * share
-        _write(panel, small, name, DIM, left, 36, share)
-        _write(panel, text, value, INK, left, 52, share)
+
+    def write(words: str, colour: str, left: int, top: int, room: int, font: Font = small) -> None:
+        """Text that is cut where its room ends."""
+        while words and font.size(words)[0] > room:
+            words = words[:-1]
+        panel.blit(font.render(words, True, colour), (left, top))
+
+    write(f"{show.title} · {moment.label}".strip(" ·"), DIM, 16, 12, width - 130)
+    write(status, ACCENT, width - 16 - small.size(status)[0], 12, width)
+    cells = {"Episode": f"{moment.episode:,}", "Step": f"{moment.step:,}"}
+    cells["Return"] = f"{moment.episode_return:,.1f}"
+    if moment.value is not None:
+        cells["V(s)"] = f"{moment.value:,.2f}"
+    share = (width - 32) // len(cells)
+    for column, (name, value) in enumerate(cells.items()):
+        write(name, DIM, 16 + column * share, 36, share)
+        write(value, INK, 16 + column * share, 52, share, text)
     for row, (name, probability) in enumerate(bars):
-        _bar(panel, small, name, probability, 84 + 24 * row)
-    _write(panel, small, moment.end or KEYS, DIM, 16, panel.get_height() - 24, width - 32)
+        top = 84 + 24 * row
+        write(name, INK, 16, top, 104)
+        rail = pygame.Rect(126, top + 1, max(1, width - 198), 12)
+        pygame.draw.rect(panel, RAIL, rail, border_radius=3)
+        rail.width = round(rail.width * probability)
+        pygame.draw.rect(panel, ACCENT, rail, border_radius=3)
+        percent = f"{probability:.1%}"
+        write(percent, INK, width - 16 - small.size(percent)[0], top, 56)
+    write(moment.end or KEYS, DIM, 16, panel.get_height() - 24, width - 32)
     return panel
-
-
-def _bar(panel: pygame.Surface, font: pygame.font.Font, name: str, share: float, top: int) -> None:
-    left, right = 16 + 110, panel.get_width() - 16 - 56
-    _write(panel, font, name, INK, 16, top, 104)
-    rail = pygame.Rect(left, top + 1, max(1, right - left), 12)
-    pygame.draw.rect(panel, RAIL, rail, border_radius=3)
-    filled = rail.copy()
-    filled.width = round(rail.width * share)
-    pygame.draw.rect(panel, ACCENT, filled, border_radius=3)
-    percent = f"{share:.1%}"
-    _write(panel, font, percent, INK, right + 56 - font.size(percent)[0], top, 56)
-
-
-def _write(
-    panel: pygame.Surface,
-    font: pygame.font.Font,
-    words: str,
-    colour: str,
-    left: int,
-    top: int,
-    width: int,
-) -> None:
-    """Text that is cut where its room ends."""
-    while words and font.size(words)[0] > width:
-        words = words[:-1]
-    panel.blit(font.render(words, True, colour), (left, top))
