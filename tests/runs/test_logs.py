@@ -7,10 +7,18 @@ from typing import Any
 import pytest
 
 from upright.ground.errors import UprightError
-from upright.runs.logs import read_episodes, read_metrics
+from upright.runs.logs import EpisodeRow, MetricsRow, read_rows
 
 EPISODE = {"timesteps": 10, "iteration": 1, "env": 0, "return": 3.5, "length": 4}
 METRICS = {"iteration": 1, "time/total_timesteps": 10, "time/time_elapsed": 0.5, "a": -1}
+
+
+def read_episodes(path: Path, may_be_torn: bool) -> list[dict[str, Any]]:
+    return read_rows(path, EpisodeRow, may_be_torn)
+
+
+def read_metrics(path: Path, may_be_torn: bool) -> list[dict[str, Any]]:
+    return read_rows(path, MetricsRow, may_be_torn)
 
 
 def written(path: Path, *rows: Any, tail: str = "\n") -> Path:

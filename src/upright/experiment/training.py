@@ -10,7 +10,15 @@ from upright.experiment.listener import Listener
 from upright.experiment.writer import RunWriter
 from upright.ground import RunLock
 from upright.policy import space_to_json
-from upright.runs import SCHEMA, RunRecord, first_files, new_run_folder
+from upright.runs import (
+    EPISODES_LOG,
+    METRICS_LOG,
+    RUN_FILE,
+    SCHEMA,
+    RunRecord,
+    new_run_folder,
+    recipe_files,
+)
 from upright.settings import Recipe
 
 
@@ -34,27 +42,25 @@ def train(
     with ExitStack() as opened:
         experiment = Experiment(recipe, env, listener)
         opened.callback(experiment.close)
-        record = _first_record(experiment, recipe, is_factory=not isinstance(env, str))
-        folder = new_run_folder(out, recipe, first_files(recipe, record))
+        policy = experiment.trainer.policy
+        record = RunRecord(
+            schema=SCHEMA,
+            env=recipe.env,
+            algo=recipe.algo,
+            seed=recipe.seed,
+            preset=recipe.preset,
+            status="running",
+            env_is_factory=not isinstance(env, str),
+            observation_space=space_to_json(policy.observation_space),
+            action_space=space_to_json(policy.action_space),
+            started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            **dict(experiment.conditions()),
+        )
+        logs = {METRICS_LOG: b"", EPISODES_LOG: b""}
+        files = recipe_files(recipe) | logs | {RUN_FILE: record.data()}
+        folder = new_run_folder(out, recipe, files)
         lock = RunLock(folder)
         opened.callback(lock.release)
         writer = RunWriter(folder, lock, record, recipe.keep)
         opened.pop_all()
     return experiment.go(writer, lambda: listener.started(experiment.trainer, folder))
-
-
-def _first_record(experiment: Experiment, recipe: Recipe, is_factory: bool) -> RunRecord:
-    policy = experiment.trainer.policy
-    return RunRecord(
-        schema=SCHEMA,
-        env=recipe.env,
-        algo=recipe.algo,
-        seed=recipe.seed,
-        preset=recipe.preset,
-        status="running",
-        env_is_factory=is_factory,
-        observation_space=space_to_json(policy.observation_space),
-        action_space=space_to_json(policy.action_space),
-        started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-        **dict(experiment.conditions()),
-    )

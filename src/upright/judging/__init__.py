@@ -6,11 +6,9 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.judging.evaluation import Evaluation, Threshold
-    from upright.judging.evaluator import NUM_EPISODES, Evaluator
+    from upright.judging.evaluator import NUM_EPISODES, Evaluator, Verification, repeated
     from upright.judging.judge import Judge, best_weights, is_proven
     from upright.judging.statistics import bootstrap_band
-    from upright.judging.verdict import Candidate, Verdict
-    from upright.judging.verification import Verification, repeated
-    from upright.judging.words import HEADLINES, verdict_sentence
+    from upright.judging.verdict import HEADLINES, Candidate, Verdict, verdict_sentence
 
 __getattr__, __dir__, __all__ = opened(__name__)

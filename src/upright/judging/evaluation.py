@@ -4,7 +4,7 @@ from dataclasses import field
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
 from upright.envs import Backend
@@ -16,10 +16,7 @@ MAX_EPISODES, MAX_LANES = 100_000, 1024
 # A whole number stays one; what no float can be is none.
 Threshold = float | Annotated[int, Field(gt=-(10**300), lt=10**300)] | None
 _Return = Annotated[float, Field(ge=-LARGEST_FLOAT32, le=LARGEST_FLOAT32)]
-
-
-def _tuple(value: object) -> object:
-    return tuple(value) if isinstance(value, list) else value
+_List = Field(strict=False)  # JSON has no tuples
 
 
 @dataclass(frozen=True, config=ConfigDict(strict=True, extra="ignore", defer_build=True))
@@ -36,11 +33,11 @@ class Evaluation:
         backend: How they ran; likewise.
     """
 
-    returns: Annotated[tuple[_Return, ...], BeforeValidator(_tuple)]
+    returns: Annotated[tuple[_Return, ...], _List]
     seed: Annotated[int, Field(ge=0, lt=2**63)]
     deterministic: bool
     threshold: Threshold
-    lengths: Annotated[tuple[int, ...], BeforeValidator(_tuple)] = field(repr=False, default=())
+    lengths: Annotated[tuple[int, ...], _List] = field(repr=False, default=())
     num_envs: Annotated[int, Field(ge=1, le=MAX_LANES)] = 1
     backend: Backend = "sync"
 
@@ -66,15 +63,9 @@ class Evaluation:
 
     def record(self) -> dict[str, Any]:
         """What was observed, as JSON values, without what follows from it."""
-        return {
-            "seed": self.seed,
-            "deterministic": self.deterministic,
-            "num_envs": self.num_envs,
-            "backend": self.backend,
-            "threshold": self.threshold,
-            "returns": list(self.returns),
-            "lengths": list(self.lengths),
-        }
+        names = ("seed", "deterministic", "num_envs", "backend", "threshold")
+        values = {name: getattr(self, name) for name in names}
+        return values | {"returns": list(self.returns), "lengths": list(self.lengths)}
 
     def as_dict(self) -> dict[str, Any]:
         """Everything above, as JSON values."""
@@ -96,12 +87,12 @@ class Evaluation:
         """
         try:
             evaluation = cls(**record)
-        except (TypeError, ValidationError) as error:
+            if not 0 < len(evaluation.returns) == len(evaluation.lengths) <= MAX_EPISODES:
+                raise ValueError("its lists are of other lengths")
+        except (TypeError, ValueError) as error:
             raise UprightError(
                 "The recorded evaluation is not one that could have been made."
             ) from error
-        if not 0 < len(evaluation.returns) == len(evaluation.lengths) <= MAX_EPISODES:
-            raise UprightError("The recorded evaluation is not one that could have been made.")
         return evaluation
 
     @classmethod
@@ -111,8 +102,6 @@ class Evaluation:
         Raises:
             UprightError: Something is missing, of another type, or contradicts the returns.
         """
-        if not isinstance(record, dict):
-            raise UprightError("The recorded evaluation is no table.")
         evaluation = cls.from_record(record)
         if evaluation.as_dict() != record:
             raise UprightError("The recorded evaluation contradicts its own returns.")

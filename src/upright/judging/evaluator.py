@@ -1,5 +1,7 @@
-"""Evaluation: episodes by a policy, on seeds of their own."""
+"""Evaluation: episodes by a policy, on seeds of their own; and a recorded verdict repeated."""
 
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -7,6 +9,7 @@ import numpy as np
 from upright.envs import Envs, EnvSource, fastest_backend, make_envs, reward_threshold
 from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed
 from upright.judging.evaluation import LANES, Evaluation
+from upright.judging.verdict import Verdict
 
 if TYPE_CHECKING:
     from upright.policy import Policy
@@ -28,11 +31,7 @@ class Evaluator:
     """
 
     def __init__(
-        self,
-        env: EnvSource,
-        episodes: int = NUM_EPISODES,
-        backend: str = "auto",
-        num_envs: int = 0,
+        self, env: EnvSource, episodes: int, backend: str = "auto", num_envs: int = 0
     ) -> None:
         self.threshold = reward_threshold(env)
         self._episodes = episodes
@@ -84,21 +83,68 @@ class Evaluator:
                 number[done] += lanes
         impossible = ~(np.abs(returns) <= LARGEST_FLOAT32)
         if impossible.any():
-            (first,) = np.argwhere(impossible)[0].tolist()
+            first = int(np.argmax(impossible))
             raise UprightError(
                 f"Episode {first} of an evaluation has the return {returns[first]}.",
                 "The environment's rewards should be finite numbers of 32 bits.",
             )
-        return Evaluation(
-            tuple(returns.tolist()),
-            seed,
-            deterministic,
-            self.threshold,
-            tuple(lengths.tolist()),
-            lanes,
-            envs.backend,
-        )
+        found, steps = tuple(returns.tolist()), tuple(lengths.tolist())
+        return Evaluation(found, seed, deterministic, self.threshold, steps, lanes, envs.backend)
 
     def close(self) -> None:
         """Release the environments."""
         self._envs.close()
+
+
+@dataclass(frozen=True)
+class Verification:
+    """A verdict repeated.
+
+    Attributes:
+        holds: Whether everything that was recorded was found again.
+        reason: In one sentence, why or why not.
+        identical: Whether every single episode return was the same.
+        selection: The first evaluation, repeated; None where it did not come to that.
+        proof: The second one, likewise.
+    """
+
+    holds: bool
+    reason: str
+    identical: bool = False
+    selection: Evaluation | None = None
+    proof: Evaluation | None = None
+
+
+def repeated(
+    verdict: Verdict, policy: "Policy", env: EnvSource, same_versions: bool
+) -> Verification:
+    """A verdict repeated, and whether it holds.
+
+    Args:
+        verdict: The recorded one.
+        policy: Of the weights that it judged.
+        env: Where it judged them.
+        same_versions: Whether this machine and its versions are those that made it; every episode
+            must have the same return then. Elsewhere rounding may differ, and the verdict and the
+            mean's interval must agree.
+    """
+    recorded = (verdict.candidate.selection, verdict.proof)
+    selection, proof = (_again(evaluation, policy, env) for evaluation in recorded)
+    identical = recorded == (selection, proof)
+    solved = Verdict(replace(verdict.candidate, selection=selection), proof).solved
+    low, high = verdict.proof.interval
+    if identical:
+        holds, reason = True, "Every episode has the recorded return."
+    elif same_versions:
+        holds, reason = False, "Some episodes have another return than was recorded."
+    else:
+        holds = solved == verdict.solved and low <= proof.mean <= high
+        outcome = "agrees" if holds else "does not agree"
+        reason = f"Versions or machine differ from the recorded ones; the verdict {outcome}."
+    return Verification(holds, reason, identical, selection, proof)
+
+
+def _again(recorded: Evaluation, policy: "Policy", env: EnvSource) -> Evaluation:
+    episodes = len(recorded.returns)
+    with closing(Evaluator(env, episodes, recorded.backend, recorded.num_envs)) as evaluator:
+        return evaluator.evaluate(policy, recorded.seed, recorded.deterministic)

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from upright.envs import EnvSource
-from upright.ground import State, Stream, UprightError, derive_seed
+from upright.ground import State, Stream, UprightError, derive_seed, layout_of
 from upright.judging.evaluation import Evaluation
 from upright.judging.evaluator import NUM_EPISODES, Evaluator
 from upright.judging.verdict import Candidate, Verdict
@@ -48,7 +48,11 @@ class Judge:
             weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
             self.best, self._failed_proof = Candidate(selection, timesteps, weights), None
             if selection.solved:
-                self._prove(policy, self.best)
+                proof = self.latest_proof = self._proof(policy, timesteps)
+                if proof.solved:
+                    self.verdict = Verdict(self.best, proof)
+                else:
+                    self._failed_proof = proof
         self.seconds += time.perf_counter() - began
         return selection
 
@@ -101,13 +105,6 @@ class Judge:
         """Release the environments."""
         self.evaluator.close()
 
-    def _prove(self, policy: Policy, candidate: Candidate) -> None:
-        proof = self.latest_proof = self._proof(policy, candidate.timesteps)
-        if proof.solved:
-            self.verdict = Verdict(candidate, proof)
-        else:
-            self._failed_proof = proof
-
     def _proof(self, policy: Policy, timesteps: int) -> Evaluation:
         return self.evaluator.evaluate(policy, derive_seed(self._seed, Stream.PROOF, timesteps))
 
@@ -141,8 +138,8 @@ def _candidate_state(candidate: Candidate, proof: Evaluation | None) -> State:
 
 def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation | None]:
     weights = {}
-    for name, tensor in expected.items():
-        array = state.array(name, tuple(tensor.shape), str(tensor.dtype).removeprefix("torch."))
+    for name, (kind, shape) in layout_of(expected).items():
+        array = state.array(name, shape, kind)
         if not np.isfinite(array).all():
             raise UprightError(f"The recorded state holds numbers that are not finite, in {name}.")
         weights[name] = torch.from_numpy(array.copy())

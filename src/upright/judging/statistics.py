@@ -3,49 +3,38 @@
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+# So many bootstrap means are drawn of a sample, and of whole curves.
+RESAMPLES, RESAMPLED_CURVES = 2000, 1000
 
-def bootstrap_interval(
-    samples: ArrayLike, confidence: float = 0.95, resamples: int = 2000
-) -> tuple[float, float]:
-    """Percentile bootstrap interval of the mean.
+
+def bootstrap_interval(samples: ArrayLike, confidence: float = 0.95) -> tuple[float, float]:
+    """Percentile bootstrap interval of the mean of at least one number, shape [n].
 
     Efron, "Bootstrap Methods: Another Look at the Jackknife" (1979). The resampling is seeded, so
     the same samples always give the same interval.
-
-    Args:
-        samples: At least one number, shape [n].
-        confidence: Coverage in (0, 1).
-        resamples: How many bootstrap means are drawn.
     """
     values = np.asarray(samples, np.float64)
-    rng, rows = np.random.default_rng(0), max(1, 1_000_000 // len(values))
-    means = np.concatenate(
-        [
-            values[rng.integers(len(values), size=(min(rows, resamples - n), len(values)))].mean(1)
-            for n in range(0, resamples, rows)
-        ]
-    )
+    n, rng = len(values), np.random.default_rng(0)
+    rows = max(1, 1_000_000 // n)
+    sizes = [(min(rows, RESAMPLES - start), n) for start in range(0, RESAMPLES, rows)]
+    means = np.concatenate([values[rng.integers(n, size=size)].mean(1) for size in sizes])
     tail = (1.0 - confidence) / 2.0
     low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
 
 
-def bootstrap_band(
-    samples: ArrayLike, confidence: float = 0.95, resamples: int = 1000
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`bootstrap_interval` at every point of several curves: whole curves are drawn again.
+def bootstrap_band(samples: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """95% intervals at every point of several curves: whole curves are drawn again.
 
     Args:
         samples: One curve a row, shape [n, points].
-        confidence: Coverage in (0, 1).
-        resamples: How many bootstrap means are drawn.
 
     Returns:
         The lower and the upper bound, each [points].
     """
     curves = np.asarray(samples, np.float64)
     n = len(curves)
-    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=resamples)
-    tail = (1.0 - confidence) / 2.0
+    counts = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLED_CURVES)
+    tail = (1.0 - 0.95) / 2.0
     low, high = np.quantile(counts @ curves / n, [tail, 1.0 - tail], axis=0)
     return low, high

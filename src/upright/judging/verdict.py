@@ -8,6 +8,8 @@ from upright.judging.evaluation import Evaluation
 if TYPE_CHECKING:
     from upright.policy import Weights
 
+HEADLINES = {True: "Solved and verified", False: "Not solved", None: "Judged, no threshold"}
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -31,3 +33,15 @@ class Verdict:
         if self.proof.solved is None:
             return None
         return bool(self.candidate.selection.solved and self.proof.solved)
+
+
+def verdict_sentence(verdict: Verdict) -> str:
+    """What was measured, with its interval, the threshold and what it took."""
+    proof = verdict.proof
+    low, high = proof.interval
+    goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
+    return (
+        f"mean return {proof.mean:.1f} over {len(proof.returns)} fresh episodes "
+        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after "
+        f"{verdict.candidate.timesteps:,} steps"
+    )

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
         WEIGHTS_FILE,
         checkpoint_folders,
         copy_of_run,
-        first_files,
         new_run_folder,
         recipe_files,
     )
     from upright.runs.listing import find_runs
+    from upright.runs.logs import EpisodeRow, Metric
     from upright.runs.manifest import LogMarks
     from upright.runs.records import (
         SCHEMA,
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
         VerdictRecord,
         judged,
     )
-    from upright.runs.rows import EpisodeRow, Metric
     from upright.runs.run import Run
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -5,7 +5,6 @@ import shutil
 import stat
 import tempfile
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 from upright.ground import JSON_BYTES, TOML_BYTES, TORCH_FILE, UprightError, foreign_kind, new_file
@@ -66,7 +65,9 @@ def write_bundle(run: Path, out: Path) -> int:
 def _choose(run: Path) -> tuple[list[str], int]:
     """The names that go into a bundle, and how many older checkpoints do not fit into it."""
     try:
-        names, left_out = list(_names_in(run)), 0
+        files = [path for path in run.rglob("*") if path.is_file() and not path.is_symlink()]
+        relative = [path.relative_to(run).as_posix() for path in sorted(files)]
+        names, left_out = [name for name in relative if _limit(name) is not None], 0
         if len(names) > MAX_MEMBERS or _size(run, names) > BUNDLE_BYTES:
             kept = [path.name for path in checkpoint_folders(run / CHECKPOINTS)]
             left_out = max(len(kept) - 1, 0)
@@ -82,14 +83,6 @@ def _choose(run: Path) -> tuple[list[str], int]:
 
 def _size(run: Path, names: list[str]) -> int:
     return sum((run / name).stat().st_size + ENTRY_BYTES for name in names)
-
-
-def _names_in(run: Path) -> Iterator[str]:
-    """What a bundle holds of a run folder, by relative path; links are left out."""
-    for path in sorted(run.rglob("*")):
-        name = path.relative_to(run).as_posix()
-        if _limit(name) is not None and path.is_file() and not path.is_symlink():
-            yield name
 
 
 def _limit(name: str) -> int | None:
@@ -157,9 +150,8 @@ def _extract(archive: zipfile.ZipFile, bundle: Path, folder: Path) -> None:
         raise UprightError(f"{bundle} holds a file twice.")
     for info in members:
         _check(info, bundle)
-    packed, unpacked = (
-        sum(getattr(info, name) for info in members) for name in ("compress_size", "file_size")
-    )
+    packed = sum(info.compress_size for info in members)
+    unpacked = sum(info.file_size for info in members)
     size = bundle.stat().st_size
     if packed > size or unpacked > ALWAYS_ALLOWED + MAX_RATIO * size:
         raise UprightError(f"{bundle} would swell to {unpacked:,} bytes, which no bundle does.")
@@ -167,12 +159,7 @@ def _extract(archive: zipfile.ZipFile, bundle: Path, folder: Path) -> None:
         target = folder / info.filename
         target.parent.mkdir(parents=True, exist_ok=True)
         with archive.open(info) as source, target.open("xb") as file:
-            left = info.file_size
-            while chunk := source.read(_CHUNK):
-                left -= len(chunk)
-                if left < 0:
-                    raise UprightError(f"{bundle} holds more than it says.")
-                file.write(chunk)
+            shutil.copyfileobj(source, file, _CHUNK)  # no more than it says: zipfile ends there
 
 
 _HINT = (
@@ -190,13 +177,8 @@ def _kind_of_zip(names: set[str]) -> str:
 
 
 def _check(info: zipfile.ZipInfo, bundle: Path) -> None:
-    """Refuse a member that no bundle has.
-
-    Raises:
-        UprightError: Its name, kind, size or packing is not one of a bundle's.
-    """
-    limit = _limit(info.filename)
-    shown = info.filename[:80]
+    """Refuse a member whose name, kind, size or packing is not one of a bundle's."""
+    limit, shown = _limit(info.filename), info.filename[:80]
     if limit is None or info.orig_filename != info.filename:
         raise UprightError(f"{bundle} holds {shown!r}, which is no part of a run.")
     if stat.S_ISLNK(info.external_attr >> 16):

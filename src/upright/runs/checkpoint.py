@@ -21,7 +21,6 @@ from upright.ground import (
     sync_folder,
 )
 from upright.policy import Policy, Weights, parse_weights, weights_bytes
-from upright.runs.folder import checkpoint_folders
 from upright.runs.manifest import FileRecord, LogMarks, Manifest, StateRecord
 from upright.runs.records import SCHEMA
 
@@ -103,7 +102,7 @@ def read_checkpoint(folder: Path, policy: Policy) -> Checkpoint:
         UprightError: It is torn, was changed, or does not fit the policy.
     """
     expected = layout_of(policy.state_dict())
-    files = _verified(folder, _limits(most_bytes(expected)))
+    files = _verified(folder, most_bytes(expected))
     weights = parse_weights(files[WEIGHTS], folder / WEIGHTS, expected)
     arrays = parse_tensors(files[TRAINER], str(folder / TRAINER))
     record = StateRecord.parse(files[STATE], folder / STATE)
@@ -125,23 +124,15 @@ def is_whole(folder: Path, policy: Policy | None = None) -> bool:
         folder: The checkpoint.
         policy: Whose weights it should be about as large as; to be given for a stranger's folder.
     """
-    limits = dict.fromkeys((WEIGHTS, TRAINER, STATE), 1 << 50)
     with suppress(UprightError):
-        _verified(
-            folder,
-            limits if policy is None else _limits(most_bytes(layout_of(policy.state_dict()))),
-        )
+        _verified(folder, 1 << 50 if policy is None else most_bytes(layout_of(policy.state_dict())))
         return True
     return False
 
 
-def _limits(weights: int) -> dict[str, int]:
-    """The most bytes that each file of a checkpoint may have, whose weights have so many."""
-    return {WEIGHTS: weights, TRAINER: 8 * weights + EPISODE_BYTES, STATE: JSON_BYTES}
-
-
-def _verified(folder: Path, limits: dict[str, int]) -> dict[str, bytes]:
-    """The bytes of the files that the manifest vouches for."""
+def _verified(folder: Path, weights: int) -> dict[str, bytes]:
+    """The bytes of the files that the manifest vouches for; the weights have so many at most."""
+    limits = {WEIGHTS: weights, TRAINER: 8 * weights + EPISODE_BYTES, STATE: JSON_BYTES}
     entries = Manifest.read(folder / MANIFEST).files
     if entries.keys() != limits.keys():
         raise UprightError(f"{folder / MANIFEST} does not list the files of a checkpoint.")
@@ -152,19 +143,8 @@ def _verified(folder: Path, limits: dict[str, int]) -> dict[str, bytes]:
     return files
 
 
-def whole_checkpoints(parent: Path, policy: Policy) -> dict[int, Path]:
-    """The whole ones of the checkpoint folders in `parent`, by their timesteps."""
-    folders = checkpoint_folders(parent)
-    return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
-
-
 def choose_checkpoint(folders: dict[int, Path], name: str, run: str) -> Path:
-    """The checkpoint that is called "first", "last" or by its timesteps.
-
-    Args:
-        folders: What `whole_checkpoints` found.
-        name: What it is called.
-        run: What the run is called.
+    """The one of a run's whole checkpoints that is called "first", "last" or by its timesteps.
 
     Raises:
         UprightError: There is none of that name.

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import tomli_w
 
-from upright.ground import UprightError, hidden_folder, sync_folder
+from upright.ground import UprightError, free_name, hidden_folder, sync_folder
 
 if TYPE_CHECKING:
-    from upright.runs.records import RunRecord
     from upright.settings import Recipe
 
 RUN_FILE, SETTINGS_FILE, COMMAND_FILE = "run.json", "settings.toml", "command.txt"
@@ -61,16 +60,6 @@ def copy_of_run(source: Path, out: str | Path, recipe: "Recipe") -> Path:
     )
 
 
-def first_files(recipe: "Recipe", record: "RunRecord") -> dict[str, bytes]:
-    """What a run folder holds before the first step."""
-    return {
-        **recipe_files(recipe),
-        METRICS_LOG: b"",
-        EPISODES_LOG: b"",
-        RUN_FILE: record.data(),
-    }
-
-
 def recipe_files(recipe: "Recipe") -> dict[str, bytes]:
     """The recipe, and the line that a person would type to repeat it."""
     return {
@@ -81,12 +70,8 @@ def recipe_files(recipe: "Recipe") -> dict[str, bytes]:
 
 def _placed(written: Path, parent: Path, name: str) -> Path:
     """The folder under the first name, of `name`, name-2, name-3 ..., that is not taken."""
-    number = 1
     while True:
-        folder = parent / (name if number == 1 else f"{name}-{number}")
-        number += 1
-        if folder.exists():
-            continue
+        folder = free_name(parent / name)
         try:
             written.rename(folder)
         except OSError:

@@ -41,7 +41,8 @@ class Record(BaseModel):
         try:
             return cls.model_validate(table)
         except ValidationError as error:
-            raise UprightError(f"{name} {_reason(error)}.") from error
+            key = str(error.errors()[0]["loc"][0])[:80]
+            raise UprightError(f"{name} lacks or garbles {key!r}.") from error
 
     @classmethod
     def read(cls, path: Path, owner: str = "") -> Self:
@@ -70,10 +71,6 @@ class Record(BaseModel):
     def data(self) -> bytes:
         """The bytes of its file."""
         return as_json(self.table())
-
-
-def _reason(error: ValidationError) -> str:
-    return f"lacks or garbles {str(error.errors()[0]['loc'][0])[:80]!r}"
 
 
 class Conditions(Record):

@@ -2,7 +2,7 @@
 
 import shutil
 import weakref
-from contextlib import suppress
+from contextlib import closing
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
@@ -12,12 +12,7 @@ from upright.ground import Stream, UprightError, derive_seed, read_json, status_
 from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
 from upright.policy import Policy, Weights, load_weights, space_from_json
 from upright.runs.bundle import unpack
-from upright.runs.checkpoint import (
-    Checkpoint,
-    choose_checkpoint,
-    read_checkpoint,
-    whole_checkpoints,
-)
+from upright.runs.checkpoint import Checkpoint, choose_checkpoint, is_whole, read_checkpoint
 from upright.runs.folder import (
     CHECKPOINTS,
     EPISODES_LOG,
@@ -28,7 +23,7 @@ from upright.runs.folder import (
     WEIGHTS_FILE,
     checkpoint_folders,
 )
-from upright.runs.logs import read_episodes, read_metrics
+from upright.runs.logs import EpisodeRow, MetricsRow, read_rows
 from upright.runs.records import REPEAT, RunRecord, VerdictRecord
 from upright.settings import Recipe, read_recipe
 
@@ -196,13 +191,9 @@ class Run:
         """Play whole episodes with the policy, on seeds that no training uses."""
         if episodes < 1:
             raise UprightError(f"episodes = {episodes}: should be at least 1.")
-        evaluator = Evaluator(self.env, episodes)
-        try:
-            return evaluator.evaluate(
-                self.policy, derive_seed(seed, Stream.EVALUATION), deterministic
-            )
-        finally:
-            evaluator.close()
+        seed = derive_seed(seed, Stream.EVALUATION)
+        with closing(Evaluator(self.env, episodes)) as evaluator:
+            return evaluator.evaluate(self.policy, seed, deterministic)
 
     def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
         """The rows of metrics.jsonl, one object per iteration.
@@ -213,7 +204,7 @@ class Run:
         Raises:
             UprightError: A line is no row.
         """
-        return read_metrics(self.path / METRICS_LOG, self.status in UNENDED, length)
+        return read_rows(self.path / METRICS_LOG, MetricsRow, self.status in UNENDED, length)
 
     def episodes(self) -> list[dict[str, Any]]:
         """The rows of episodes.jsonl, one object per finished training episode; none in old runs.
@@ -224,7 +215,7 @@ class Run:
         path = self.path / EPISODES_LOG
         if not path.exists() and not path.is_symlink():
             return []
-        return read_episodes(path, self.status in UNENDED)
+        return read_rows(path, EpisodeRow, self.status in UNENDED)
 
     def verdict_record(self) -> dict[str, Any]:
         """What evaluation.json says.
@@ -232,7 +223,10 @@ class Run:
         Raises:
             UprightError: There is no verdict.
         """
-        return read_json(self._verdict_file())
+        path = self.path / VERDICT_FILE
+        if not path.is_file():
+            raise UprightError(f"{self.path} has no verdict.", "Its training did not finish.")
+        return read_json(path)
 
     def recorded_verdict(self) -> VerdictRecord:
         """The record in evaluation.json, not held against anything yet.
@@ -240,7 +234,7 @@ class Run:
         Raises:
             UprightError: There is none, or it is not one that could have been written.
         """
-        return VerdictRecord.read(self._verdict_file())
+        return VerdictRecord.of(self.verdict_record(), str(self.path / VERDICT_FILE))
 
     def verdict(self) -> Verdict:
         """The recorded verdict, held against itself, the weights and the environment.
@@ -258,14 +252,9 @@ class Run:
             raise UprightError("run.json tells of another verdict than evaluation.json.")
         return verdict
 
-    def _verdict_file(self) -> Path:
-        path = self.path / VERDICT_FILE
-        if not path.is_file():
-            raise UprightError(f"{self.path} has no verdict.", "Its training did not finish.")
-        return path
-
     def _whole_checkpoints(self) -> dict[int, Path]:
-        return whole_checkpoints(self.path / CHECKPOINTS, self.outline())
+        policy, folders = self.outline(), checkpoint_folders(self.path / CHECKPOINTS)
+        return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
 
     def _filled(self, weights: Weights) -> Policy:
         policy = self.outline()
@@ -274,16 +263,14 @@ class Run:
 
     def _best_of_newest(self) -> Policy:
         """The best that the newest whole checkpoint knows, of a run that came to no end."""
-        for folder in checkpoint_folders(self.path / CHECKPOINTS):
-            with suppress(UprightError):
-                checkpoint = self.checkpoint(folder)
-                best = best_weights(checkpoint.judge, checkpoint.weights)
-                return self._filled(best or checkpoint.weights)
-        self.newest_checkpoint()
-        raise UprightError(
-            f"{self.source} ({self.status}) has no weights yet.",
-            "`upright resume` goes on with it.",
-        )
+        checkpoint, _ = self.newest_checkpoint()
+        if checkpoint is None:
+            raise UprightError(
+                f"{self.source} ({self.status}) has no weights yet.",
+                "`upright resume` goes on with it.",
+            )
+        best = best_weights(checkpoint.judge, checkpoint.weights)
+        return self._filled(best or checkpoint.weights)
 
     def _untrained(self) -> Policy:
         like = self.policy  # its file is as large as its settings say, or is refused
