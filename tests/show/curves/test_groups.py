@@ -85,6 +85,14 @@ def test_a_run_without_an_episode_does_not_count_among_those_that_have_some() ->
     ]
 
 
+@pytest.mark.parametrize("shorter_first", [True, False])
+def test_of_two_copies_of_a_run_the_longer_stands_for_it(shorter_first: bool) -> None:
+    longer, shorter, other = curve(1), curve(1, points=(1.0, 2.0)), curve(3)
+    pair = [shorter, longer] if shorter_first else [longer, shorter]
+    ((_, group),) = grouped([*pair, other])
+    assert group == [longer, other]
+
+
 def test_runs_that_never_overlap_are_called_no_mean() -> None:
     assert names(curve(1, points=(1.0, 2.0)), curve(2, points=(5.0, 6.0))) == ["ppo: 2 runs"]
 
