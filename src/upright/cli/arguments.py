@@ -75,11 +75,8 @@ def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise:
         field = Recipe.model_fields[name]
         extra: Any = field.json_schema_extra
         without = otherwise or f"default {extra['default']}"
-        parser.add_argument(
-            f"--{name.replace('_', '-')}",
-            metavar=extra["metavar"],
-            help=f"{field.description}; {without}",
-        )
+        text = f"{field.description}; {without}"
+        parser.add_argument(f"--{name.replace('_', '-')}", metavar=extra["metavar"], help=text)
 
 
 def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:

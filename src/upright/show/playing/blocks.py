@@ -90,8 +90,7 @@ def _joined(words: dict[str, str]) -> str:
 def _bars(shares: list[tuple[str, float]], columns: int) -> list[str]:
     """Each action's probability as a bar, as many in a line as have room."""
     names = min(NAME_COLUMNS, max((cell_len(name) for name, _ in shares), default=0))
-    spare = columns - names - PERCENT_COLUMNS - 2
-    length = min(BAR_COLUMNS, max(0, spare))
+    length = min(BAR_COLUMNS, max(0, columns - names - PERCENT_COLUMNS - 2))
     bars = []
     for name, share in shares:
         filled = round(length * share)

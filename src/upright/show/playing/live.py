@@ -106,20 +106,14 @@ class LivePage:
 
 def _listening(port: int | None) -> socket.socket:
     """A socket that only this machine reaches."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    if os.name == "posix":  # elsewhere it would let two programs have one port
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind((LOOPBACK, port or 0))
-        listener.listen(MOST_CONNECTIONS)
+        return socket.create_server((LOOPBACK, port or 0), backlog=MOST_CONNECTIONS)
     except OSError as error:
-        listener.close()
         where = f"port {port} of {LOOPBACK}" if port else LOOPBACK
         raise UprightError(
-            f"Nothing can be served on {where}: {error.strerror}.",
+            f"Nothing can be served on {where}: {os.strerror(error.errno or 0)}.",
             "Leave --port out for a free one." if port else "Try --as terminal.",
         ) from error
-    return listener
 
 
 class Server(uvicorn.Server):

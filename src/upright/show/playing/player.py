@@ -122,29 +122,24 @@ class Player:
         rng = np.random.default_rng(derive_seed(self._seed, Stream.ACTIONS))
         self._env.action_space.seed(derive_seed(self._seed, Stream.ACTIONS) % 2**32)
         for number in itertools.islice(itertools.count(), episodes):
-            yield from self._episode(number, rng, max_steps)
-
-    def _episode(
-        self, number: int, rng: np.random.Generator, max_steps: int | None
-    ) -> Iterator[Moment]:
-        seed = derive_seed(self._seed, Stream.EVALUATION, number) % 2**32
-        obs, _ = self._ask("reset", seed=seed)
-        episode_return, reward, end = 0.0, 0.0, ""
-        for step in itertools.count():
-            over = bool(end) or step == max_steps
-            action = None if over else self._act(obs, rng)
-            probabilities, value = self._opinion(obs)
-            yield Moment(
-                self._draw(), number + 1, step, obs, reward, episode_return, action,
-                probabilities, value, end, self.label,
-            )  # fmt: skip
-            if over:
-                self.returns += [episode_return] if end else []
-                return
-            obs, given, terminated, truncated, _ = self._ask("step", action)
-            reward = float(given)
-            episode_return += reward
-            end = "terminated" if terminated else "truncated" if truncated else ""
+            seed = derive_seed(self._seed, Stream.EVALUATION, number) % 2**32
+            obs, _ = self._ask("reset", seed=seed)
+            episode_return, reward, end = 0.0, 0.0, ""
+            for step in itertools.count():
+                over = bool(end) or step == max_steps
+                action = None if over else self._act(obs, rng)
+                probabilities, value = self._opinion(obs)
+                yield Moment(
+                    self._draw(), number + 1, step, obs, reward, episode_return, action,
+                    probabilities, value, end, self.label,
+                )  # fmt: skip
+                if over:
+                    self.returns += [episode_return] if end else []
+                    break
+                obs, given, terminated, truncated, _ = self._ask("step", action)
+                reward = float(given)
+                episode_return += reward
+                end = "terminated" if terminated else "truncated" if truncated else ""
 
     def close(self) -> None:
         """Release the environment."""
