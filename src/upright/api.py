@@ -66,7 +66,7 @@ class Trainer(learning.Trainer):
         trust_code: bool = False,
         **settings: Any,
     ) -> None:
-        super().__init__(*_resolved(env, algo, preset, config, trust_code, settings))
+        super().__init__(*_resolved(env, algo, trust_code, config, preset=preset, **settings))
 
 
 def train(
@@ -104,7 +104,7 @@ def train(
             environment, a number or the disk failed on the way.
         Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
     """
-    recipe, source = _resolved(env, algo, preset, config, trust_code, settings)
+    recipe, source = _resolved(env, algo, trust_code, config, preset=preset, **settings)
     return train_recipe(recipe, source, out=out, listener=listener, media=media)
 
 
@@ -116,15 +116,8 @@ def train_recipe(
     listener: Listener | None = None,
     media: bool | None = None,
 ) -> Run:
-    """`train`, of what was resolved already.
-
-    Args:
-        recipe: What is to be trained, complete.
-        env: What makes the environment: the recipe's name for it, or a function.
-        out: As in `train`, like the next ones.
-        listener: Likewise.
-        media: Likewise.
-    """
+    """`train`, of a complete recipe; `env` is the recipe's name for it, or a function."""
+    listener = listener or Listener()
     folder = experiment.train(recipe, env, out, listener)
     return _illustrated(Run(folder, env, trust_code=True), listener, media)
 
@@ -166,7 +159,7 @@ def resume(
         UprightError: The run cannot go on; nothing of it was changed then.
         Interrupted: As in `train`.
     """
-    run = Run(path, env, trust_code)
+    run, listener = Run(path, env, trust_code), listener or Listener()
     operation = {
         "checkpoint_every": checkpoint_every,
         "keep": keep,
@@ -212,26 +205,24 @@ def verify(run: runs.Run) -> judging.Verification:
 def _resolved(
     env: EnvSource | None,
     algo: str | None,
-    preset: str | None,
-    config: str | Path | None,
     trust_code: bool,
-    settings: dict[str, Any],
+    config: str | Path | None,
+    **settings: Any,
 ) -> tuple[Recipe, EnvSource]:
     """The complete recipe, and what makes the environment."""
     name = None if env is None else name_of(env)
-    recipe = resolve(name, algo, preset=preset, config=config, **settings)
+    recipe = resolve(name, algo, config=config, **settings)
     if env is None and not trust_code:
         refuse_untrusted(recipe.env, config)
     return recipe, recipe.env if env is None else env
 
 
-def _illustrated(run: Run, listener: Listener | None, media: bool | None) -> Run:
+def _illustrated(run: Run, listener: Listener, media: bool | None) -> Run:
     """Leave what can be looked at; the run is finished and whole with or without it."""
     if os.environ.get("UPRIGHT_NO_MEDIA") if media is None else not media:
         return run
     from upright.show.pages import leave_media
 
-    listener = listener or Listener()
     try:
         listener.illustrated(*leave_media(run))
     except KeyboardInterrupt:

@@ -125,11 +125,7 @@ def test_a_run_keeps_its_newest_and_its_best(tmp_path: Path) -> None:
 def test_after_a_resumption_the_best_of_before_is_still_kept(tmp_path: Path) -> None:
     saved(tmp_path, 2, [9.0, 1.0, 1.0])
     again = writer(tmp_path, 2)
-    means = {
-        path.name: recorded_mean(path) for path in checkpoint_folders(tmp_path / "checkpoints")
-    }
-    known = {name: mean for name, mean in means.items() if mean is not None}
-    again.continue_from(checkpoint_of(3, WEIGHTS), [], known)
+    again.continue_from(checkpoint_of(3, WEIGHTS), [])
     for number in (4, 5, 6):
         again.checkpoint(checkpoint_of(number, WEIGHTS), 2.0)
     again.close()
@@ -183,7 +179,7 @@ def test_logs_are_cut_to_what_a_checkpoint_knew(tmp_path: Path) -> None:
     with (tmp_path / "metrics.jsonl").open("a") as file:
         file.write('{"half a row')
     again = writer(tmp_path)
-    again.continue_from(known, [row(10)], {})
+    again.continue_from(known, [row(10)])
     again.row(row(20, 2), [Episode(3.0, 3, 0)])
     again.close()
     assert [each["iteration"] for each in lines(tmp_path / "metrics.jsonl")] == [1, 2]

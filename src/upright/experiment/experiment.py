@@ -1,8 +1,7 @@
 """One training under judgement, written down."""
 
-import contextlib
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -33,7 +32,7 @@ class Experiment:
 
     def __init__(self, recipe: Recipe, env: EnvSource, listener: Listener) -> None:
         self.listener = listener
-        with contextlib.ExitStack() as opened:
+        with ExitStack() as opened:
             self.trainer = Trainer(recipe, env)
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations

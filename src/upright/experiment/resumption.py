@@ -1,7 +1,7 @@
 """Go on with a run that stopped, exactly where a checkpoint left it, and check that it is there."""
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,6 @@ from upright.ground import RunLock, UprightError
 from upright.judging import is_proven
 from upright.learning import Trainer
 from upright.runs import (
-    CHECKPOINTS,
     EPISODES_LOG,
     METRICS_LOG,
     Checkpoint,
@@ -21,11 +20,9 @@ from upright.runs import (
     LogMarks,
     Resumption,
     Run,
-    checkpoint_folders,
     copy_of_run,
     judged,
     recipe_files,
-    recorded_mean,
     refuse_links,
 )
 from upright.settings import Recipe, with_budget
@@ -34,10 +31,10 @@ from upright.settings import Recipe, with_budget
 def resume(
     run: Run,
     *,
-    total_timesteps: int | None = None,
-    out: str | Path = "runs",
-    listener: Listener | None = None,
-    operation: Mapping[str, Any] | None = None,
+    total_timesteps: int | None,
+    out: str | Path,
+    listener: Listener,
+    operation: Mapping[str, Any],
 ) -> Path | None:
     """Go on from the newest whole checkpoint, as if the run had never stopped.
 
@@ -55,14 +52,15 @@ def resume(
         UprightError: The run cannot go on; nothing of it was changed then.
         Interrupted: As in `train`.
     """
-    listener = listener or Listener()
     with ExitStack() as opened:
         run, lock = _claimed(run, opened)
         if _is_over(run, total_timesteps):
-            listener.already_finished(run.source, _summary(run))
+            judgement = judged(run.verdict())
+            record = run.record.changed(run=str(run.source), **judgement)
+            listener.already_finished(run.source, record.summary())
             return None
         checkpoint, passed_over = run.newest_checkpoint()
-        recipe, notes = _recipe(run, checkpoint, total_timesteps, operation or {})
+        recipe, notes = _recipe(run, checkpoint, total_timesteps, operation)
         experiment = Experiment(recipe, run.env, listener)
         opened.callback(experiment.close)
         lost = [] if checkpoint is None else experiment.restore(checkpoint)
@@ -74,7 +72,8 @@ def resume(
             *notes,
             *_exactness(run.record, experiment, lost),
         ]
-        rows, means = _logged(run, marks)
+        has_rows = (run.path / METRICS_LOG).exists()
+        rows = run.metrics(marks.metrics_bytes) if has_rows else []
         changed = recipe_files(recipe) if recipe != run.recipe else {}
         folder = copy_of_run(run.path, out, recipe) if run.is_bundle else run.path
         lock = lock or RunLock(folder)
@@ -83,8 +82,8 @@ def resume(
         opened.callback(writer.close)
         # From the first change on the run says that it is not at its end.
         writer.update(status="running", **_resumptions(run, experiment, said))
-        writer.continue_from(checkpoint, rows, means)
-        writer.recipe(changed)
+        writer.continue_from(checkpoint, rows)
+        writer.replace(changed)
         opened.pop_all()
     return experiment.go(writer, lambda: listener.resumed(experiment.trainer, folder, said))
 
@@ -110,10 +109,6 @@ def _is_over(run: Run, total_timesteps: int | None) -> bool:
     return same and (run.record.timesteps or 0) >= total_timesteps
 
 
-def _summary(run: Run) -> dict[str, Any]:
-    return run.record.changed(run=str(run.source), **judged(run.verdict())).summary()
-
-
 def _recipe(
     run: Run,
     checkpoint: Checkpoint | None,
@@ -133,14 +128,6 @@ def _recipe(
             recipe = recipe.model_copy(update={"until": "budget"})
             notes.append("The policy is verified already; until = budget from here on.")
     return recipe.changed(operation), notes
-
-
-def _logged(run: Run, marks: LogMarks) -> tuple[list[dict[str, Any]], dict[str, float]]:
-    """The metrics up to a checkpoint, and the mean returns of evaluated checkpoints, by name."""
-    rows = run.metrics(marks.metrics_bytes) if (run.path / METRICS_LOG).exists() else []
-    folders = checkpoint_folders(run.path / CHECKPOINTS)
-    means = {folder.name: recorded_mean(folder) for folder in folders}
-    return rows, {name: mean for name, mean in means.items() if mean is not None}
 
 
 def _resumptions(run: Run, experiment: Experiment, said: list[str]) -> dict[str, Any]:
@@ -200,10 +187,6 @@ def _named(conditions: Conditions) -> dict[str, Any]:
 
 
 def _stands_alone(trainer: Trainer) -> bool:
-    timeout = trainer.recipe.env_timeout
-    with ExitStack() as opened:
-        pair = []
-        for _ in range(2):
-            pair.append(make_envs(trainer.env, 1, 0, trainer.backend, timeout))
-            opened.callback(pair[-1].close)
-        return episodes_stand_alone(pair[0], pair[1], trainer.recipe.seed)
+    chosen = (trainer.env, 1, 0, trainer.backend, trainer.recipe.env_timeout)
+    with closing(make_envs(*chosen)) as one, closing(make_envs(*chosen)) as other:
+        return episodes_stand_alone(one, other, trainer.recipe.seed)

@@ -22,23 +22,8 @@ from upright.runs import (
 from upright.settings import Recipe
 
 
-def train(
-    recipe: Recipe, env: EnvSource, out: str | Path = "runs", listener: Listener | None = None
-) -> Path:
-    """Train until a policy is solved and verified, or the budget is spent; the run's folder.
-
-    Args:
-        recipe: What is to be trained, complete.
-        env: What makes the environment: the recipe's name for it, or a function.
-        out: The folder that the run folder goes into.
-        listener: Is told how it goes.
-
-    Raises:
-        UprightError: The environment will not do; nothing was written then. Or it, a number or the
-            disk failed on the way.
-        Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
-    """
-    listener = listener or Listener()
+def train(recipe: Recipe, env: EnvSource, out: str | Path, listener: Listener) -> Path:
+    """`api.train`, of what is resolved and without its pictures; the run's folder."""
     with ExitStack() as opened:
         experiment = Experiment(recipe, env, listener)
         opened.callback(experiment.close)

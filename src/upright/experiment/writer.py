@@ -5,7 +5,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -43,6 +43,7 @@ from upright.runs import (
     VerdictRecord,
     checkpoint_folders,
     discard,
+    recorded_mean,
     sweep,
 )
 
@@ -91,12 +92,11 @@ class RunWriter:
     def update(self, **changes: Any) -> RunRecord:
         """Change what run.json says; all that it says then."""
         self._record = self._record.changed(**changes)
-        with self._writing():
-            write_atomically(self.path / RUN_FILE, self._record.data())
+        self.replace({RUN_FILE: self._record.data()})
         return self._record
 
-    def recipe(self, files: Mapping[str, bytes]) -> None:
-        """Replace the settings, of a run that goes on with others: what `recipe_files` made."""
+    def replace(self, files: Mapping[str, bytes]) -> None:
+        """Write these files, each in the place of the one of its name."""
         with self._writing():
             for name, data in files.items():
                 write_atomically(self.path / name, data)
@@ -108,8 +108,10 @@ class RunWriter:
         at = (row[Metric.TIMESTEPS], row[Metric.ITERATION])
         lines = [json.dumps(EpisodeRow.written(episode, *at)) + "\n" for episode in episodes]
         with self._writing():
-            _append(self._metrics, json.dumps(row, allow_nan=False) + "\n")
-            _append(self._episodes, "".join(lines))
+            self._metrics.write((json.dumps(row, allow_nan=False) + "\n").encode())
+            self._metrics.flush()
+            self._episodes.write("".join(lines).encode())
+            self._episodes.flush()
             self._events.add(row)
 
     def checkpoint(self, checkpoint: Checkpoint, mean: float | None) -> None:
@@ -152,25 +154,17 @@ class RunWriter:
         Raises:
             UprightError: It could not be written.
         """
-        if self._pending is None:
-            return
-        try:
+        pending, self._pending = self._pending, None
+        if pending is not None:
             with self._writing():
-                self._pending.result()
-        except UprightError:
-            self._pending = None
-            raise
-        self._pending = None
+                pending.result()
 
-    def continue_from(
-        self, checkpoint: Checkpoint | None, rows: list[dict[str, Any]], means: dict[str, float]
-    ) -> None:
+    def continue_from(self, checkpoint: Checkpoint | None, rows: list[dict[str, Any]]) -> None:
         """Cut what was written after a checkpoint, and hand the events what was logged before.
 
         Args:
             checkpoint: Where the run goes on; None where it begins again.
             rows: The metrics up to there.
-            means: The mean returns of the checkpoints whose policies were evaluated, by name.
         """
         marks = LogMarks.none() if checkpoint is None else checkpoint.log
         self._saved = -1 if checkpoint is None else checkpoint.timesteps
@@ -180,31 +174,24 @@ class RunWriter:
             for path in checkpoint_folders(self._checkpoints):
                 if int(path.name) > self._saved:  # none of them was whole
                     discard(path)
+                elif (mean := recorded_mean(path)) is not None:
+                    self._means[path.name] = mean
             _cut(self._metrics, marks.metrics_bytes)
             _cut(self._episodes, marks.episodes_bytes)
             for name in PICTURES:  # they are of the run as it was
                 (self.path / name).unlink(missing_ok=True)
-        self._means = dict(means)
         self._events = EventLog(self.path, rows)
 
     def verdict(self, verdict: Verdict) -> None:
         """The proven (or best) policy, then what was found of it."""
-        digest = self.weights(verdict.candidate.weights)
-        record = VerdictRecord.of_verdict(verdict, self._record.env, digest, versions())
-        with self._writing():
-            write_atomically(self.path / VERDICT_FILE, record.data())
-
-    def weights(self, weights: Weights) -> str:
-        """Write policy.safetensors; its SHA-256."""
-        data = weights_bytes(weights)
-        with self._writing():
-            write_atomically(self.path / WEIGHTS_FILE, data)
-        return sha256(data)
+        weights = weights_bytes(verdict.candidate.weights)
+        record = VerdictRecord.of_verdict(verdict, self._record.env, sha256(weights), versions())
+        self.replace({WEIGHTS_FILE: weights, VERDICT_FILE: record.data()})
 
     def unjudged(self, weights: Weights) -> None:
         """Write policy.safetensors, but never beside a verdict on other weights."""
         if not (self.path / VERDICT_FILE).exists():
-            self.weights(weights)
+            self.replace({WEIGHTS_FILE: weights_bytes(weights)})
 
     def failure(self, error: PoisonedError) -> Path:
         """Keep the rollout that stopped the training; the folder it went to."""
@@ -228,19 +215,12 @@ class RunWriter:
             UprightError: The disk refused what was left to write.
         """
         self._background.shutdown()  # a checkpoint that was begun becomes whole
-        logs = (self._metrics, self._episodes)
-        try:
+        with self._writing(), ExitStack() as opened:
+            opened.callback(self._lock.release)
+            for file in (self._events, self._episodes, self._metrics):
+                opened.callback(file.close)
             self.settle()
             sweep(self._checkpoints)
-            with self._writing():
-                for file in logs:
-                    file.close()
-                self._events.close()
-        finally:
-            for file in logs:
-                with suppress(OSError):
-                    file.close()
-            self._lock.release()
 
 
 def _appended(path: Path) -> BinaryIO:
@@ -250,28 +230,11 @@ def _appended(path: Path) -> BinaryIO:
     return path.open("ab+")
 
 
-def _append(file: BinaryIO, text: str) -> None:
-    file.write(text.encode())
-    file.flush()
-
-
 def _cut(file: BinaryIO, length: int) -> None:
     """Cut a log to this length, or to its last whole line where it is shorter than that."""
     if file.seek(0, os.SEEK_END) < length:
-        length = _after_last_line(file)
+        file.seek(0)
+        length = file.read().rfind(b"\n") + 1
     file.truncate(length)
     os.fsync(file.fileno())
     file.seek(0, os.SEEK_END)
-
-
-def _after_last_line(file: BinaryIO) -> int:
-    """Where the last whole line of a file ends; 0 where there is none."""
-    end = file.seek(0, os.SEEK_END)
-    while end > 0:
-        start = max(0, end - (1 << 16))
-        file.seek(start)
-        found = file.read(end - start).rfind(b"\n")
-        if found >= 0:
-            return start + found + 1
-        end = start
-    return 0
