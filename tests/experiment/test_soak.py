@@ -43,7 +43,7 @@ def check(seconds: float, backend: str, out: Path) -> None:
     assert last - first < max(GROWTH_KIB, GROWTH * first), told["memory"]
     first, last = quarters(told["files"])
     assert last <= first + 2, told["files"]
-    assert told["iterations"] > 20
+    assert told["iterations"] > soak.FEWEST_ITERATIONS
     (folder,) = out.glob("*/*/checkpoints")
     assert len(list(checkpoint_folders(folder))) in (3, 4)
     assert len(list(folder.iterdir())) <= 5
