@@ -7,13 +7,17 @@ SOURCES := pyproject.toml constraints.txt
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 1800
 
-.PHONY: cartpole test test-long soak fuzz lint types bench clean
+.PHONY: cartpole test test-core test-long soak fuzz lint types bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
 
 test: .venv/.test
 	$(BIN)/python -m pytest -n auto
+
+# What needs no extra, in an environment that has none.
+test-core: .venv-core/.test
+	.venv-core/bin/python -m pytest -n auto tests/settings tests/policy tests/rollout tests/learning tests/judging
 
 # A soak of eight minutes takes one core; the other long tests run beside it.
 test-long: .venv/.test .venv/.fuzz
@@ -43,16 +47,22 @@ bench: .venv/.bench
 	$(BIN)/python benchmarks/time_to_solve.py
 
 clean:
-	rm -rf .venv build dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv .venv-core build dist .pytest_cache .mypy_cache .ruff_cache
 
 .venv/.core: $(SOURCES)
-	@echo "Making .venv and installing Upright; PyTorch is large, so the first time takes a minute or more."
+	@echo "Making .venv and installing Upright ..."
 	$(PYTHON) -m venv .venv
 	$(PIP) install --quiet --constraint constraints.txt --editable .
 	@touch $@
 
 .venv/.test: .venv/.core
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+.venv-core/.test: $(SOURCES)
+	$(PYTHON) -m venv .venv-core
+	.venv-core/bin/python -m pip --disable-pip-version-check install --quiet \
+		--constraint constraints.txt --editable . pytest pytest-xdist hypothesis
 	@touch $@
 
 .venv/.fuzz: .venv/.core

@@ -7,11 +7,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import Tensor
 
 from upright.envs import fastest_backend
-from upright.policy import MLP, Policy
+from upright.ground import Array
+from upright.policy import Policy, Stack
 
 REPEATS = 3
 
@@ -35,7 +34,7 @@ class Floor:
 
     Attributes:
         env: `step` of the environments themselves, N at a time.
-        acting: The actor's matrix products, N rows at a time, in NumPy.
+        acting: The actor's matrix products, N rows at a time.
         forward: The matrix products of values and log-probs, a rollout at a time.
         learning: The matrix products of the gradient steps, forward and backward.
         gflop: Multiplications and additions in all products together, in 10^9.
@@ -50,8 +49,9 @@ class Floor:
 
 def measure(env: str, policy: Policy, work: Work) -> Floor:
     """The floor of a run of this policy's shape."""
-    actor = _shapes(policy.torso, policy.actor)
-    everything = actor + (_shapes(policy.critic) if policy.critic is not None else [])
+    network: Any = policy.network
+    actor = _shapes(network.torso, network.actor)
+    everything = actor + _shapes(network.critic)
     acting = [num_envs for steps, num_envs in work.rollouts for _ in range(steps)]
     forward = [(steps + 1) * num_envs for steps, num_envs in work.rollouts]
     size = sum(inputs * outputs for inputs, outputs in actor)
@@ -59,16 +59,17 @@ def measure(env: str, policy: Policy, work: Work) -> Floor:
     products = size * sum(acting) + total_size * (sum(forward) + 3 * sum(work.batches))
     return Floor(
         _best(lambda: _step_all(env, work.rollouts)),
-        _best(lambda: _act_all(actor, acting)),
+        _best(lambda: _forward_all(actor, acting)),
         _best(lambda: _forward_all(everything, forward)),
         _best(lambda: _learn_all(everything, work.batches)),
         2 * products / 1e9,
     )
 
 
-def _shapes(*networks: MLP) -> list[tuple[int, int]]:
-    layers = [layer for network in networks for layer in network.linear_layers()]
-    return [(layer.in_features, layer.out_features) for layer in layers]
+def _shapes(*stacks: Stack) -> list[tuple[int, int]]:
+    """Inputs and outputs of each layer."""
+    weights = [layer.weight for stack in stacks for layer in stack.layers]
+    return [(len(weight), len(weight.T)) for weight in weights]
 
 
 def _best(work: Callable[[], float]) -> float:
@@ -91,23 +92,13 @@ def _step_all(env: str, rollouts: Sequence[tuple[int, int]]) -> float:
     return seconds
 
 
-def _act_all(shapes: Sequence[tuple[int, int]], rows: Sequence[int]) -> float:
-    weights = [np.ones(shape, np.float32) for shape in shapes]
-    inputs = {n: [np.ones((n, shape[0]), np.float32) for shape in shapes] for n in set(rows)}
+def _forward_all(shapes: Sequence[tuple[int, int]], rows: Sequence[int]) -> float:
+    weights = [_ones(*shape) for shape in shapes]
+    inputs = {n: [_ones(n, inputs) for inputs, _ in shapes] for n in set(rows)}
     began = time.perf_counter()
     for n in rows:
         for x, weight in zip(inputs[n], weights, strict=True):
             np.matmul(x, weight)
-    return time.perf_counter() - began
-
-
-def _forward_all(shapes: Sequence[tuple[int, int]], rows: Sequence[int]) -> float:
-    weights = [torch.ones(shape) for shape in shapes]
-    inputs = {n: [torch.ones(n, shape[0]) for shape in shapes] for n in set(rows)}
-    began = time.perf_counter()
-    for n in rows:
-        for x, weight in zip(inputs[n], weights, strict=True):
-            torch.mm(x, weight)
     return time.perf_counter() - began
 
 
@@ -116,17 +107,20 @@ def _learn_all(shapes: Sequence[tuple[int, int]], rows: Sequence[int]) -> float:
 
     A layer as narrow as the observation counts as a first one: the floor may only be too low.
     """
-    weights = [torch.ones(shape) for shape in shapes]
-    batches: dict[int, list[tuple[Tensor, Tensor]]] = {
-        n: [(torch.ones(n, inputs), torch.ones(n, outputs)) for inputs, outputs in shapes]
-        for n in set(rows)
+    weights = [_ones(*shape) for shape in shapes]
+    batches = {
+        n: [(_ones(n, inputs), _ones(n, outputs)) for inputs, outputs in shapes] for n in set(rows)
     }
     first = shapes[0][0]
     began = time.perf_counter()
     for n in rows:
         for (x, gradient), weight in zip(batches[n], weights, strict=True):
-            torch.mm(x, weight)
-            torch.mm(x.t(), gradient)
+            np.matmul(x, weight)
+            np.matmul(x.T, gradient)
             if len(weight) != first:
-                torch.mm(gradient, weight.t())
+                np.matmul(gradient, weight.T)
     return time.perf_counter() - began
+
+
+def _ones(*shape: int) -> Array:
+    return np.ones(shape, np.float32)

@@ -16,7 +16,7 @@ from stable_baselines3.common.logger import Logger
 
 from solving import Solve
 from upright.judging import Judge
-from upright.policy import Policy
+from upright.policy import Policy, Weights
 
 NAME = "Stable-Baselines3 PPO"
 BUDGET = 100_000
@@ -55,19 +55,16 @@ class Greedy:
         self._policy = policy
         self.observation_space, self.action_space = policy.observation_space, policy.action_space
 
-    def behaviour(self) -> Callable[[NDArray[Any], Any], NDArray[Any]]:
+    @torch.no_grad()
+    def act(self, obs: NDArray[Any], noise: Any) -> NDArray[Any]:
         """The most probable actions [N] of obs [N, ...]; noise there is none."""
+        modes = self._policy.get_distribution(torch.from_numpy(obs)).mode()
+        return cast("NDArray[Any]", modes.numpy())
 
-        @torch.no_grad()
-        def act(obs: NDArray[Any], noise: Any) -> NDArray[Any]:
-            modes = self._policy.get_distribution(torch.from_numpy(obs)).mode()
-            return cast("NDArray[Any]", modes.numpy())
-
-        return act
-
-    def state_dict(self) -> dict[str, torch.Tensor]:
+    @property
+    def weights(self) -> Weights:
         """The weights."""
-        return cast("dict[str, torch.Tensor]", self._policy.state_dict())
+        return {name: tensor.numpy() for name, tensor in self._policy.state_dict().items()}
 
 
 class Verification(BaseCallback):  # type: ignore[misc]

@@ -12,8 +12,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import torch
-
 import machine
 import upright
 from floor import Floor, Work, measure
@@ -26,7 +24,7 @@ from upright.envs import AsyncEnvs, NextStepEnvs, SyncEnvs
 from upright.experiment import RunWriter
 from upright.judging import Judge
 from upright.learning import ALGORITHMS, Adam
-from upright.policy import DISTRIBUTIONS, Behaviour, Policy
+from upright.policy import DISTRIBUTIONS, Policy
 from upright.rollout import LocalCollector, Rollout
 from upright.runs import Run
 
@@ -69,27 +67,27 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
         watch.watch(ENV, envs, "reset", "step", "restart")
     for distribution in set(DISTRIBUTIONS.values()):
         watch.watch(ACT, distribution, "noise")
-    watch.replace(Policy, "behaviour", _timed_behaviour(watch))
+    watch.watch(ACT, Policy, "act")
     watch.watch(COLLECT, LocalCollector, "collect")
     for section, name in (
         (BATCH, "batch"),
         (WEIGHTS, "advantages"),
-        (LOSS, "loss"),
+        (LOSS, "gradient"),
         (METRICS, "metrics"),
         (UPDATE, "update"),
     ):
         watch.watch(section, kind, name)
-    watch.watch(BACKWARD, torch.Tensor, "backward")
-    watch.watch(ADAM, Adam, "zero_grad", "clip", "step")
+    watch.watch(BACKWARD, Policy, "backward")
+    watch.watch(ADAM, Adam, "clip", "step")
     watch.watch(METRICS, RunWriter, "row")
 
 
 def _record(watch: Stopwatch, kind: Any, work: Work) -> None:
     loss = kind.loss
 
-    def loss_and_note(algorithm: Any, batch: Any, schedule_progress: float) -> Any:
+    def loss_and_note(algorithm: Any, batch: Any, *said: Any) -> Any:
         work.batches.append(len(batch.obs))
-        return loss(algorithm, batch, schedule_progress)
+        return loss(algorithm, batch, *said)
 
     watch.replace(LocalCollector, "collect", _noting(LocalCollector.collect, work))
     watch.replace(kind, "loss", loss_and_note)
@@ -102,15 +100,6 @@ def _noting(collect: Callable[[Any], Rollout], work: Work) -> Callable[[Any], Ro
         return rollout
 
     return collect_and_note
-
-
-def _timed_behaviour(watch: Stopwatch) -> Callable[[Policy], Behaviour]:
-    behaviour = Policy.behaviour
-
-    def timed(policy: Policy) -> Behaviour:
-        return watch.wrap(ACT, behaviour(policy))
-
-    return timed
 
 
 def train(env: str, algo: str, seed: int) -> tuple[Run, Policy]:

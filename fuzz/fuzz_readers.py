@@ -32,7 +32,7 @@ TARGETS = (
     "checkpoint",
     "state",
 )
-SLOW = ("gymnasium", "pydantic", "safetensors.torch", "torch")
+SLOW = ("gymnasium", "pydantic", "safetensors.numpy", "numpy")
 OURS = (
     *("ground.reading", "ground.tensors", "ground.state", "settings.config", "settings.recipe"),
     *("policy.spaces", "policy.weights", "judging.evaluation"),
@@ -123,7 +123,7 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
 
     policy = a_policy()
     folder, file = work / "000000128", work / "file"
-    Checkpoint(128, policy.state_dict(), State(), State(), State()).save(work)
+    Checkpoint(128, policy.weights, State(), State(), State()).save(work)
 
     def written(data: bytes) -> Path:
         file.write_bytes(data)
@@ -221,20 +221,20 @@ def seeds() -> dict[str, bytes]:
         started="", threads=1, backend="sync", device="cpu", exact=True, versions={},
     )  # fmt: skip
     other = replace(evaluation, seed=4)
-    verdict = Verdict(Candidate(evaluation, 128, policy.state_dict()), other)
+    verdict = Verdict(Candidate(evaluation, 128, policy.weights), other)
     judged = VerdictRecord.of_verdict(verdict, "CartPole-v1", "0" * 64, {})
     with tempfile.TemporaryDirectory() as name:
         run = Path(name)
         (run / "checkpoints").mkdir()
         (run / "run.json").write_bytes(as_json({"schema": 2, "env": "CartPole-v1"}))
         (run / "settings.toml").write_bytes(settings)
-        checkpoint = Checkpoint(128, policy.state_dict(), State(), State(values), State())
+        checkpoint = Checkpoint(128, policy.weights, State(), State(values), State())
         checkpoint.save(run / "checkpoints")
         write_bundle(run, run / "run.zip")
         bundle = (run / "run.zip").read_bytes()
     return {
         "json": as_json(values),
-        "header": weights_bytes(policy.state_dict()),
+        "header": weights_bytes(policy.weights),
         "recipe": settings,
         "config": settings,
         "bundle": bundle,

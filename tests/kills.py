@@ -449,8 +449,6 @@ def leftovers(folder: Path) -> list[Path]:
 
 
 def _serve() -> None:
-    import tensorboard.summary.writer.event_file_writer  # noqa: F401
-
     for line in sys.stdin:
         ended = _forked(**json.loads(line))
         print(json.dumps(ended), flush=True)

@@ -62,8 +62,6 @@ def resident() -> int:
 
 
 def main() -> None:
-    import tensorboard.summary.writer.event_file_writer  # noqa: F401
-
     seconds, backend, out = float(sys.argv[1]), sys.argv[2], sys.argv[3]
     watch = Watch(seconds)
     try:

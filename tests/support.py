@@ -6,12 +6,12 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorEnv
 
 from upright.experiment import Listener
 from upright.ground.files import as_json, write_atomically
 from upright.ground.state import State
+from upright.policy.networks import Stack, Weights
 from upright.policy.policy import Policy
 from upright.rollout.rollout import Rollout
 from upright.runs.checkpoint import Checkpoint
@@ -32,25 +32,25 @@ def policy_for(algo: str, seed: int = 0, **settings: Any) -> Policy:
     return make_policy(SETTINGS[algo](**settings), seed=seed)
 
 
-def weights_of(module: torch.nn.Module) -> dict[str, np.ndarray]:
-    return {name: tensor.numpy().copy() for name, tensor in module.state_dict().items()}
+def weights_of(policy: Policy) -> Weights:
+    """Copies of a policy's weights, which its next step leaves as they are."""
+    return {name: array.copy() for name, array in policy.weights.items()}
 
 
-def same_weights(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> bool:
+def same_weights(one: Weights, other: Weights) -> bool:
     return one.keys() == other.keys() and all(
         one[name].tobytes() == other[name].tobytes() for name in one
     )
 
 
-def out_by_in(layer: Any, tensor: torch.Tensor) -> torch.Tensor:
-    """A layer's weight, or its gradient, as a matrix [out, in] however it is stored."""
-    shape = (layer.out_features, layer.in_features)
-    return tensor if tensor.shape == shape else tensor.T
+def out_by_in(weight: np.ndarray) -> np.ndarray:
+    """A layer's weight, or its gradient, as PyTorch has it: a matrix [out, in]."""
+    return weight.T
 
 
-def shapes(network: Any) -> list[tuple[int, int]]:
-    """Outputs and inputs of each layer that has weights."""
-    return [(layer.out_features, layer.in_features) for layer in network.linear_layers()]
+def shapes(stack: Stack) -> list[tuple[int, int]]:
+    """Outputs and inputs of each layer."""
+    return [out_by_in(layer.weight).shape for layer in stack.layers]
 
 
 def make_rollout(
@@ -118,13 +118,10 @@ class Steered:
     def __init__(self, policy: Policy) -> None:
         self.distribution = policy.distribution
 
-    def behaviour(self) -> Any:
-        def act(obs: np.ndarray, noise: Any) -> np.ndarray:
-            balancing = (obs[:, 2] + 0.5 * obs[:, 3] > 0.0).astype(np.int64)
-            pushed = np.ones(len(obs), np.int64)
-            return np.where(np.arange(len(obs)) == 0, balancing, pushed)
-
-        return act
+    def act(self, obs: np.ndarray, noise: Any) -> np.ndarray:
+        balancing = (obs[:, 2] + 0.5 * obs[:, 3] > 0.0).astype(np.int64)
+        pushed = np.ones(len(obs), np.int64)
+        return np.where(np.arange(len(obs)) == 0, balancing, pushed)
 
 
 class _ListedStarts:

@@ -5,7 +5,7 @@ import re
 import subprocess
 import sys
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -16,6 +16,8 @@ import pytest
 import upright
 from conftest import THINNED
 from upright.cli import VERBS
+from upright.runs.bundle import write_bundle
+from upright.settings.hyperparameters import SETTINGS
 
 ROOT = Path(upright.__file__).parent
 PROJECT = ROOT.parents[1]
@@ -38,6 +40,8 @@ ORDER = (
     "__main__",
 )
 LEARNING = ("policy", "rollout", "learning")
+# PyTorch is an extra: these files need it, and are loaded by what asks for it.
+WITH_TORCH = {"policy.torch_network", "policy.torch_onnx", "learning.torch_loss"}
 HEAVY = (
     "torch",
     "gymnasium",
@@ -400,17 +404,111 @@ def test_no_help_loads_anything_heavy() -> None:
     assert all(line.endswith(" []") for line in lines)
 
 
-@pytest.mark.parametrize("verb", ["runs", "play"])
-def test_what_needs_no_policy_loads_no_pytorch(verb: str, tmp_path: Path) -> None:
-    words = {"runs": [str(tmp_path)], "play": ["CartPole-v1", "--random"]}[verb]
-    loaded = run_python(
-        "import contextlib, io, sys\n"
+def loaded_with(node: ast.AST) -> Iterator[ast.stmt]:
+    """The imports that run when a file is loaded: none of a function, none for type checkers."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            continue
+        if isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING":
+            yield from (each for part in child.orelse for each in loaded_with(part))
+        elif isinstance(child, ast.Import | ast.ImportFrom):
+            yield child
+        else:
+            yield from loaded_with(child)
+
+
+def foreign(nodes: Iterable[ast.AST]) -> set[str]:
+    """The packages that imports name."""
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {room(alias.name) for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(room(node.module or ""))
+    return found
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_no_file_needs_pytorch_but_those_that_are_loaded_when_they_are_asked_for(
+    name: str,
+) -> None:
+    source = tree(MODULES[name])
+    assert ("torch" in foreign(ast.walk(source))) is (name in WITH_TORCH)
+    if name not in WITH_TORCH:
+        at_the_top = ast.Module(list(loaded_with(source)), [])
+        assert not {each.module for each in imports_in(at_the_top)} & WITH_TORCH
+        assert "torch" not in foreign(loaded_with(source))
+
+
+@pytest.mark.parametrize(
+    ("line", "seen"),
+    [
+        ("import torch.nn as nn", True),
+        ("try:\n    from torch import nn\nexcept ImportError: pass", True),
+        ("class Policy:\n    import torch", True),
+        ("if not TYPE_CHECKING:\n    import torch", True),
+        ("if TYPE_CHECKING:\n    import torch", False),
+        ("def exported():\n    import torch", False),
+    ],
+)
+def test_the_check_sees_what_a_file_imports_when_it_is_loaded(line: str, seen: bool) -> None:
+    assert foreign(loaded_with(ast.parse(line))) == ({"torch"} if seen else set())
+
+
+def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
+    run, small = str(finished_run), ["--total-timesteps", "256", "--out", "runs"]
+    write_bundle(finished_run, tmp_path / "bundled.zip")
+    words: dict[str, list[str]] = {
+        "play": ["CartPole-v1", "--random"],
+        "train": ["CartPole-v1", "--preset", "default", *small],
+        "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed"],
+        "evaluate": [run, "--episodes", "1"],
+        "verify": [run],
+        "watch": [run, "--as", "terminal", "--episodes", "1", "--speed", "100"],
+        "record": [run, "--out", "video.gif"],
+        "plot": [run],
+        "report": [run, "--out", "report.html"],
+        "export": [run, "--html", "policy.html", "--onnx", "policy.onnx"],
+        "bundle": [run, "--out", "run.zip"],
+        "runs": ["runs"],
+        "envs": ["CartPole"],
+    }
+    assert words.keys() == VERBS.keys()
+    report = run_python(
+        "import contextlib, io, os, sys\n"
         "from upright.cli import main\n"
-        "with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):"
-        f" code = main({[verb, *words]})\n"
-        "print(code, 'torch' in sys.modules)\n"
+        "os.environ.pop('UPRIGHT_NO_MEDIA')\n"
+        f"os.chdir({str(tmp_path)!r})\n"
+        "os.environ['TERM'] = 'xterm'\n"
+        "class Terminal(io.StringIO):\n"
+        "    encoding = 'utf-8'\n"
+        "    def isatty(self):\n"
+        "        return True\n"
+        "for verb, words in " + repr(words) + ".items():\n"
+        "    with contextlib.redirect_stdout(Terminal()), contextlib.redirect_stderr(Terminal()):\n"
+        "        code = main([verb, *words])\n"
+        "    print(verb, code, 'torch' in sys.modules)\n"
     )
-    assert loaded == "0 False"
+    assert report.splitlines() == [f"{verb} 0 False" for verb in VERBS]
+    assert (tmp_path / "runs" / "CartPole-v1" / "ppo-s0" / "replay.mp4").is_file()
+
+
+@pytest.mark.parametrize("algo", SETTINGS)
+def test_a_whole_training_its_verdict_and_its_policy_load_no_pytorch(
+    algo: str, tmp_path: Path
+) -> None:
+    """With everything that shapes a network; and PyTorch could not be imported if it were."""
+    shape = {"shared_network": True, "hidden_sizes": [8], "normalize_obs": True}
+    report = run_python(
+        "import sys\n"
+        "sys.modules['torch'] = None\n"
+        "import numpy as np, upright\n"
+        f"run = upright.train('CartPole-v1', {algo!r}, preset='default', total_timesteps=1024,\n"
+        f"    out={str(tmp_path)!r}, {'' if algo == 'reinforce' else '**' + repr(shape)})\n"
+        "print(run.status, len(run.evaluate(2).returns), upright.verify(run).holds,\n"
+        "    run.policy.predict(np.zeros(4))[0] in (0, 1), sys.modules['torch'])\n"
+    )
+    assert report == "finished 2 True True None"
 
 
 def test_every_matrix_that_is_thinned_is_there() -> None:

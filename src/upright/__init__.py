@@ -6,7 +6,8 @@
     run.evaluate(episodes=100)
     action, _ = run.policy.predict(obs, deterministic=True)
 
-Importing this package loads neither PyTorch nor Gymnasium; the first use of a name does.
+Importing this package loads neither NumPy nor Gymnasium; the first use of a name does. PyTorch is
+loaded only where it is asked for.
 """
 
 from typing import TYPE_CHECKING

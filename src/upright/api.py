@@ -1,6 +1,7 @@
 """What `import upright` gives: train, resume, load, verify, and a run that shows itself."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,9 +9,11 @@ from upright import experiment, judging, learning, runs
 from upright.envs import EnvSource, name_of, refuse_untrusted
 from upright.experiment import Listener
 from upright.ground import UprightError, versions
+from upright.policy import Own
 from upright.settings import Recipe, resolve
 
 if TYPE_CHECKING:
+    from upright.policy import ModuleFactory
     from upright.show.curves import Picture
     from upright.show.video import Replay
 
@@ -50,6 +53,9 @@ class Trainer(learning.Trainer):
         preset: "tuned", "lesson" or "default"; tuned where there is one.
         config: A TOML file of settings.
         trust_code: Whether an environment that only the config file names may be imported code.
+        policy: Makes a module of PyTorch to be the policy's network, from the observation space
+            and the number of the action distribution's parameters.
+        loss: A loss as an expression of PyTorch's: (log_probs, entropy, values, batch) -> a tensor.
         **settings: Any setting, and any other field of `Recipe` (seed, device, threads ...).
 
     Raises:
@@ -64,9 +70,12 @@ class Trainer(learning.Trainer):
         preset: str | None = None,
         config: str | Path | None = None,
         trust_code: bool = False,
+        policy: "ModuleFactory | None" = None,
+        loss: Callable[..., Any] | None = None,
         **settings: Any,
     ) -> None:
-        super().__init__(*_resolved(env, algo, trust_code, config, preset=preset, **settings))
+        recipe, source = _resolved(env, algo, trust_code, config, preset=preset, **settings)
+        super().__init__(recipe, source, Own(policy, loss))
 
 
 def train(
@@ -79,6 +88,8 @@ def train(
     listener: Listener | None = None,
     trust_code: bool = False,
     media: bool | None = None,
+    policy: "ModuleFactory | None" = None,
+    loss: Callable[..., Any] | None = None,
     **settings: Any,
 ) -> Run:
     """Train until a policy is solved and verified, or the budget is spent.
@@ -94,6 +105,9 @@ def train(
         trust_code: Whether an environment that only the config file names may be imported code.
         media: Whether curve.png and replay.mp4 are left in the run folder, after the verdict;
             None for yes, unless the environment variable UPRIGHT_NO_MEDIA is set.
+        policy: Makes a module of PyTorch to be the policy's network, from the observation space
+            and the number of the action distribution's parameters.
+        loss: A loss as an expression of PyTorch's: (log_probs, entropy, values, batch) -> a tensor.
         **settings: Any setting, and any other field of `Recipe` (seed, until, device, ...).
 
     Returns:
@@ -105,7 +119,8 @@ def train(
         Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
     """
     recipe, source = _resolved(env, algo, trust_code, config, preset=preset, **settings)
-    return train_recipe(recipe, source, out=out, listener=listener, media=media)
+    own = Own(policy, loss)
+    return train_recipe(recipe, source, out=out, listener=listener, media=media, own=own)
 
 
 def train_recipe(
@@ -115,11 +130,12 @@ def train_recipe(
     out: str | Path = "runs",
     listener: Listener | None = None,
     media: bool | None = None,
+    own: Own | None = None,
 ) -> Run:
     """`train`, of a complete recipe; `env` is the recipe's name for it, or a function."""
-    listener = listener or Listener()
-    folder = experiment.train(recipe, env, out, listener)
-    return _illustrated(Run(folder, env, trust_code=True), listener, media)
+    listener, own = listener or Listener(), own or Own()
+    folder = experiment.train(recipe, env, out, listener, own)
+    return _illustrated(Run(folder, env, trust_code=True, own=own), listener, media)
 
 
 def resume(
@@ -135,6 +151,8 @@ def resume(
     outside_space: str | None = None,
     env_timeout: float | None = None,
     media: bool | None = None,
+    policy: "ModuleFactory | None" = None,
+    loss: Callable[..., Any] | None = None,
 ) -> Run:
     """Go on from the newest whole checkpoint, as if the run had never stopped.
 
@@ -151,6 +169,8 @@ def resume(
         outside_space: Likewise.
         env_timeout: Likewise.
         media: As in `train`.
+        policy: What made the policy's module, where it was one of your own.
+        loss: The loss, where it was one of your own.
 
     Returns:
         The run, finished; at once where there is nothing left to do.
@@ -159,7 +179,7 @@ def resume(
         UprightError: The run cannot go on; nothing of it was changed then.
         Interrupted: As in `train`.
     """
-    run, listener = Run(path, env, trust_code), listener or Listener()
+    run, listener = Run(path, env, trust_code, Own(policy, loss)), listener or Listener()
     operation = {
         "checkpoint_every": checkpoint_every,
         "keep": keep,
@@ -171,18 +191,25 @@ def resume(
     )
     if folder is None:
         return run.again()
-    return _illustrated(Run(folder, run.env, trust_code=True), listener, media)
+    return _illustrated(Run(folder, run.env, trust_code=True, own=run.own), listener, media)
 
 
-def load(path: str | Path, env: EnvSource | None = None, *, trust_code: bool = False) -> Run:
+def load(
+    path: str | Path,
+    env: EnvSource | None = None,
+    *,
+    trust_code: bool = False,
+    policy: "ModuleFactory | None" = None,
+) -> Run:
     """Open a run folder, or a bundle of one; nothing in it is executed.
 
     Args:
         path: The folder, such as runs/CartPole-v1/ppo-s0, or what `upright bundle` made of it.
         env: What makes the environment, where the recorded name is not a registered id.
         trust_code: Whether a recorded name such as "module:Name" may be imported and run.
+        policy: What made the policy's module, where it was one of your own.
     """
-    return Run(path, env, trust_code)
+    return Run(path, env, trust_code, Own(policy))
 
 
 def verify(run: runs.Run) -> judging.Verification:
@@ -199,7 +226,8 @@ def verify(run: runs.Run) -> judging.Verification:
         recorded, verdict = run.recorded_verdict(), run.verdict()
     except UprightError as error:
         return judging.Verification(False, error.message)
-    return judging.repeated(verdict, run.policy, run.env, recorded.versions == versions())
+    same = recorded.versions == versions(run.policy.network.torch_version)
+    return judging.repeated(verdict, run.policy, run.env, same)
 
 
 def _resolved(

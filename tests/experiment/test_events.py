@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from upright.experiment.events import EventLog
 from upright.runs.run import Run
@@ -27,21 +28,36 @@ def test_the_events_of_a_run_are_its_metrics_over_timesteps(run: Run) -> None:
         assert [value for _, value in points] == pytest.approx([value for _, value in expected])
 
 
-@pytest.mark.parametrize("grace", [-1.0, 1e9])
-def test_rows_are_kept_whether_they_waited_or_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, grace: float
-) -> None:
-    monkeypatch.setattr("upright.experiment.events.GRACE_SECONDS", grace)
+def test_rows_are_there_at_once(tmp_path: Path) -> None:
     log = EventLog(tmp_path)
     log.add({"iteration": 1, "time/total_timesteps": 10, "a/b": 1.0})
-    assert bool(list(tmp_path.iterdir())) is (grace < 0)
-    log.add({"iteration": 2, "time/total_timesteps": 20, "a/b": 2.0, "c/d": 3.0})
+    assert read(tmp_path) == {"time/total_timesteps": [(10, 10.0)], "a/b": [(10, 1.0)]}
+    log.add({"iteration": 2, "time/total_timesteps": 2**40, "a/b": 2.0, "c/d": 1e300})
     log.close()
     assert read(tmp_path) == {
-        "time/total_timesteps": [(10, 10.0), (20, 20.0)],
-        "a/b": [(10, 1.0), (20, 2.0)],
-        "c/d": [(20, 3.0)],
+        "time/total_timesteps": [(10, 10.0), (2**40, float(2**40))],
+        "a/b": [(10, 1.0), (2**40, 2.0)],
+        "c/d": [(2**40, float("inf"))],
     }
+
+
+def test_a_run_that_goes_on_has_each_row_once_and_in_time(tmp_path: Path) -> None:
+    rows = [
+        {"time/total_timesteps": n * 300, "time/time_elapsed": float(n), "a/b": n / 7}
+        for n in range(1, 4)
+    ]
+    first = EventLog(tmp_path, rows[:1])
+    first.add(rows[1])
+    first.close()
+    again = EventLog(tmp_path, rows[:2])
+    again.add(rows[2])
+    again.close()
+    (file,) = tmp_path.iterdir()
+    assert read(tmp_path)["a/b"] == [(n * 300, pytest.approx(n / 7)) for n in range(1, 4)]
+    events = [event for event in EventFileLoader(str(file)).Load() if event.step]
+    times = [event.wall_time for event in events]
+    assert times == sorted(times)
+    assert times[1] - times[0] == pytest.approx(1.0, abs=0.1)
 
 
 def test_a_log_without_rows_writes_no_file(tmp_path: Path) -> None:

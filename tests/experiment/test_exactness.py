@@ -50,7 +50,7 @@ def check_cuts(
     passed: list[tuple[Iteration, Weights]] = []
     for cut in cuts:
         passed += advance(straight, cut - len(passed))
-        checkpoint_of(cut, straight.policy.state_dict(), straight.state()).save(folder)
+        checkpoint_of(cut, straight.policy.weights, straight.state()).save(folder)
     passed += advance(straight, MORE)
     straight.close()
     for cut in cuts:
@@ -166,9 +166,9 @@ def test_episodes_that_cannot_be_played_again_are_named_and_begun_anew(backend: 
     trainer = upright.Trainer(Remembering, "ppo", **chosen)
     first, later = (upright.Trainer(Remembering, "ppo", **chosen) for _ in range(2))
     next(trainer)
-    assert first.restore(trainer.policy.state_dict(), trainer.state()) == []
+    assert first.restore(trainer.policy.weights, trainer.state()) == []
     advance(trainer, 2)
-    assert later.restore(trainer.policy.state_dict(), trainer.state()) == [0, 1]
+    assert later.restore(trainer.policy.weights, trainer.state()) == [0, 1]
     assert later.timesteps == 18
     assert [each.length for each in next(later).episodes] == []
     assert [each.length for each in next(later).episodes] == [5, 5]

@@ -11,12 +11,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 
 import upright
 from probes.envs import ActionReward, ConstantReward, ObsReward, Probe
 from support import Recorder, same_weights, untimed, weights_of
 from upright.cli import main
+from upright.ground import limit_threads
 from upright.ground.errors import UprightError
 from upright.ground.seeding import Stream, derive_seed
 from upright.ground.signals import Interrupted
@@ -71,7 +71,7 @@ def test_a_finished_run_has_its_files(finished_run: Path) -> None:
     assert (info["env"], info["algo"], info["seed"]) == ("CartPole-v1", "ppo", 0)
     assert info["threads"] == 1
     assert info["backend"] == "vector"
-    assert info["versions"]["torch"] == torch.__version__
+    assert info["versions"]["numpy"] == np.__version__
     checkpoint = max((finished_run / "checkpoints").iterdir())
     assert checkpoint.name == f"{info['timesteps']:09d}"
     assert {path.name for path in checkpoint.iterdir()} == {
@@ -131,7 +131,7 @@ def test_the_command_line_that_was_written_means_the_same_recipe(
         given.pop(name)
     assert (upright_, train) == ("upright", "train")
     assert resolve(**given) == run.recipe
-    torch.set_num_threads(1)
+    limit_threads(1)
 
 
 def test_a_namespace_in_an_id_is_no_folder(tmp_path: Path, easy: str) -> None:
@@ -217,7 +217,7 @@ def test_the_verdict_records_both_evaluations_and_the_weights(finished_run: Path
     assert verdict["interval"][0] <= verdict["mean"] <= verdict["interval"][1]
     assert verdict["threshold"] == 475.0
     assert verdict["solved"] is (selection["mean"] >= 475 and proof["mean"] >= 475)
-    assert {"torch", "gymnasium", "numpy"} <= verdict["versions"].keys()
+    assert {"python", "gymnasium", "numpy"} <= verdict["versions"].keys()
 
 
 def test_the_summary_is_what_the_run_records(tmp_path: Path) -> None:
@@ -398,8 +398,8 @@ def test_a_run_that_breaks_says_failed(tmp_path: Path) -> None:
 def test_a_loss_that_is_not_a_number_stops_the_run_and_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def broken(*arguments: Any) -> torch.Tensor:
-        return arguments[0].sum() * float("nan")
+    def broken(log_probs: np.ndarray, *arguments: Any) -> tuple[float, np.ndarray]:
+        return float("nan"), log_probs * float("nan")
 
     monkeypatch.setattr("upright.learning.ppo.clipped_surrogate", broken)
     recorder = Recorder()
@@ -573,7 +573,7 @@ def test_other_weights_do_not_hold(run_copy: Path) -> None:
 
 
 def test_other_weights_with_their_own_digest_do_not_hold(run_copy: Path) -> None:
-    weights = upright.load(run_copy).policy.state_dict()
+    weights = upright.load(run_copy).policy.weights
     weights["actor.4.weight"] = -weights["actor.4.weight"]
     data = weights_bytes(weights)
     (run_copy / "policy.safetensors").write_bytes(data)
@@ -593,14 +593,14 @@ def test_other_settings_do_not_hold(run_copy: Path) -> None:
 
 
 def test_on_other_versions_an_identical_repetition_holds(run_copy: Path) -> None:
-    edit(run_copy, "evaluation.json", lambda record: record["versions"].update(torch="1.0"))
+    edit(run_copy, "evaluation.json", lambda record: record["versions"].update(numpy="1.0"))
     verification = upright.verify(upright.load(run_copy))
     assert (verification.holds, verification.identical) == (True, True)
 
 
 def test_on_other_versions_the_mean_must_be_in_the_interval(run_copy: Path) -> None:
     def near(record: dict[str, Any]) -> None:
-        record["versions"]["torch"] = "1.0"
+        record["versions"]["numpy"] = "1.0"
         shift_the_proof_and_the_mean(record)
 
     edit(run_copy, "evaluation.json", near)

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import torch
 
 import upright
 from probes.envs import ObsReward, TwoStepMatch
@@ -33,7 +33,7 @@ SMALL: dict[str, Any] = {
     "total_timesteps": 320,
 }
 DATA = Path(__file__).parents[1] / "data"
-WEIGHTS = {"w": torch.zeros(2)}
+WEIGHTS = {"w": np.zeros(2, np.float32)}
 
 
 def recipe(seed: int = 0, env: str = "CartPole-v1") -> Recipe:
@@ -300,7 +300,7 @@ def test_a_second_signal_while_a_checkpoint_is_awaited_lets_it_become_whole(
         raise KeyboardInterrupt
 
     opened = writer(tmp_path)
-    opened.checkpoint(checkpoint_of(64, policy_for("ppo").state_dict()), None)
+    opened.checkpoint(checkpoint_of(64, policy_for("ppo").weights), None)
     with monkeypatch.context() as patch:
         patch.setattr(Future, "result", interrupted)
         with pytest.raises(KeyboardInterrupt):

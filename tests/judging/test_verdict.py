@@ -1,13 +1,12 @@
 """The judge: one evaluation selects, another on other seeds proves."""
 
-from typing import Any
-
+import numpy as np
 import pytest
-import torch
 
 from support import policy_for, same_weights, weights_of
 from upright.judging.evaluation import Evaluation
 from upright.judging.judge import Judge
+from upright.policy.networks import Weights
 from upright.policy.policy import Policy
 
 THRESHOLD = 475.0
@@ -25,6 +24,20 @@ class Scripted:
         return Evaluation((self.means.pop(0),), seed, deterministic, self.threshold, (1,))
 
 
+class Asking(Scripted):
+    """Keeps what each policy that is evaluated does in a state, too."""
+
+    def __init__(self, means: list[float]) -> None:
+        super().__init__(means)
+        self.said: list[list[float]] = []
+
+    def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
+        params, values = policy.forward(np.ones((1, 4), np.float32))
+        assert params.tobytes() == policy.network.params(np.ones((1, 4), np.float32)).tobytes()
+        self.said.append([*params[0], *values])
+        return super().evaluate(policy, seed, deterministic)
+
+
 def judge_of(*means: float, threshold: float | None = THRESHOLD, every: int = 100) -> Judge:
     judge = Judge("CartPole-v1", seed=0, every=every)
     judge.close()
@@ -32,16 +45,10 @@ def judge_of(*means: float, threshold: float | None = THRESHOLD, every: int = 10
     return judge
 
 
-def changed(policy: Policy) -> dict[str, Any]:
+def changed(policy: Policy) -> Weights:
     """Other weights, as after an update."""
-    with torch.no_grad():
-        for parameter in policy.parameters():
-            parameter.add_(1.0)
+    policy.network.flat += 1.0
     return weights_of(policy)
-
-
-def weights_in(candidate: Any) -> dict[str, Any]:
-    return {name: tensor.numpy() for name, tensor in candidate.weights.items()}
 
 
 def test_reaching_the_threshold_twice_is_solved() -> None:
@@ -74,7 +81,7 @@ def test_below_the_threshold_nothing_is_proven_before_the_end() -> None:
     verdict = judge.conclude(policy)
     assert verdict.solved is False
     assert (verdict.candidate.selection.mean, verdict.proof.mean) == (100.0, 90.0)
-    assert same_weights(weights_in(verdict.candidate), first)
+    assert same_weights(verdict.candidate.weights, first)
 
 
 def test_a_lucky_proof_of_a_policy_that_was_not_selected_does_not_solve() -> None:
@@ -95,7 +102,7 @@ def test_a_better_policy_takes_the_place_of_the_proven_one_only_if_it_is_proven_
     verdict = judge.conclude(policy)
     assert verdict.solved is True
     assert verdict.candidate.timesteps == kept
-    assert same_weights(weights_in(verdict.candidate), weights[kept])
+    assert same_weights(verdict.candidate.weights, weights[kept])
 
 
 def test_a_worse_policy_is_not_proven_once_one_is() -> None:
@@ -141,3 +148,15 @@ def test_the_policy_that_concludes_is_left_as_it_is() -> None:
     after = changed(policy)
     judge.conclude(policy)
     assert same_weights(weights_of(policy), after)
+
+
+@pytest.mark.parametrize("activation", ["tanh", "relu"])
+def test_what_is_proven_acts_as_what_was_selected(activation: str) -> None:
+    judge, policy = judge_of(), policy_for("ppo", activation=activation)
+    judge.evaluator = asking = Asking([100.0, 50.0, 90.0])  # type: ignore[assignment]
+    judge.consider(policy, 100)
+    changed(policy)
+    judge.consider(policy, 200)
+    judge.conclude(policy)
+    selected, worse, proven = asking.said
+    assert proven == selected != worse

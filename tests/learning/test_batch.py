@@ -5,7 +5,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 
 from support import make_policy, make_rollout, random_rollout
 from upright.learning.algorithm import Algorithm
@@ -20,10 +19,9 @@ def with_value_equal_to_obs(algo: str, **settings: Any) -> Algorithm[Any]:
     """An algorithm whose critic says V(obs) = obs, for observations of one number."""
     chosen = SETTINGS[algo](hidden_sizes=(), gamma=0.5, **settings)
     policy = make_policy(chosen, ONE_NUMBER)
-    (layer,) = policy.critic.linear_layers()
-    with torch.no_grad():
-        layer.weight.fill_(1.0 / chosen.value_scale)
-        layer.bias.zero_()
+    (layer,) = policy.network.critic.layers
+    layer.weight[:] = 1.0 / chosen.value_scale
+    layer.bias[:] = 0.0
     return ALGORITHMS[algo](policy, chosen, np.random.default_rng(0))
 
 
@@ -97,23 +95,41 @@ def test_the_batch_says_what_the_policy_says_of_its_transitions(algo: str) -> No
     settings = SETTINGS[algo]()
     policy = make_policy(settings)
     batch = ALGORITHMS[algo](policy, settings, np.random.default_rng(0)).batch(random_rollout())
-    again = policy.evaluate_actions(batch.obs, batch.actions)
+    params, values = policy.forward(batch.obs)
+    log_probs = policy.distribution.evaluate(params, batch.actions).log_probs
     assert len(batch.obs) == 36
     if algo == "ppo":
-        torch.testing.assert_close(batch.old_log_probs, again.log_probs)
-    torch.testing.assert_close(batch.old_values, again.values)
-    assert not any(field.requires_grad for field in batch)
+        np.testing.assert_allclose(batch.old_log_probs, log_probs, rtol=1.3e-6, atol=1e-5)
+    np.testing.assert_allclose(batch.old_values, values, rtol=1.3e-6, atol=1e-5)
+
+
+@pytest.mark.parametrize("shared_network", [True, False])
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_what_a_batch_says_stays_as_it_was_while_the_policy_learns(
+    algo: str, shared_network: bool
+) -> None:
+    baseline = {"baseline": True} if algo == "reinforce" else {}
+    settings = SETTINGS[algo](shared_network=shared_network, learning_rate=0.1, **baseline)
+    policy = make_policy(settings)
+    algorithm = ALGORITHMS[algo](policy, settings, np.random.default_rng(0))
+    batch = algorithm.batch(random_rollout())
+    before = [field.copy() for field in batch]
+    algorithm.learn(batch, schedule_progress=0.0)
+    assert not np.allclose(policy.values(batch.obs), batch.old_values)
+    for field, its in zip(batch, before, strict=True):
+        np.testing.assert_array_equal(field, its)
 
 
 def test_standardized_weights_have_mean_0_and_deviation_1() -> None:
     # mean 2, population deviation sqrt(2/3)
-    weights = standardize(torch.tensor([1.0, 2.0, 3.0]), eps=0.0)
-    expected = torch.tensor([-1.0, 0.0, 1.0]) / (2 / 3) ** 0.5
-    torch.testing.assert_close(weights, expected)
+    weights = standardize(np.float32([1.0, 2.0, 3.0]), eps=0.0)
+    expected = np.array([-1.0, 0.0, 1.0]) / (2 / 3) ** 0.5
+    np.testing.assert_allclose(weights, expected, rtol=1.3e-6)
+    assert weights.dtype == np.float32
 
 
 def test_a_single_weight_standardizes_to_0() -> None:
-    assert standardize(torch.tensor([5.0])).tolist() == [0.0]
+    assert standardize(np.float32([5.0])).tolist() == [0.0]
 
 
 def test_the_loss_sums_its_parts_with_their_weights() -> None:
@@ -121,23 +137,27 @@ def test_the_loss_sums_its_parts_with_their_weights() -> None:
     algorithm = ALGORITHMS["actor-critic"](
         make_policy(settings), settings, np.random.default_rng(0)
     )
-    loss = algorithm.total_loss(torch.tensor(1.0), torch.tensor(8.0), torch.tensor(3.0))
+    d_log_probs, d_values = np.float32([1.0, -2.0]), np.float32([8.0, -4.0])
+    loss = algorithm.total((1.0, d_log_probs), (8.0, d_values), np.float32([2.0, 4.0]))
     # 1 + 0.5 / 2^2 * 8 - 0.1 * 3 = 1.7
-    assert float(loss) == pytest.approx(1.7)
+    assert loss.value == pytest.approx(1.7)
+    assert loss.d_log_probs.tolist() == [1.0, -2.0]
+    assert loss.d_values.tolist() == [1.0, -0.5]
+    assert np.broadcast_to(loss.d_entropy, 2).tolist() == [-0.05, -0.05]
 
 
 def test_separate_optimizers_clip_actor_and_critic_apart() -> None:
     settings = ActorCriticSettings(separate_optimizers=True, max_grad_norm=0.5)
     policy = make_policy(settings)
     algorithm = ALGORITHMS["actor-critic"](policy, settings, np.random.default_rng(0))
-    sizes = [optimizer.flat.numel() for optimizer in algorithm.optimizers]
+    sizes = [optimizer.flat.size for optimizer in algorithm.optimizers]
     assert sizes == [
-        sum(parameter.numel() for parameter in part.parameters())
-        for part in (policy.actor, policy.critic)
+        sum(array.size for name, array in policy.weights.items() if name.startswith(part))
+        for part in ("actor.", "critic.")
     ]
-    loss = sum(parameter.sum() for parameter in policy.parameters()) * 100.0
-    algorithm.minimize(loss, {}, schedule_progress=0.0)
-    norms = [float(optimizer.grad.norm()) for optimizer in algorithm.optimizers]
+    policy.network.grad[:] = 100.0
+    algorithm.step(schedule_progress=0.0)
+    norms = [float(np.linalg.norm(optimizer.grad)) for optimizer in algorithm.optimizers]
     assert norms == pytest.approx([0.5, 0.5], rel=1e-4)
 
 
@@ -145,14 +165,14 @@ def test_the_learning_rate_follows_its_schedule() -> None:
     settings = ActorCriticSettings(learning_rate="0.1:0.02", vf_coef=0.0, max_grad_norm=0.0)
     policy = make_policy(settings)
     algorithm = ALGORITHMS["actor-critic"](policy, settings, np.random.default_rng(0))
-    bias = policy.actor.linear_layers()[-1].bias
+    bias = policy.network.actor.layers[-1].bias
     for progress, step in ((0.0, 0.1), (0.5, 0.06), (1.0, 0.02)):
-        before = bias.detach().clone()
-        algorithm.minimize(policy.actor(torch.ones(1, 4)).sum(), {}, progress)
+        before = bias.copy()
+        policy.forward(np.ones((1, 4), np.float32))
+        policy.backward(np.ones((1, 2), np.float32), np.zeros(1, np.float32))
+        algorithm.step(progress)
         # A gradient of 1 at every step makes Adam's step the learning rate itself.
-        torch.testing.assert_close(
-            before - bias.detach(), torch.full((2,), step), rtol=1e-3, atol=0
-        )
+        np.testing.assert_allclose(before - bias, np.full(2, step), rtol=1e-3, atol=0)
 
 
 def test_the_normalizer_has_seen_the_valid_observations_after_an_update() -> None:
@@ -162,7 +182,7 @@ def test_the_normalizer_has_seen_the_valid_observations_after_an_update() -> Non
     rollout = random_rollout()
     rollout.valid[3, 1] = False
     metrics = algorithm.update(rollout, schedule_progress=0.0)
-    seen = torch.as_tensor(rollout.obs[:-1][rollout.valid]).double()
-    torch.testing.assert_close(policy.normalizer.mean, seen.mean(dim=0))
+    seen = rollout.obs[:-1][rollout.valid].astype(np.float64)
+    np.testing.assert_allclose(policy.normalizer.mean, seen.mean(axis=0), rtol=1e-7, atol=1e-7)
     assert float(policy.normalizer.count) == 35
     assert metrics["train/learning_rate"] == 3e-4

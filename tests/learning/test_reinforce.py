@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from support import make_policy, make_rollout, out_by_in
+from support import make_policy, make_rollout
 from upright.learning.ladder import Reinforce
 from upright.rollout.rollout import Rollout
 from upright.settings.hyperparameters import ReinforceSettings
@@ -44,11 +44,11 @@ def test_one_update_has_the_direction_of_the_lessons_target() -> None:
     )
     policy, rollout = make_policy(settings), one_episode()
     algorithm = Reinforce(policy, settings, np.random.default_rng(0))
-    layers = policy.actor.linear_layers()
-    weights = [out_by_in(layer, layer.weight.detach().clone()) for layer in layers]
+    layers = policy.network.actor.layers
+    weights = [layer.weight.T.copy() for layer in layers]
 
     algorithm.update(rollout, schedule_progress=0.0)
-    ours = [out_by_in(layer, layer.weight.grad) for layer in layers]
+    ours = [layer.d_weight.T for layer in layers]
 
     lesson = torch.nn.Sequential(
         torch.nn.Linear(4, 128, bias=False),
@@ -58,7 +58,7 @@ def test_one_update_has_the_direction_of_the_lessons_target() -> None:
     ).double()
     with torch.no_grad():
         for parameter, first in zip(lesson.parameters(), weights, strict=True):
-            parameter.copy_(first)
+            parameter.copy_(torch.tensor(first))
     returns, total = [], 0.0
     for reward in rollout.rewards[::-1, 0]:
         total = reward + 0.99 * total
@@ -72,7 +72,7 @@ def test_one_update_has_the_direction_of_the_lessons_target() -> None:
     (-torch.mean(torch.log(predictions) * target)).backward()
 
     for mine, theirs in zip(ours, lesson.parameters(), strict=True):
-        torch.testing.assert_close(theirs.grad * 2 / alpha, mine.double(), rtol=1e-3, atol=1e-6)
+        np.testing.assert_allclose(theirs.grad * 2 / alpha, mine, rtol=1e-3, atol=1e-6)
 
 
 def test_without_normalization_the_loss_is_the_mean_of_minus_log_prob_times_return() -> None:
@@ -80,11 +80,14 @@ def test_without_normalization_the_loss_is_the_mean_of_minus_log_prob_times_retu
     policy, rollout = make_policy(settings), one_episode(4)
     algorithm = Reinforce(policy, settings, np.random.default_rng(0))
     batch = algorithm.batch(rollout)
-    loss, _ = algorithm.loss(batch, schedule_progress=0.0)
+    params, values = policy.forward(batch.obs)
+    said = policy.distribution.evaluate(params, batch.actions)
+    loss = algorithm.loss(batch, said, values, schedule_progress=0.0)
     # Four rewards of 1, undiscounted: 4, 3, 2, 1.
-    log_probs = policy.evaluate_actions(batch.obs, batch.actions).log_probs
-    expected = -(log_probs * torch.tensor([4.0, 3.0, 2.0, 1.0])).mean()
-    torch.testing.assert_close(loss, expected)
+    log_probs = policy.log_probs(batch.obs, batch.actions)
+    expected = -(log_probs * [4.0, 3.0, 2.0, 1.0]).mean()
+    assert loss.value == pytest.approx(expected, rel=1.3e-6, abs=1e-5)
+    assert loss.d_log_probs.tolist() == [-1.0, -0.75, -0.5, -0.25]
 
 
 @pytest.mark.parametrize("baseline", [True, False])
@@ -97,8 +100,10 @@ def test_an_update_reports_the_metrics_by_their_names(baseline: bool) -> None:
 
 
 def test_only_a_baseline_makes_a_critic() -> None:
-    assert make_policy(ReinforceSettings(baseline=False)).critic is None
-    assert make_policy(ReinforceSettings(baseline=True)).critic is not None
+    for baseline in (True, False):
+        policy = make_policy(ReinforceSettings(baseline=baseline))
+        assert policy.has_critic == baseline
+        assert any(name.startswith("critic.") for name in policy.weights) == baseline
 
 
 def test_the_baselines_target_is_the_return_also_where_the_weights_are_normalized() -> None:
@@ -107,5 +112,5 @@ def test_the_baselines_target_is_the_return_also_where_the_weights_are_normalize
     rollout = one_episode(3)
     values = algorithm.batch(rollout).old_values
     metrics = algorithm.update(rollout, schedule_progress=0.0)
-    expected = (values - torch.tensor([3.0, 2.0, 1.0])).square().mean()
+    expected = np.square(values - [3.0, 2.0, 1.0]).mean()
     assert metrics["train/value_loss"] == pytest.approx(float(expected), rel=1e-5)

@@ -160,17 +160,17 @@ def test_what_will_not_do_is_said_at_once(arguments: dict[str, Any]) -> None:
         upright.Trainer(**arguments)
 
 
-def test_an_iteration_does_not_load_the_compiler() -> None:
+def test_an_iteration_does_not_load_pytorch() -> None:
     code = (
         "import sys, upright\n"
         "for algo in ('reinforce', 'actor-critic', 'ppo'):\n"
         "    next(upright.Trainer('CartPole-v1', algo, preset='default', num_envs=8))\n"
-        "print([name for name in ('torch', 'torch._dynamo') if name in sys.modules])\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'torch'])\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
-    assert done.stdout.strip() == "['torch']"
+    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("algo", ["actor-critic", "ppo"])

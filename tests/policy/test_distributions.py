@@ -1,4 +1,6 @@
-"""The categorical distribution against softmax and torch.distributions."""
+"""Distributions, and their derivatives, against softmax and torch.distributions."""
+
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
@@ -6,9 +8,15 @@ import pytest
 import torch
 
 from upright.ground.errors import UprightError
-from upright.policy.distributions import Categorical, distribution_over
+from upright.policy.distributions import (
+    Categorical,
+    DiagonalGaussian,
+    Distribution,
+    distribution_over,
+)
 
 LOGITS = np.array([0.5, -1.0, 2.0], np.float32)
+BOX = gym.spaces.Box(-1.0, 1.0, (3,))
 
 
 def test_samples_have_the_frequencies_of_softmax() -> None:
@@ -32,15 +40,70 @@ def test_zero_noise_gives_the_mode() -> None:
     np.testing.assert_array_equal(distribution.sample(params, 0.0), params.argmax(axis=1))
 
 
-def test_log_prob_and_entropy_equal_those_of_torch() -> None:
-    rng = torch.Generator().manual_seed(0)
-    params = torch.randn(40, 5, generator=rng) * 3.0
-    actions = torch.randint(5, (40,), generator=rng)
-    ours = Categorical(gym.spaces.Discrete(5))
-    theirs = torch.distributions.Categorical(logits=params)
-    log_probs, entropy = ours.log_prob_and_entropy(params, actions)
-    torch.testing.assert_close(log_probs, theirs.log_prob(actions))
-    torch.testing.assert_close(entropy, theirs.entropy())
+def reference(kind: str, params: torch.Tensor) -> Any:
+    """PyTorch's distribution with the parameters [B, P]."""
+    if kind == "categorical":
+        return torch.distributions.Categorical(logits=params)
+    mean, log_std = params.chunk(2, dim=1)
+    return torch.distributions.Independent(torch.distributions.Normal(mean, log_std.exp()), 1)
+
+
+def drawn(kind: str, dtype: Any = np.float32) -> tuple[Distribution, np.ndarray, np.ndarray]:
+    """A distribution, parameters of forty rows, and actions."""
+    rng = np.random.default_rng(0)
+    if kind == "categorical":
+        params = (rng.normal(size=(40, 5)) * 3.0).astype(dtype)
+        return Categorical(gym.spaces.Discrete(5)), params, rng.integers(5, size=40)
+    params, actions = rng.normal(size=(40, 6)).astype(dtype), rng.normal(size=(40, 3)).astype(dtype)
+    return DiagonalGaussian(BOX), params, actions
+
+
+each_kind = pytest.mark.parametrize("kind", ["categorical", "diagonal gaussian"])
+
+
+@each_kind
+def test_log_prob_and_entropy_equal_those_of_torch(kind: str) -> None:
+    ours, params, actions = drawn(kind)
+    theirs = reference(kind, torch.tensor(params))
+    log_probs, entropy, _ = ours.evaluate(params, actions)
+    expected = theirs.log_prob(torch.tensor(actions))
+    np.testing.assert_allclose(log_probs, expected, rtol=1.3e-6, atol=1e-5)
+    np.testing.assert_allclose(entropy, theirs.entropy(), rtol=1.3e-6, atol=1e-5)
+    assert log_probs.dtype == entropy.dtype == np.float32
+
+
+@each_kind
+@pytest.mark.parametrize("entropys", ["of each row", "one for all", "none"])
+def test_the_gradient_of_log_prob_and_entropy_is_autograds(kind: str, entropys: str) -> None:
+    ours, params, actions = drawn(kind, np.float64)
+    d_log_probs, d_entropy = np.random.default_rng(1).normal(size=(2, 40))
+    if entropys != "of each row":
+        d_entropy = 0.0 if entropys == "none" else -0.3
+
+    leaf = torch.tensor(params, requires_grad=True)
+    theirs = reference(kind, leaf)
+    log_probs = theirs.log_prob(torch.tensor(actions))
+    total = log_probs @ torch.tensor(d_log_probs)
+    total = total + (theirs.entropy() * torch.as_tensor(d_entropy, dtype=torch.float64)).sum()
+    (expected,) = torch.autograd.grad(total, leaf)
+
+    memory = ours.evaluate(params, actions).memory
+    gradient = ours.gradient(memory, d_log_probs, d_entropy)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-9, atol=1e-12)
+
+
+@each_kind
+def test_a_gradient_is_as_precise_as_its_parameters(kind: str) -> None:
+    ours, params, actions = drawn(kind)
+    memory = ours.evaluate(params, actions).memory
+    ones = np.ones(len(params), np.float32)
+    assert ours.gradient(memory, ones, -0.01).dtype == np.float32
+
+
+def test_the_probabilities_are_the_softmax() -> None:
+    distribution, params, _ = drawn("categorical")
+    expected = torch.softmax(torch.tensor(params), dim=1)
+    np.testing.assert_allclose(distribution.probabilities(params), expected, rtol=1e-6, atol=1e-7)
 
 
 def test_a_space_that_starts_at_5_is_numbered_from_5() -> None:
@@ -50,18 +113,19 @@ def test_a_space_that_starts_at_5_is_numbered_from_5() -> None:
     actions = distribution.sample(np.tile(LOGITS, (500, 1)), noise)
     assert set(actions.tolist()) == {5, 6, 7}
     assert distribution.sample(LOGITS[None], 0.0).tolist() == [7]
-    params = torch.tensor(LOGITS).expand(3, 3)
-    log_probs, _ = distribution.log_prob_and_entropy(params, torch.tensor([5, 6, 7]))
-    torch.testing.assert_close(log_probs, torch.log_softmax(torch.tensor(LOGITS), dim=0))
+    log_probs, _, memory = distribution.evaluate(np.tile(LOGITS, (3, 1)), np.array([5, 6, 7]))
+    expected = torch.log_softmax(torch.tensor(LOGITS), dim=0)
+    np.testing.assert_allclose(log_probs, expected, rtol=1e-6)
+    gradient = distribution.gradient(memory, np.ones(3, np.float32), 0.0)
+    np.testing.assert_allclose(gradient, np.eye(3) - np.exp(expected.numpy()), atol=1e-6)
 
 
 def test_entropy_has_a_finite_gradient_where_one_action_is_certain() -> None:
-    params = torch.tensor([[1000.0, 0.0]], requires_grad=True)
+    params = np.array([[1000.0, 0.0]], np.float32)
     categorical = Categorical(gym.spaces.Discrete(2))
-    _, entropy = categorical.log_prob_and_entropy(params, torch.tensor([0]))
-    entropy.sum().backward()
-    assert float(entropy.detach()) == 0.0
-    assert torch.isfinite(params.grad).all()
+    _, entropy, memory = categorical.evaluate(params, np.array([0]))
+    assert float(entropy[0]) == 0.0
+    assert np.isfinite(categorical.gradient(memory, np.zeros(1, np.float32), 1.0)).all()
 
 
 @pytest.mark.parametrize(

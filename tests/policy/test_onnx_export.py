@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
+from support import same_weights, weights_of
 from upright.ground.errors import UprightError
-from upright.policy import onnx_export
+from upright.policy import onnx_export, torch_onnx
 from upright.policy.onnx_export import write_onnx
 from upright.policy.policy import Policy
 from upright.runs.export import export_onnx
@@ -39,7 +41,7 @@ class Shape(NamedTuple):
     start: int = 0
 
 
-# Every value of every choice, and the pairs that could disturb each other; an export takes seconds.
+# Every value of every choice, and the pairs that could disturb each other.
 SHAPES = [
     Shape(),
     Shape("MountainCar-v0", "relu", False, True, False, True, (8,), 5),
@@ -50,7 +52,23 @@ SHAPES = [
 ]
 
 
-def make_policy(shape: Shape) -> tuple[Policy, NDArray[np.float32]]:
+class Own(nn.Module):
+    """A module as a user may write one, with a part that tells training from use."""
+
+    def __init__(self, space: gym.Space[Any], num_params: int) -> None:
+        super().__init__()
+        (size,) = space.shape or ()
+        self.body = nn.Sequential(nn.Linear(size, 16), nn.SiLU(), nn.Dropout(0.0))
+        self.actor, self.critic = nn.Linear(16, num_params), nn.Linear(16, 1)
+
+    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        features = self.body(obs)
+        return self.actor(features), self.critic(features)[:, 0]
+
+
+def make_policy(
+    shape: Shape, module: Callable[[Any, int], nn.Module] | None = None
+) -> tuple[Policy, NDArray[np.float32]]:
     """A policy with weights of some size, and a thousand observations."""
     env = gym.make(shape.env)
     observations, actions = env.observation_space, env.action_space
@@ -60,11 +78,12 @@ def make_policy(shape: Shape) -> tuple[Policy, NDArray[np.float32]]:
     settings = SETTINGS["reinforce"](
         **choices, baseline=shape.critic, initialization="uniform", value_scale=50.0
     )
-    policy = Policy(observations, gym.spaces.Discrete(actions.n, start=shape.start), settings, 3)
+    space = gym.spaces.Discrete(actions.n, start=shape.start)
+    policy = Policy(observations, space, settings, 3, make_module=module)
     (size,) = observations.shape or ()
     obs = np.random.default_rng(0).normal(0.0, 2.0, (1000, size)).astype(np.float32)
     if policy.normalizer is not None:
-        policy.normalizer.update(torch.as_tensor(obs * 3.0 + 1.0))
+        policy.normalizer.update(obs * 3.0 + 1.0)
     return policy, obs
 
 
@@ -77,30 +96,25 @@ def answers(path: Path) -> Callable[[NDArray[np.float32]], dict[str, NDArray[Any
     return lambda obs: dict(zip(names, session.run(None, {"obs": obs}), strict=True))
 
 
-@needs_onnx
-@pytest.mark.parametrize("shape", SHAPES, ids=str)
-def test_the_file_answers_as_the_policy_does(
-    shape: Shape, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+def refuse_difference(
+    policy: Policy, obs: NDArray[np.float32], critic: bool, out: Path, chatter: Any
 ) -> None:
-    policy, obs = make_policy(shape)
-    before = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
-    out = tmp_path / "policy.onnx"
-    write_onnx(policy, out, {"env": shape.env})
-    assert capfd.readouterr() == ("", "")
-    assert [path.name for path in tmp_path.iterdir()] == ["policy.onnx"]
-    assert policy.training
-    assert all(torch.equal(before[name], now) for name, now in policy.state_dict().items())
+    """Write a policy, and hold what its file answers against what it says."""
+    before = weights_of(policy)
+    write_onnx(policy, out, {"env": "some"})
+    assert chatter.readouterr() == ("", "")
+    assert [path.name for path in out.parent.iterdir()] == ["policy.onnx"]
+    assert same_weights(weights_of(policy), before)
 
     ask = answers(out)
     for batch in (obs[:1], obs[1:8], obs):
         got = ask(batch)
-        with torch.no_grad():
-            params, values = policy(torch.as_tensor(batch))
-        probabilities = torch.softmax(params, dim=-1).numpy()
+        params, values = policy.forward(batch)
+        probabilities = torch.softmax(torch.tensor(params), dim=-1).numpy()
         np.testing.assert_allclose(got["probabilities"], probabilities, rtol=0, atol=1e-5)
-        assert ("value" in got) == shape.critic
-        if shape.critic:
-            np.testing.assert_allclose(got["value"], values.numpy(), rtol=1e-5, atol=1e-5)
+        assert ("value" in got) == critic
+        if critic:
+            np.testing.assert_allclose(got["value"], values, rtol=1e-5, atol=1e-5)
         # The runtimes add in another order, so the last bit may decide between equals.
         highest = np.sort(probabilities, axis=-1)
         clear = highest[:, -1] - highest[:, -2] > 1e-6
@@ -111,11 +125,32 @@ def test_the_file_answers_as_the_policy_does(
 
 
 @needs_onnx
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_the_file_answers_as_the_policy_does(
+    shape: Shape, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    policy, obs = make_policy(shape)
+    refuse_difference(policy, obs, shape.critic, tmp_path / "policy.onnx", capfd)
+
+
+@needs_onnx
+def test_the_file_of_a_module_of_ones_own_answers_as_the_policy_does(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    policy, obs = make_policy(Shape("Acrobot-v1", normalize_obs=True, start=-2), Own)
+    refuse_difference(policy, obs, True, tmp_path / "policy.onnx", capfd)
+    policy.network.module.train()
+    write_onnx(policy, tmp_path / "again.onnx", {})
+    assert policy.network.module.training
+    policy.network.forward(obs)  # and it is still trained as before
+    policy.network.backward(np.ones((1000, 3), np.float32), np.ones(1000, np.float32))
+    assert all(gradient.any() for gradient in policy.network.gradients.values())
+
+
+@needs_onnx
 def test_of_exactly_equal_actions_it_takes_the_first_as_the_policy_does(tmp_path: Path) -> None:
     policy, obs = make_policy(Shape("MountainCar-v0", hidden_sizes=(8,), start=5))
-    with torch.no_grad():
-        for parameter in policy.actor.parameters():
-            parameter.zero_()
+    policy.network.flat[policy.network.spans["actor"]] = 0.0
     write_onnx(policy, tmp_path / "flat.onnx", {})
     assert set(answers(tmp_path / "flat.onnx")(obs)["action"].tolist()) == {5}
     assert set(policy.predict(obs, deterministic=True)[0].tolist()) == {5}
@@ -163,9 +198,9 @@ def test_what_the_exporter_raises_gets_through(
     def fails(*_: Any, **__: Any) -> None:
         raise RuntimeError("no such operator")
 
-    monkeypatch.setattr(onnx_export.torch.onnx, "export", fails)
+    monkeypatch.setattr(torch_onnx.torch.onnx, "export", fails)
     with pytest.raises(RuntimeError, match="no such operator"):
-        write_onnx(make_policy(Shape())[0], tmp_path / "policy.onnx", {})
+        write_onnx(make_policy(Shape(), Own)[0], tmp_path / "policy.onnx", {})
     assert list(tmp_path.iterdir()) == []
 
 

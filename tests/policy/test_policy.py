@@ -5,9 +5,19 @@ import numpy as np
 import pytest
 import torch
 
-from support import CARTPOLE, make_policy, policy_for, same_weights, shapes, weights_of
+from support import (
+    CARTPOLE,
+    TWO_ACTIONS,
+    make_policy,
+    policy_for,
+    same_weights,
+    shapes,
+    weights_of,
+)
 from upright.ground.errors import UprightError
+from upright.policy.networks import MLP
 from upright.policy.policy import Policy, choose_device
+from upright.policy.torch_network import on_device
 from upright.settings.hyperparameters import ActorCriticSettings, PPOSettings, ReinforceSettings
 
 OBS = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
@@ -28,65 +38,110 @@ each_shape = pytest.mark.parametrize("settings", SHAPES.values(), ids=SHAPES)
 def prepared(settings: PPOSettings) -> Policy:
     """A policy with decided opinions and, if it has one, a normaliser that has seen something."""
     policy = make_policy(settings)
-    with torch.no_grad():
-        for parameter in policy.actor.linear_layers()[-1].parameters():
-            parameter.mul_(100.0)
+    last = policy.network.actor.layers[-1]
+    for parameter in (last.weight, last.bias):
+        if parameter is not None:
+            parameter *= 100.0
     if policy.normalizer is not None:
-        policy.normalizer.update(torch.as_tensor(OBS) * 3.0 + 1.0)
+        policy.normalizer.update(OBS * 3.0 + 1.0)
     return policy
 
 
 @each_shape
-def test_behaviour_is_the_forward_pass_on_arrays(settings: PPOSettings) -> None:
+def test_acting_is_the_forward_pass_and_a_draw(settings: PPOSettings) -> None:
     policy = prepared(settings)
     noise = policy.distribution.noise(np.random.default_rng(1), (20,))
-    with torch.no_grad():
-        params, _ = policy(torch.as_tensor(OBS))
-    act = policy.behaviour()
-    np.testing.assert_array_equal(act(OBS, 0.0), params.argmax(dim=1).numpy())
-    np.testing.assert_array_equal(act(OBS, noise), (params.numpy() + noise).argmax(axis=1))
-    np.testing.assert_array_equal(policy._behaviour_on_device(OBS, noise), act(OBS, noise))
+    params, _ = policy.forward(OBS)
+    np.testing.assert_array_equal(policy.act(OBS, 0.0), params.argmax(axis=1))
+    drawn = policy.act(OBS, noise)
+    np.testing.assert_array_equal(drawn, (params + noise).argmax(axis=1))
+    policy.network = on_device(policy.network, "cpu")
+    np.testing.assert_array_equal(policy.act(OBS, noise), drawn)
 
 
 @each_shape
 def test_values_are_those_of_the_forward_pass(settings: PPOSettings) -> None:
     policy = prepared(settings)
-    obs = torch.as_tensor(OBS)
-    _, values = policy(obs)
+    _, values = policy.forward(OBS)
     assert values.shape == (20,)
-    torch.testing.assert_close(policy.values(obs), values)
+    np.testing.assert_allclose(policy.values(OBS), values, rtol=1.3e-6, atol=1e-5)
+
+
+@each_shape
+def test_log_probs_are_those_of_the_forward_pass(settings: PPOSettings) -> None:
+    policy = prepared(settings)
+    params, _ = policy.forward(OBS)
+    actions = np.arange(20) % 2
+    expected = torch.distributions.Categorical(logits=torch.tensor(params))
+    np.testing.assert_allclose(
+        policy.log_probs(OBS, actions), expected.log_prob(torch.tensor(actions)), rtol=1e-5
+    )
+
+
+@each_shape
+def test_the_module_says_what_the_policy_says(settings: PPOSettings) -> None:
+    policy = prepared(settings)
+    policy.value_scale = 10.0
+    for mine, theirs in zip(policy.forward(OBS), policy.to_torch()(torch.tensor(OBS)), strict=True):
+        np.testing.assert_allclose(mine, theirs.detach(), rtol=1e-5, atol=1e-5)
+
+
+@each_shape
+def test_the_gradient_is_autograds_in_units_of_the_return(settings: PPOSettings) -> None:
+    policy = prepared(settings)
+    policy.value_scale = 10.0
+    module = policy.to_torch()
+    d_params, d_values = np.random.default_rng(2).normal(size=(2, 20, 2)).astype(np.float32)
+    params, values = module(torch.tensor(OBS))
+    total = (params * torch.tensor(d_params)).sum() + values @ torch.tensor(d_values[:, 0])
+    total.backward()
+    policy.forward(OBS)
+    policy.backward(d_params, d_values[:, 0])
+    theirs = dict(module.network.named_parameters())
+    assert theirs.keys() == policy.network.gradients.keys()
+    for name, gradient in policy.network.gradients.items():
+        other = theirs[name].grad
+        other = other if gradient.shape == other.shape else other.T
+        np.testing.assert_allclose(gradient, other, rtol=1e-3, atol=1e-4, err_msg=name)
 
 
 def test_forward_takes_time_and_environments_at_once() -> None:
     policy = policy_for("ppo")
-    obs = torch.as_tensor(OBS).reshape(5, 4, 4)
-    params, values = policy(obs)
-    assert params.shape == (5, 4, 2)
-    assert values.shape == (5, 4)
-    torch.testing.assert_close(values.flatten(), policy.values(torch.as_tensor(OBS)))
+    params, values = policy.forward(OBS)
+    assert params.shape == (20, 2)
+    assert values.shape == (20,)
+    by_time = zip(OBS.reshape(5, 4, 4), params.reshape(5, 4, 2), values.reshape(5, 4), strict=True)
+    for obs, its_params, its_values in by_time:
+        mine, own = policy.forward(obs)
+        np.testing.assert_allclose(its_params, mine, rtol=1.3e-6, atol=1e-5)
+        np.testing.assert_allclose(its_values, own, rtol=1.3e-6, atol=1e-5)
+        np.testing.assert_allclose(its_values, policy.values(obs), rtol=1.3e-6, atol=1e-5)
 
 
 def test_without_a_critic_values_are_0() -> None:
     policy = policy_for("reinforce")
-    assert not policy.values(torch.as_tensor(OBS)).any()
+    assert not policy.has_critic
+    assert not policy.values(OBS).any()
+    assert not policy.forward(OBS)[1].any()
 
 
 def test_the_value_scale_is_the_return_per_unit_of_the_critics_output() -> None:
     plain = make_policy(ActorCriticSettings())
     scaled = make_policy(ActorCriticSettings(value_scale=10.0))
-    obs = torch.as_tensor(OBS)
-    torch.testing.assert_close(scaled.values(obs), 10.0 * plain.values(obs))
+    np.testing.assert_allclose(scaled.values(OBS), 10.0 * plain.values(OBS), rtol=1.3e-6, atol=1e-5)
 
 
 def test_a_shared_network_is_in_both_heads_and_is_counted_once() -> None:
     policy = make_policy(PPOSettings(shared_network=True, hidden_sizes=(8, 6)))
-    assert (shapes(policy.torso), shapes(policy.actor), shapes(policy.critic)) == (
+    network = policy.network
+    assert (shapes(network.torso), shapes(network.actor), shapes(network.critic)) == (
         [(8, 4), (6, 8)],
         [(2, 6)],
         [(1, 6)],
     )
-    count = sum(tensor.numel() for tensor in policy.state_dict().values())
+    count = sum(array.size for array in policy.weights.values())
     assert count == (4 * 8 + 8) + (8 * 6 + 6) + (6 * 2 + 2) + (6 * 1 + 1)
+    assert len(network.flat) == count
 
 
 def test_the_seed_decides_the_first_weights() -> None:
@@ -95,10 +150,27 @@ def test_the_seed_decides_the_first_weights() -> None:
     assert not same_weights(one, other)
 
 
+def test_loaded_weights_are_taken_over_and_not_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    def draws(*_: object) -> None:
+        raise AssertionError("first weights are drawn")
+
+    settings = PPOSettings(normalize_obs=True)
+    policy = prepared(settings)
+    expected, kept = policy.forward(OBS), weights_of(policy)
+    monkeypatch.setattr(MLP, "initialize", draws)
+    unset = Policy(CARTPOLE, TWO_ACTIONS, settings, seed=None)
+    unset.load(policy.weights)
+    policy.network.flat[:] = 0.0
+    policy.normalizer.update(OBS)
+    assert same_weights(weights_of(unset), kept)
+    for mine, other in zip(unset.forward(OBS), expected, strict=True):
+        np.testing.assert_array_equal(mine, other)
+
+
 def test_the_first_policy_is_nearly_uniform() -> None:
-    params, _ = policy_for("ppo")(torch.as_tensor(OBS))
-    probs = torch.softmax(params, dim=-1)
-    torch.testing.assert_close(probs, torch.full((20, 2), 0.5), atol=0.02, rtol=0)
+    policy = policy_for("ppo")
+    probs = policy.distribution.probabilities(policy.forward(OBS)[0])
+    np.testing.assert_allclose(probs, np.full((20, 2), 0.5), atol=0.02, rtol=0)
 
 
 def test_predict_takes_one_observation_or_a_batch() -> None:
@@ -145,7 +217,7 @@ def test_a_policy_over_unsupported_spaces_is_refused() -> None:
 
 def test_auto_takes_the_cpu_and_says_why() -> None:
     device, reason = choose_device("auto")
-    assert device.type == "cpu"
+    assert device == "cpu"
     assert "faster" in reason
     assert "\n" not in reason
 

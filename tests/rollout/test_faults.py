@@ -9,7 +9,6 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 from safetensors.numpy import load_file
 
 import upright
@@ -20,6 +19,7 @@ from upright.ground.seeding import Stream, derive_seed
 from upright.learning.adam import Adam
 from upright.learning.ladder import ALGORITHMS
 from upright.learning.trainer import PoisonedError
+from upright.policy.policy import Policy
 from upright.rollout.faults import blame, refuse_nonfinite
 from upright.runs.folder import checkpoint_folders
 from upright.runs.run import Run
@@ -232,14 +232,25 @@ def spoil_loss(monkeypatch: pytest.MonkeyPatch, algo: str, call: int) -> None:
     kind, calls = ALGORITHMS[algo], [0]
     honest = kind.loss
 
-    def loss(self: Any, batch: Any, progress: float) -> Any:
+    def loss(self: Any, *arguments: Any) -> Any:
         calls[0] += 1
-        total, report = honest(self, batch, progress)
+        loss = honest(self, *arguments)
         if calls[0] == call:
-            return total * torch.nan, report | {"value_loss": torch.tensor(torch.nan)}
-        return total, report
+            return loss._replace(value=np.nan, report=loss.report | {"value_loss": np.nan})
+        return loss
 
     monkeypatch.setattr(kind, "loss", loss)
+
+
+def spoil_gradient(policy: Policy, name: str, number: float) -> None:
+    """Multiply the gradient of one parameter, once it is computed."""
+    network, honest = policy.network, policy.network.backward
+
+    def backward(*derivatives: np.ndarray) -> None:
+        honest(*derivatives)
+        network.gradients[name] *= number  # type: ignore[index]
+
+    network.backward = backward  # type: ignore[method-assign]
 
 
 # Updates in an iteration; PPO takes four minibatches.
@@ -278,14 +289,14 @@ def test_a_loss_of_a_run_that_is_not_finite_keeps_what_it_was_made_of(
 
 
 @pytest.mark.parametrize("algo", ALGORITHMS)
-@pytest.mark.parametrize("number", [torch.nan, torch.inf])
+@pytest.mark.parametrize("number", [np.nan, np.inf])
 def test_a_gradient_that_is_not_finite_names_its_parameter_and_changes_no_weight(
     algo: str, number: float
 ) -> None:
     trainer = Trainer(Tidy, algo, **SMALL[algo])
     next(trainer)
-    name, parameter = next(iter(trainer.policy.named_parameters()))
-    parameter.register_hook(lambda gradient: gradient * number)
+    name = next(iter(trainer.policy.network.gradients))
+    spoil_gradient(trainer.policy, name, number)
     error = poisoned(trainer)
     assert error.message.startswith(f"The gradient of {name} became ")
     assert "in iteration 2" in error.message
@@ -293,8 +304,8 @@ def test_a_gradient_that_is_not_finite_names_its_parameter_and_changes_no_weight
 
 def test_a_gradient_that_is_not_finite_stops_both_optimisers() -> None:
     trainer = Trainer(Tidy, "actor-critic", separate_optimizers=True, **SMALL["actor-critic"])
-    assert trainer.policy.critic is not None
-    next(iter(trainer.policy.critic.parameters())).register_hook(lambda grad: grad * torch.nan)
+    assert trainer.policy.has_critic
+    spoil_gradient(trainer.policy, "critic.0.weight", np.nan)
     assert poisoned(trainer).message.startswith("The gradient of critic.")
 
 
@@ -308,7 +319,7 @@ def test_a_weight_that_is_not_finite_after_a_step_is_named_and_reaches_no_checkp
         honest(self, learning_rate)
         steps[0] += 1
         if steps[0] == 3 * UPDATES[algo]:
-            self.flat[0] = torch.nan
+            self.flat[0] = np.nan
 
     with monkeypatch.context() as patched:
         patched.setattr(Adam, "step", step)
@@ -339,8 +350,7 @@ def test_the_environment_that_a_loss_comes_from_is_named(guilty: list[int], said
     obs[2, guilty] = [3e38, -3e38, 3e38, -3e38]
     rollout = make_rollout(obs, np.zeros((4, 3)), np.zeros((4, 3)))
     policy = policy_for("ppo", activation="relu")
-    for parameter in policy.parameters():
-        parameter.data.mul_(1e6)
+    policy.network.flat *= 1e6
     assert blame(policy, rollout) == said
 
 

@@ -138,7 +138,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small checkpoint, for reading only."""
     folder = tmp_path_factory.mktemp("checkpoints") / "000000128"
     state = State({"counters": {"timesteps": 128}}, {"mean": np.ones(5, np.float32)})
-    checkpoint_of(128, policy_for("ppo", **SIZES).state_dict(), state).save(folder.parent)
+    checkpoint_of(128, policy_for("ppo", **SIZES).weights, state).save(folder.parent)
     return folder
 
 

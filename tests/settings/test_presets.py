@@ -6,11 +6,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-import torch
 
 from support import shapes
 from upright.learning.ladder import ALGORITHMS
-from upright.policy.networks import Activation
+from upright.policy.networks import Stack
 from upright.policy.policy import Policy
 from upright.settings import presets
 from upright.settings.hyperparameters import SETTINGS
@@ -35,8 +34,9 @@ def built(recipe: Recipe) -> tuple[Policy, Any]:
     return policy, algorithm
 
 
-def activations(network: Any) -> list[Any]:
-    return [layer.on_tensor for layer in network if isinstance(layer, Activation)]
+def activations(stack: Stack) -> list[str]:
+    """What comes after a layer, for each layer that something comes after."""
+    return [stack.activation] * (len(stack.layers) - 1 + stack.activate_last)
 
 
 def test_cartpole_is_recorded_for_every_algorithm() -> None:
@@ -80,12 +80,13 @@ def test_the_lessons_reinforce_is_the_notebooks() -> None:
     recipe = resolve("CartPole-v1", "reinforce", preset="lesson")
     settings = recipe.settings
     policy, algorithm = built(recipe)
-    assert shapes(policy.actor) == [(128, 4), (2, 128)]
-    assert all(layer.bias is None for layer in policy.actor.linear_layers())
-    assert activations(policy.actor) == [torch.relu]
-    assert policy.critic is None
+    assert shapes(policy.network.actor) == [(128, 4), (2, 128)]
+    assert all(layer.bias is None for layer in policy.network.actor.layers)
+    assert activations(policy.network.actor) == ["relu"]
+    assert not policy.has_critic
+    assert shapes(policy.network.critic) == []
     assert policy.normalizer is None
-    assert shapes(policy.torso) == []
+    assert shapes(policy.network.torso) == []
     assert len(algorithm.optimizers) == 1
     assert algorithm.optimizers[0].eps == 1e-8
     assert (settings.learning_rate.start, settings.learning_rate.end) == (0.01, 0.01)
@@ -104,13 +105,13 @@ def test_the_lessons_actor_critic_is_the_notebooks() -> None:
     recipe = resolve("CartPole-v1", "actor-critic", preset="lesson")
     settings = recipe.settings
     policy, algorithm = built(recipe)
-    assert shapes(policy.actor) == [(128, 4), (256, 128), (2, 256)]
-    assert shapes(policy.critic) == [(128, 4), (256, 128), (1, 256)]
-    for network in (policy.actor, policy.critic):
-        assert all(layer.bias is not None for layer in network.linear_layers())
-        assert activations(network) == [torch.relu, torch.relu]
+    assert shapes(policy.network.actor) == [(128, 4), (256, 128), (2, 256)]
+    assert shapes(policy.network.critic) == [(128, 4), (256, 128), (1, 256)]
+    for network in (policy.network.actor, policy.network.critic):
+        assert all(layer.bias is not None for layer in network.layers)
+        assert activations(network) == ["relu", "relu"]
     assert policy.normalizer is None
-    assert shapes(policy.torso) == []
+    assert shapes(policy.network.torso) == []
     assert [optimizer.eps for optimizer in algorithm.optimizers] == [1e-8, 1e-8]
     assert (settings.learning_rate.start, settings.learning_rate.end) == (0.001, 0.001)
     assert settings.max_grad_norm == 0.0

@@ -13,6 +13,8 @@ from typing import NoReturn
 from upright.cli.arguments import plain, program
 from upright.ground import UprightError, did_you_mean, interrupting
 
+# Read once, when NumPy or PyTorch is loaded; `--threads` can still take more.
+ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 VERBS = {
     "play": "act at random in an environment, and print what comes of it",
     "train": "train a policy until it is solved and verified",
@@ -85,6 +87,8 @@ def _explain(error: BaseException) -> int:
 def _dispatch(words: list[str]) -> int:
     word = words[0] if words else "--help"
     if word in VERBS:
+        for variable in ONE_THREAD:
+            os.environ.setdefault(variable, "1")
         verb = import_module(f"upright.cli.verbs.{word}")
         parser = Parser(prog=f"upright {word}", description=verb.__doc__, allow_abbrev=False)
         parser.add_argument("--debug", action="store_true", help="show tracebacks")

@@ -1,84 +1,114 @@
-"""TensorBoard events beside metrics.jsonl, under the same names."""
+"""TensorBoard events beside metrics.jsonl, under the same names.
+
+Their format is small and does not change, and TensorBoard's own writer takes longer to import than
+a small run takes to learn: records of length, checksum, data, checksum, whose data is a protocol
+buffer (`event.proto` and `summary.proto` of TensorBoard). Tests read them back with TensorBoard.
+"""
 
 import os
 import socket
+import struct
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
+
 from upright.runs import Metric
 
-GRACE_SECONDS = 5.0
 PATTERN = "events.out.tfevents.*"
+# The fields of Event, of Summary and of its Value: number and wire type, as one byte each.
+WALL_TIME, STEP, FILE_VERSION, SUMMARY = b"\x09", b"\x10", b"\x1a", b"\x2a"
+VALUE, TAG, SIMPLE_VALUE = b"\x0a", b"\x0a", b"\x15"
 
 
 class EventLog:
-    """Scalars over environment steps.
-
-    TensorBoard's own writer takes longer to import than a small run takes to learn, so rows wait
-    until the run is `GRACE_SECONDS` old or ends.
+    """Scalars over environment steps; there is a file once there is a row.
 
     Args:
         folder: Where the events file goes.
         rows: What a run that goes on has logged so far; written again, in the place of whatever
             events files there are, which may lack rows or have too many.
+
+    Raises:
+        OSError: The disk is full or gone.
     """
 
     def __init__(self, folder: Path, rows: Iterable[dict[str, Any]] = ()) -> None:
-        self._folder, self._began = folder, time.monotonic()
-        self._superseded = sorted(folder.glob(PATTERN))
-        self._waiting: list[tuple[float, dict[str, Any]]] = []
-        earlier = list(rows)
-        if earlier:
-            start = time.time() - earlier[-1][Metric.SECONDS]
-            self._waiting = [(start + row[Metric.SECONDS], row) for row in earlier]
+        self._folder = folder
         self._file: BinaryIO | None = None
+        superseded, earlier = sorted(folder.glob(PATTERN)), list(rows)
+        for row in earlier:
+            self.add(row, time.time() - earlier[-1][Metric.SECONDS] + row[Metric.SECONDS])
+        for path in superseded:
+            path.unlink(missing_ok=True)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """One row of metrics; its numbers become scalars."""
-        self._waiting.append((time.time(), row))
-        if self._file is not None or time.monotonic() - self._began > GRACE_SECONDS:
-            self._write()
-
-    def close(self) -> None:
-        """Write what waits, and end the file.
+    def add(self, row: dict[str, Any], wall_time: float | None = None) -> None:
+        """One row of metrics; its numbers become scalars.
 
         Raises:
-            OSError: The disk is full or gone; what waited is given up then.
+            OSError: The disk is full or gone.
         """
-        try:
-            if self._waiting:
-                self._write()
-        finally:
-            self._waiting.clear()
-            file, self._file = self._file, None
-            if file is not None:
-                file.close()
-
-    def _write(self) -> None:
-        from tensorboard.compat.proto.event_pb2 import Event
-        from tensorboard.compat.proto.summary_pb2 import Summary
-        from tensorboard.summary.writer.record_writer import RecordWriter
-
-        first = self._file is None
+        now = time.time() if wall_time is None else wall_time
         if self._file is None:
-            name = PATTERN.replace("*", f"{time.time():.6f}.{socket.gethostname()}.{os.getpid()}")
+            name = PATTERN.replace("*", f"{now:.6f}.{socket.gethostname()}.{os.getpid()}")
             self._file = (self._folder / name).open("xb")
-        records = RecordWriter(self._file)
-        if first:
-            version = Event(wall_time=time.time(), file_version="brain.Event:2")
-            records.write(version.SerializeToString())
-        for wall_time, row in self._waiting:
-            scalars = {tag: float(value) for tag, value in row.items() if "/" in tag}
-            values = [Summary.Value(tag=tag, simple_value=value) for tag, value in scalars.items()]
-            event = Event(
-                wall_time=wall_time,
-                step=row[Metric.TIMESTEPS],
-                summary=Summary(value=values),
-            )
-            records.write(event.SerializeToString())
-        self._waiting.clear()
+            self._write(now, FILE_VERSION + _counted(b"brain.Event:2"))
+        values = [
+            VALUE + _counted(TAG + _counted(tag.encode()) + SIMPLE_VALUE + _single(value))
+            for tag, value in row.items()
+            if "/" in tag
+        ]
+        step = STEP + _varint(row[Metric.TIMESTEPS])
+        self._write(now, step + SUMMARY + _counted(b"".join(values)))
+
+    def close(self) -> None:
+        """End the file."""
+        if self._file is not None:
+            self._file.close()
+
+    def _write(self, wall_time: float, what: bytes) -> None:
+        assert self._file is not None
+        event = WALL_TIME + struct.pack("<d", wall_time) + what
+        length = struct.pack("<Q", len(event))
+        self._file.write(length + _checksum(length) + event + _checksum(event))
         self._file.flush()
-        for path in self._superseded if first else ():
-            path.unlink(missing_ok=True)
+
+
+def _varint(number: int) -> bytes:
+    """Seven bits a byte, the lowest first; the high bit says that more come."""
+    data = bytearray()
+    while number > 0x7F:
+        data.append(number & 0x7F | 0x80)
+        number >>= 7
+    return bytes([*data, number])
+
+
+def _counted(data: bytes) -> bytes:
+    return _varint(len(data)) + data
+
+
+@np.errstate(over="ignore")  # what is beyond 32 bits is infinite
+def _single(value: float) -> bytes:
+    return bytes(np.float64(value).astype("<f4").tobytes())
+
+
+def _table() -> list[int]:
+    """CRC-32C (Castagnoli) of each byte."""
+    table = list(range(256))
+    for _ in range(8):
+        table = [entry >> 1 ^ (0x82F63B78 if entry & 1 else 0) for entry in table]
+    return table
+
+
+_TABLE = _table()
+
+
+def _checksum(data: bytes) -> bytes:
+    """CRC-32C, rotated and moved as TensorFlow's record format asks."""
+    crc = 0xFFFFFFFF
+    for byte in data:
+        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
+    crc ^= 0xFFFFFFFF
+    return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

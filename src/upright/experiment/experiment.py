@@ -12,6 +12,7 @@ from upright.experiment.writer import RunWriter
 from upright.ground import Interrupted, Interruption, UprightError, versions
 from upright.judging import Judge, Verdict
 from upright.learning import PoisonedError, Trainer
+from upright.policy import Own
 from upright.runs import Checkpoint, Conditions, judged
 from upright.settings import Recipe
 
@@ -23,6 +24,7 @@ class Experiment:
         recipe: What is to be trained, complete.
         env: What makes the environment.
         listener: Is told how it goes.
+        own: The user's own network and loss.
 
     Raises:
         UprightError: The environment or one of its spaces will not do.
@@ -30,10 +32,10 @@ class Experiment:
 
     writer: RunWriter
 
-    def __init__(self, recipe: Recipe, env: EnvSource, listener: Listener) -> None:
+    def __init__(self, recipe: Recipe, env: EnvSource, listener: Listener, own: Own) -> None:
         self.listener = listener
         with ExitStack() as opened:
-            self.trainer = Trainer(recipe, env)
+            self.trainer = Trainer(recipe, env, own)
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations
             self.judge = Judge(env, recipe.seed, every)
@@ -55,14 +57,14 @@ class Experiment:
             backend=trainer.backend,
             device=str(trainer.device),
             exact=trainer.exact,
-            versions=versions(),
+            versions=versions(trainer.policy.network.torch_version),
         )
 
     def checkpoint(self) -> Checkpoint:
         """All that `restore` needs, shared with nothing that goes on but for the weights."""
         return Checkpoint(
             timesteps=self.trainer.timesteps,
-            weights=self.trainer.policy.state_dict(),
+            weights=self.trainer.policy.weights,
             experiment=self._metrics.state(),
             trainer=self.trainer.state(),
             judge=self.judge.state(),
@@ -76,7 +78,7 @@ class Experiment:
         """
         self._metrics.restore(checkpoint.experiment)
         lost = self.trainer.restore(checkpoint.weights, checkpoint.trainer)
-        self.judge.restore(checkpoint.judge, self.trainer.policy.state_dict())
+        self.judge.restore(checkpoint.judge, self.trainer.policy.weights)
         if self.trainer.timesteps != checkpoint.timesteps:
             raise UprightError(
                 f"The checkpoint {checkpoint.name} was taken at {self.trainer.timesteps:,} "
@@ -148,7 +150,7 @@ class Experiment:
         self._save()
         self.writer.settle()
         if self.judge.best is None:
-            self.writer.unjudged(self.trainer.policy.state_dict())
+            self.writer.unjudged(self.trainer.policy.weights)
         raise Interrupted(signum, str(self.writer.path))
 
     def _conclude(self) -> tuple[Verdict, dict[str, Any]]:
@@ -157,8 +159,7 @@ class Experiment:
         self._save()
         verdict = self.judge.conclude(self.trainer.policy)
         self.writer.settle()
-        self.writer.verdict(verdict)
-        self.writer.end_events()
+        self.writer.verdict(verdict, self.conditions().versions)
         record = self.writer.update(
             status="finished",
             run=str(self.writer.path),

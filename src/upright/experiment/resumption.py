@@ -61,7 +61,7 @@ def resume(
             return None
         checkpoint, passed_over = run.newest_checkpoint()
         recipe, notes = _recipe(run, checkpoint, total_timesteps, operation)
-        experiment = Experiment(recipe, run.env, listener)
+        experiment = Experiment(recipe, run.env, listener, run.own)
         opened.callback(experiment.close)
         lost = [] if checkpoint is None else experiment.restore(checkpoint)
         marks = LogMarks.none() if checkpoint is None else checkpoint.log
@@ -91,6 +91,7 @@ def resume(
 def _claimed(run: Run, opened: ExitStack) -> tuple[Run, RunLock | None]:
     """The run as it is once nobody else writes into it; a bundle is nobody's, and has no lock."""
     _ = run.env  # it is refused before anything is touched
+    run.refuse_other_loss()
     if run.is_bundle:
         return run, None
     refuse_links(run.path)

@@ -9,7 +9,7 @@ from upright.experiment.experiment import Experiment
 from upright.experiment.listener import Listener
 from upright.experiment.writer import RunWriter
 from upright.ground import RunLock
-from upright.policy import space_to_json
+from upright.policy import Own, called, space_to_json
 from upright.runs import (
     EPISODES_LOG,
     METRICS_LOG,
@@ -22,10 +22,10 @@ from upright.runs import (
 from upright.settings import Recipe
 
 
-def train(recipe: Recipe, env: EnvSource, out: str | Path, listener: Listener) -> Path:
+def train(recipe: Recipe, env: EnvSource, out: str | Path, listener: Listener, own: Own) -> Path:
     """`api.train`, of what is resolved and without its pictures; the run's folder."""
     with ExitStack() as opened:
-        experiment = Experiment(recipe, env, listener)
+        experiment = Experiment(recipe, env, listener, own)
         opened.callback(experiment.close)
         policy = experiment.trainer.policy
         record = RunRecord(
@@ -38,6 +38,8 @@ def train(recipe: Recipe, env: EnvSource, out: str | Path, listener: Listener) -
             env_is_factory=not isinstance(env, str),
             observation_space=space_to_json(policy.observation_space),
             action_space=space_to_json(policy.action_space),
+            own_policy=called(own.policy),
+            own_loss=called(own.loss),
             started=time.strftime("%Y-%m-%dT%H:%M:%S%z"),
             **dict(experiment.conditions()),
         )

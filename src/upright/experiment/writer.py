@@ -19,7 +19,6 @@ from upright.ground import (
     as_json,
     free_name,
     sha256,
-    versions,
     write_atomically,
     write_synced,
 )
@@ -127,7 +126,7 @@ class RunWriter:
         self._saved = checkpoint.timesteps
         if mean is not None:
             self._means[checkpoint.name] = mean
-        weights = {name: each.detach().cpu().clone() for name, each in checkpoint.weights.items()}
+        weights = {name: each.copy() for name, each in checkpoint.weights.items()}
         log = LogMarks.at(
             self._metrics.tell(), self._episodes.tell(), self._means.get(checkpoint.name)
         )
@@ -182,10 +181,10 @@ class RunWriter:
                 (self.path / name).unlink(missing_ok=True)
         self._events = EventLog(self.path, rows)
 
-    def verdict(self, verdict: Verdict) -> None:
+    def verdict(self, verdict: Verdict, versions: dict[str, str]) -> None:
         """The proven (or best) policy, then what was found of it."""
         weights = weights_bytes(verdict.candidate.weights)
-        record = VerdictRecord.of_verdict(verdict, self._record.env, sha256(weights), versions())
+        record = VerdictRecord.of_verdict(verdict, self._record.env, sha256(weights), versions)
         self.replace({WEIGHTS_FILE: weights, VERDICT_FILE: record.data()})
 
     def unjudged(self, weights: Weights) -> None:
@@ -202,11 +201,6 @@ class RunWriter:
             what = {"iteration": error.iteration, "message": error.message}
             write_synced(folder / "what.json", as_json(what))
         return folder
-
-    def end_events(self) -> None:
-        """Write the events that wait; no row comes after this."""
-        with self._writing():
-            self._events.close()
 
     def close(self) -> None:
         """Flush and end the files that were appended to, and let others in.

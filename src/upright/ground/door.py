@@ -12,7 +12,7 @@ def opened(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]], list[str]]:
     """`__getattr__`, `__dir__` (PEP 562) and `__all__` of a package that imports when it is asked.
 
-    A help text, a listing or an error need a name or two of what a package holds, and no PyTorch.
+    A help text, a listing or an error need a name or two of what a package holds, and no NumPy.
 
     Args:
         package: Its `__name__`; the names are those that stand in its `if TYPE_CHECKING` block.

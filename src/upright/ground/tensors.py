@@ -53,11 +53,8 @@ def parse_tensors(data: bytes, name: str, expected: Layout | None = None) -> dic
 
 
 def layout_of(arrays: Mapping[str, Any]) -> Layout:
-    """Type and shape of arrays, or of PyTorch's tensors, by name."""
-    return {
-        name: (str(array.dtype).removeprefix("torch."), tuple(array.shape))
-        for name, array in arrays.items()
-    }
+    """Type and shape of arrays, by name."""
+    return {name: (str(array.dtype), tuple(array.shape)) for name, array in arrays.items()}
 
 
 def most_bytes(layout: Layout) -> int:

@@ -7,19 +7,29 @@ from pathlib import Path
 VERSION = "0.1.0"
 
 
-def versions() -> dict[str, str]:
-    """What the last bit of a run's numbers depends on besides its settings."""
+def versions(torch: str = "") -> dict[str, str]:
+    """What the last bit of a run's numbers depends on besides its settings.
+
+    Args:
+        torch: PyTorch's version, where a policy's network is one of its modules.
+    """
     import gymnasium
     import numpy
-    import torch
+    from threadpoolctl import threadpool_info
 
     return {
         "upright": VERSION,
         "python": platform.python_version(),
-        "torch": torch.__version__,
         "numpy": numpy.__version__,
         "gymnasium": gymnasium.__version__,
-        "cpu": f"{_cpu_model()}, {torch.backends.cpu.get_cpu_capability()}, {os.cpu_count()} cores",
+        "blas": ", ".join(
+            sorted(
+                f"{each['internal_api']} {each['version']} {each.get('architecture', '')}".rstrip()
+                for each in threadpool_info()
+                if each["user_api"] == "blas" and "numpy" in each["filepath"]
+            )
+        ),
+        "cpu": f"{_cpu_model()}, {os.cpu_count()} cores",
     }
 
 

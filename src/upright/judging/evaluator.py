@@ -47,7 +47,7 @@ class Evaluator:
             UprightError: The policy is for another environment, an episode does not end, or its
                 return is not finite.
         """
-        envs, act = self._envs, policy.behaviour()
+        envs = self._envs
         spaces = (envs.observation_space, policy.observation_space)
         if spaces[0].shape != spaces[1].shape or envs.action_space != policy.action_space:
             raise UprightError(
@@ -63,7 +63,7 @@ class Evaluator:
         obs, quiet = envs.reset(seed), 0
         while (number < self._episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
-            step = envs.step(act(obs, noise))
+            step = envs.step(policy.act(obs, noise))
             running_return += step.rewards * step.valid
             running_length += step.valid
             obs, done = step.obs, step.terminated | step.truncated

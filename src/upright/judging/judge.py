@@ -4,7 +4,6 @@ import copy
 import time
 
 import numpy as np
-import torch
 
 from upright.envs import EnvSource
 from upright.ground import State, Stream, UprightError, derive_seed, layout_of
@@ -45,7 +44,7 @@ class Judge:
         selection = self.evaluator.evaluate(policy, seed)
         is_best = self.best is None or selection.mean > self.best.selection.mean
         if is_best or (selection.solved and self.verdict is None):
-            weights = {name: tensor.clone() for name, tensor in policy.state_dict().items()}
+            weights = {name: array.copy() for name, array in policy.weights.items()}
             self.best, self._failed_proof = Candidate(selection, timesteps, weights), None
             if selection.solved:
                 proof = self.latest_proof = self._proof(policy, timesteps)
@@ -70,7 +69,7 @@ class Judge:
                 raise UprightError("Nothing was evaluated, so there is nothing to prove.")
             began = time.perf_counter()
             best = copy.deepcopy(policy)
-            best.load_state_dict(self.best.weights)
+            best.load(self.best.weights)
             proof = self._failed_proof or self._proof(best, self.best.timesteps)
             self.verdict = Verdict(self.best, proof)
             self.seconds += time.perf_counter() - began
@@ -132,8 +131,7 @@ def _candidate_state(candidate: Candidate, proof: Evaluation | None) -> State:
         "selection": candidate.selection.record(),
         "proof": None if proof is None else proof.record(),
     }
-    arrays = {name: tensor.cpu().numpy().copy() for name, tensor in candidate.weights.items()}
-    return State(values, arrays)
+    return State(values, {name: array.copy() for name, array in candidate.weights.items()})
 
 
 def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation | None]:
@@ -142,7 +140,7 @@ def _candidate(state: State, expected: Weights) -> tuple[Candidate, Evaluation |
         array = state.array(name, shape, kind)
         if not np.isfinite(array).all():
             raise UprightError(f"The recorded state holds numbers that are not finite, in {name}.")
-        weights[name] = torch.from_numpy(array.copy())
+        weights[name] = array
     proof = state.values.get("proof")
     candidate = Candidate(
         Evaluation.from_record(state.value("selection", dict)), state.count("timesteps"), weights

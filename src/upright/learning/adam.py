@@ -1,16 +1,10 @@
-"""Adam on one flat vector.
+"""Adam on one flat vector, in place."""
 
-`torch.optim` imports the compiler when the first optimiser is made (800 modules) and steps tensor
-by tensor; for networks of this size both cost more than the learning.
-"""
-
-from collections.abc import Iterable
+import math
 
 import numpy as np
-import torch
-from torch import nn
 
-from upright.ground import State
+from upright.ground import Array, State
 
 
 class Adam:
@@ -19,58 +13,55 @@ class Adam:
         m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
         p <- p - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)
 
-    On construction the parameters and their gradients become views of two flat vectors; the
-    modules that own them notice nothing.
+    Args:
+        flat: p, [parameters]; changed in place.
+        grad: g, [parameters]; whoever computes it writes it there.
+        eps: Added to the root, so that it is not 0.
+        betas: b1 and b2.
     """
 
     def __init__(
         self,
-        parameters: Iterable[nn.Parameter],
+        flat: Array,
+        grad: Array,
         eps: float = 1e-8,
         betas: tuple[float, float] = (0.9, 0.999),
     ) -> None:
-        owned = list(parameters)
+        self.flat, self.grad = flat, grad
         self.eps, self.betas, self.steps = eps, betas, 0
-        self.flat = torch.cat([parameter.detach().reshape(-1) for parameter in owned])
-        self.grad = torch.zeros_like(self.flat)
-        self.mean = torch.zeros_like(self.flat)
-        self.square = torch.zeros_like(self.flat)
-        start = 0
-        for parameter in owned:
-            span = slice(start, start + parameter.numel())
-            parameter.data = self.flat[span].view_as(parameter)
-            parameter.grad = self.grad[span].view_as(parameter)
-            start = span.stop
-
-    def zero_grad(self) -> None:
-        """Forget the gradient."""
-        self.grad.zero_()
+        self.mean, self.square = np.zeros_like(flat), np.zeros_like(flat)
+        self._room = np.empty_like(flat)
 
     def clip(self, max_norm: float) -> float:
         """Scale the gradient to a norm of at most `max_norm` (0: leave it); the norm before."""
-        norm = float(self.grad.norm())
+        norm = math.sqrt(float(np.dot(self.grad, self.grad)))
         if 0.0 < max_norm < norm:
-            self.grad.mul_(max_norm / norm)
+            self.grad *= max_norm / norm
         return norm
 
-    @torch.no_grad()
     def step(self, learning_rate: float) -> None:
         """One step against the gradient."""
         first, second = self.betas
         self.steps += 1
-        self.mean.lerp_(self.grad, 1.0 - first)
-        self.square.mul_(second).addcmul_(self.grad, self.grad, value=1.0 - second)
-        scale = (1.0 - second**self.steps) ** 0.5
-        denominator = self.square.sqrt().div_(scale).add_(self.eps)
-        self.flat.addcdiv_(self.mean, denominator, value=-learning_rate / (1.0 - first**self.steps))
+        room = np.subtract(self.grad, self.mean, out=self._room)
+        room *= 1.0 - first
+        self.mean += room
+        self.square *= second
+        np.multiply(self.grad, self.grad, out=room)
+        room *= 1.0 - second
+        self.square += room
+        # sqrt(v / c) + eps = (sqrt(v) + eps * sqrt(c)) / sqrt(c): one pass over the weights less
+        scale = math.sqrt(1.0 - second**self.steps)
+        np.sqrt(self.square, out=room)
+        room += self.eps * scale
+        np.divide(self.mean, room, out=room)
+        room *= learning_rate * scale / (1.0 - first**self.steps)
+        self.flat -= room
 
     def state(self) -> State:
         """The moments, each [parameters], and the step count."""
-        moments = {"mean": self.mean, "square": self.square}
-        return State(
-            {"steps": self.steps},
-            {name: moment.cpu().numpy().copy() for name, moment in moments.items()},
-        )
+        moments = {"mean": self.mean.copy(), "square": self.square.copy()}
+        return State({"steps": self.steps}, moments)
 
     def restore(self, state: State) -> None:
         """Take over what `state` recorded.
@@ -79,5 +70,5 @@ class Adam:
             UprightError: It is the state of another number of parameters.
         """
         for name, moment in (("mean", self.mean), ("square", self.square)):
-            moment.copy_(torch.from_numpy(state.array(name, tuple(moment.shape), np.float32)))
+            moment[:] = state.array(name, moment.shape, np.float32)
         self.steps = state.count("steps")

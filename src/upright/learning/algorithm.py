@@ -1,25 +1,45 @@
-"""What the algorithms share: an update from rollout to metrics, and a gradient step on a loss."""
+"""What the algorithms share: an update from rollout to metrics, and a gradient step."""
 
 import math
 from abc import ABC, abstractmethod
-from typing import Generic, TypeVar
+from collections.abc import Callable
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from upright.ground import NonFiniteError, State, generator_state, restore_generator
+from upright.ground import Array, Floats, NonFiniteError, State, generator_state, restore_generator
 from upright.learning.adam import Adam
 from upright.learning.batch import Batch, batch_of
+from upright.learning.losses import Derived
 from upright.learning.returns import explained_variance
-from upright.policy import Policy
+from upright.policy import Evaluated, Policy
 from upright.rollout import Rollout
 from upright.settings import Settings
 
 Metrics = dict[str, float]
-Reports = dict[str, Tensor]
+Reports = dict[str, float]
 SettingsT = TypeVar("SettingsT", bound=Settings)
+
+
+class Loss(NamedTuple):
+    """A loss, its derivatives with respect to what the policy said, and what to report of it.
+
+    Attributes:
+        value: The loss.
+        d_log_probs: dL/dlog pi(a|s), [B].
+        d_entropy: dL/dH(pi(.|s)), [B], or one number for all.
+        d_values: dL/dV(s), [B].
+        report: Parts of it, by name.
+    """
+
+    value: float
+    d_log_probs: Array
+    d_entropy: Array | float
+    d_values: Array
+    report: Reports
+
+
+OwnLoss = Callable[[Loss, Batch, Evaluated, Array], Loss]
 
 
 class Algorithm(ABC, Generic[SettingsT]):
@@ -29,29 +49,37 @@ class Algorithm(ABC, Generic[SettingsT]):
         policy: The weights that `update` changes.
         settings: The algorithm's own settings.
         rng: Source of the minibatches' order.
+        own_loss: Makes of that loss, the batch and what the policy says of it another one.
     """
 
-    def __init__(self, policy: Policy, settings: SettingsT, rng: np.random.Generator) -> None:
-        self.policy, self.settings, self.rng = policy, settings, rng
-        groups = [list(policy.parameters())]
-        if settings.separate_optimizers and policy.critic is not None:
-            groups = [list(policy.actor.parameters()), list(policy.critic.parameters())]
-        self.optimizers = [Adam(group, settings.adam_eps) for group in groups]
+    def __init__(
+        self,
+        policy: Policy,
+        settings: SettingsT,
+        rng: np.random.Generator,
+        own_loss: "OwnLoss | None" = None,
+    ) -> None:
+        self.policy, self.settings, self.rng, self._own_loss = policy, settings, rng, own_loss
+        network, spans = policy.network, [slice(None)]
+        if settings.separate_optimizers and policy.has_critic:
+            spans = [network.spans["actor"], network.spans["critic"]]
+        self.optimizers = [
+            Adam(network.flat[span], network.grad[span], settings.adam_eps) for span in spans
+        ]
 
     @abstractmethod
-    def advantages(
-        self, rollout: Rollout, values: NDArray[np.float32], next_values: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
+    def advantages(self, rollout: Rollout, values: Floats, next_values: Floats) -> Floats:
         """The advantage of each action, before it is standardised, shape [T, N]."""
 
     @abstractmethod
-    def loss(self, batch: Batch, schedule_progress: float) -> tuple[Tensor, Reports]:
-        """The loss of a batch, and what to report of it."""
+    def loss(self, batch: Batch, said: Evaluated, values: Array, schedule_progress: float) -> Loss:
+        """The loss of a batch of which the policy said these log-probs, entropies and values."""
 
     @abstractmethod
     def learn(self, batch: Batch, schedule_progress: float) -> list[Reports]:
         """Take gradient steps on a batch; what each reports."""
 
+    @np.errstate(all="ignore")  # what is not finite is refused, with its name
     def update(self, rollout: Rollout, schedule_progress: float) -> Metrics:
         """Learn from a rollout when the fraction `schedule_progress` of the schedules is gone.
 
@@ -69,59 +97,76 @@ class Algorithm(ABC, Generic[SettingsT]):
         """The transitions of a rollout, with what this algorithm makes of them."""
         return batch_of(rollout, self.policy, self.advantages)
 
-    def total_loss(self, policy_loss: Tensor, value_loss: Tensor, entropy: Tensor) -> Tensor:
-        """Policy loss + vf_coef * value loss - ent_coef * entropy, without the terms that are 0.
-
-        The value loss is taken in units of the critic's output, hence `value_scale`.
-        """
-        settings, loss = self.settings, policy_loss
-        if self.policy.critic is not None and settings.vf_coef > 0.0:
-            loss = loss + settings.vf_coef / settings.value_scale**2 * value_loss
-        if settings.ent_coef > 0.0:
-            loss = loss - settings.ent_coef * entropy
-        return loss
-
-    def minimize(self, loss: Tensor, report: Reports, schedule_progress: float) -> None:
-        """One gradient step with a clipped gradient.
+    def gradient(self, batch: Batch, schedule_progress: float) -> Reports:
+        """Forward, distribution, losses, backward: the loss's gradient; what to report of it.
 
         Raises:
-            NonFiniteError: The loss or the gradient is; no weight has changed then.
+            NonFiniteError: The loss is.
         """
-        self._refuse_loss(loss, report)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        policy = self.policy
+        params, values = policy.forward(batch.obs)
+        said = policy.distribution.evaluate(params, batch.actions)
+        loss = self.loss(batch, said, values, schedule_progress)
+        if self._own_loss is not None:
+            loss = self._own_loss(loss, batch, said, values)
+        _refuse_loss(loss)
+        d_params = policy.distribution.gradient(said.memory, loss.d_log_probs, loss.d_entropy)
+        policy.backward(d_params, loss.d_values)
+        return loss.report
+
+    def step(self, schedule_progress: float) -> None:
+        """Clip, step.
+
+        Raises:
+            NonFiniteError: The gradient is; no weight has changed then.
+        """
         norms = [optimizer.clip(self.settings.max_grad_norm) for optimizer in self.optimizers]
         if not all(map(math.isfinite, norms)):
             raise self._bad_gradient(norms)
         for optimizer in self.optimizers:
             optimizer.step(self.settings.learning_rate.at(schedule_progress))
+        self.policy.network.written()
 
-    def _refuse_loss(self, loss: Tensor, report: Reports) -> None:
-        total = float(loss.detach())
-        if math.isfinite(total):
-            return
-        for name, part in report.items():
-            if not part.isfinite().all():
-                raise NonFiniteError(name, float(part.mean()))
-        raise NonFiniteError("loss", total)
+    def total(
+        self, policy_loss: Derived, value_loss: Derived, entropy: Array, **report: float
+    ) -> Loss:
+        """Policy loss + vf_coef * value loss - ent_coef * E[H], with its derivatives.
+
+        The value loss is taken in units of the critic's output, hence `value_scale`.
+
+        Args:
+            policy_loss: Its value, and its derivative with respect to log-probs.
+            value_loss: Its value, and its derivative with respect to values.
+            entropy: H, [B].
+            **report: What else to report.
+        """
+        settings, mean_entropy = self.settings, float(entropy.mean())
+        (value, d_log_probs), (squares, d_values) = policy_loss, value_loss
+        parts = {"policy_gradient_loss": value, "value_loss": squares, "entropy": mean_entropy}
+        vf_coef = settings.vf_coef / settings.value_scale**2
+        if self.policy.has_critic and vf_coef > 0.0:
+            value += vf_coef * squares
+        if settings.ent_coef > 0.0:
+            value -= settings.ent_coef * mean_entropy
+        d_entropy = -settings.ent_coef / len(entropy)
+        return Loss(value, d_log_probs, d_entropy, vf_coef * d_values, parts | report)
 
     def _bad_gradient(self, norms: list[float]) -> NonFiniteError:
         norm = next(norm for norm in norms if not math.isfinite(norm))
-        for name, parameter in self.policy.named_parameters():
-            if parameter.grad is not None and not parameter.grad.isfinite().all():
+        for name, gradient in self.policy.network.gradients.items():
+            if not np.isfinite(gradient).all():
                 return NonFiniteError(f"The gradient of {name}", norm)
         return NonFiniteError("The gradient's norm", norm)
 
-    def weights(self) -> list[Tensor]:
+    def snapshot(self) -> list[Array]:
         """Copies of all weights, as `undo` takes them."""
-        return [optimizer.flat.clone() for optimizer in self.optimizers]
+        return [optimizer.flat.copy() for optimizer in self.optimizers]
 
-    @torch.no_grad()
-    def undo(self, weights: list[Tensor]) -> None:
-        """Take back the steps since `weights` was called."""
+    def undo(self, weights: list[Array]) -> None:
+        """Take back the steps since `snapshot` was called."""
         for optimizer, flat in zip(self.optimizers, weights, strict=True):
-            optimizer.flat.copy_(flat)
+            optimizer.flat[:] = flat
+        self.policy.network.written()
 
     def state(self) -> State:
         """What an update depends on besides the weights: the optimisers and the generator."""
@@ -140,17 +185,24 @@ class Algorithm(ABC, Generic[SettingsT]):
 
     def _refuse_weights(self) -> None:
         for optimizer in self.optimizers:
-            if not optimizer.flat.isfinite().all():
+            if not np.isfinite(optimizer.flat).all():
                 raise NonFiniteError("A weight of the policy", float("nan"))
 
     def metrics(self, batch: Batch, reports: list[Reports], schedule_progress: float) -> Metrics:
         """What is said of an update: the means of its steps' reports, and how well V predicted."""
         metrics = {
-            f"train/{name}": float(torch.stack([report[name] for report in reports]).mean())
+            f"train/{name}": float(np.mean([report[name] for report in reports]))
             for name in reports[0]
         }
-        metrics["train/explained_variance"] = explained_variance(
-            batch.old_values.cpu().numpy(), batch.returns.cpu().numpy()
-        )
+        metrics["train/explained_variance"] = explained_variance(batch.old_values, batch.returns)
         metrics["train/learning_rate"] = self.settings.learning_rate.at(schedule_progress)
         return metrics
+
+
+def _refuse_loss(loss: Loss) -> None:
+    if math.isfinite(loss.value):
+        return
+    for name, part in loss.report.items():
+        if not math.isfinite(part):
+            raise NonFiniteError(name, part)
+    raise NonFiniteError("loss", loss.value)

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
-from torch import Tensor
+import numpy as np
 
-from upright.ground import Floats
+from upright.ground import Array, Floats
 from upright.policy import Policy
 from upright.rollout import Rollout
 
@@ -19,19 +18,18 @@ class Batch(NamedTuple):
     PPO alone fills in the old log-probs.
     """
 
-    obs: Tensor
-    actions: Tensor
-    advantages: Tensor
-    returns: Tensor
-    old_values: Tensor
-    old_log_probs: Tensor = torch.empty(0)
+    obs: Array
+    actions: Array
+    advantages: Array
+    returns: Array
+    old_values: Array
+    old_log_probs: Array = np.empty(0, np.float32)
 
-    def rows(self, index: Tensor) -> "Batch":
+    def rows(self, index: Array) -> "Batch":
         """The transitions at `index`."""
         return Batch(*(field[index] for field in self))
 
 
-@torch.no_grad()
 def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Batch:
     """A rollout's transitions, with values and advantages from one forward pass.
 
@@ -40,24 +38,20 @@ def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Bat
         policy: Whose critic says V(s).
         advantages_of: Advantages, [T, N], from a rollout, V(s_t) and V(s_{t+1}), each [T, N].
     """
-    device, shape = policy.device, rollout.obs.shape[:2]
-    obs = torch.as_tensor(rollout.obs, device=device)
-    values = policy.values(obs.flatten(0, 1)).view(shape)
-    next_values = values[1:].clone()
+    shape = rollout.obs.shape[:2]
+    values = policy.values(rollout.obs.reshape(-1, *rollout.obs.shape[2:])).reshape(shape)
+    next_values = values[1:].copy()
     if len(rollout.final_index):
-        final_obs = torch.as_tensor(rollout.final_obs, device=device)
-        next_values[tuple(rollout.final_index.T)] = policy.values(final_obs)
+        next_values[tuple(rollout.final_index.T)] = policy.values(rollout.final_obs)
     old_values = values[:-1]
-    estimates = advantages_of(rollout, old_values.cpu().numpy(), next_values.cpu().numpy())
-    advantages = torch.as_tensor(estimates, dtype=torch.float32, device=device)
-    actions = torch.as_tensor(rollout.actions, device=device)
-    everything = Batch(obs[:-1], actions, advantages, advantages + old_values, old_values)
+    advantages = advantages_of(rollout, old_values, next_values).astype(np.float32)
+    fields = (rollout.obs[:-1], rollout.actions, advantages, advantages + old_values, old_values)
     if rollout.valid.all():
-        return Batch(*(field.flatten(0, 1) for field in everything[:5]))
-    valid = torch.as_tensor(rollout.valid, device=device)
-    return Batch(*(field[valid] for field in everything[:5]))
+        return Batch(*(field.reshape(-1, *field.shape[2:]) for field in fields))
+    return Batch(*(field[rollout.valid] for field in fields))
 
 
-def standardize(advantages: Tensor, eps: float = 1e-8) -> Tensor:
+def standardize(advantages: Array, eps: float = 1e-8) -> Array:
     """(A - mean) / (deviation + eps), with the deviation of the population, shape [B]."""
-    return (advantages - advantages.mean()) / (advantages.std(correction=0) + eps)
+    standard: Array = (advantages - advantages.mean()) / (advantages.std() + eps)
+    return standard

@@ -1,51 +1,62 @@
-"""Losses as pure functions of [B] tensors; every one is a mean to be minimised."""
+"""Losses and their derivatives, as pure functions of [B] arrays; every one is a mean.
 
-import torch
-from torch import Tensor
+Each returns its value and `d_x`, the derivative of the mean with respect to its first argument,
+shape [B]. There is no autograd: the derivative stands beside the loss.
+"""
+
+import numpy as np
+
+from upright.ground import Array
+
+Derived = tuple[float, Array]
 
 
-def policy_gradient(log_probs: Tensor, advantages: Tensor) -> Tensor:
-    """L = -E[ log pi(a|s) * A ].
+def policy_gradient(log_probs: Array, advantages: Array) -> Derived:
+    """L = -E[ log pi(a|s) * A ],  dL/dlog pi = -A / B.
 
     Williams, "Simple Statistical Gradient-Following Algorithms" (1992). With returns in the place
     of advantages it is REINFORCE.
 
     Args:
         log_probs: log pi(a|s) under the current policy, shape [B].
-        advantages: A, without gradient, shape [B].
+        advantages: A, shape [B].
     """
-    return -(log_probs * advantages).mean()
+    return -_mean(log_probs * advantages), advantages / -len(advantages)
 
 
 def clipped_surrogate(
-    log_probs: Tensor, old_log_probs: Tensor, advantages: Tensor, clip_range: float
-) -> Tensor:
+    log_probs: Array, old_log_probs: Array, advantages: Array, clip_range: float
+) -> Derived:
     """L = -E[ min(rho * A, clip(rho, 1 - eps, 1 + eps) * A) ], rho = pi(a|s) / pi_old(a|s).
 
-    Schulman et al., "Proximal Policy Optimization Algorithms" (2017), equation 7.
+    dL/dlog pi = -rho * A / B where rho * A is the smaller, else 0. Schulman et al., "Proximal
+    Policy Optimization Algorithms" (2017), equation 7.
 
     Args:
         log_probs: log pi(a|s) under the current policy, shape [B].
         old_log_probs: log pi_old(a|s) under the policy that acted, shape [B].
-        advantages: A, without gradient, shape [B].
+        advantages: A, shape [B].
         clip_range: eps > 0.
     """
-    ratio = torch.exp(log_probs - old_log_probs)
-    clipped = ratio.clamp(1.0 - clip_range, 1.0 + clip_range)
-    return -torch.minimum(ratio * advantages, clipped * advantages).mean()
+    ratio = np.exp(log_probs - old_log_probs)
+    free = ratio * advantages
+    clipped = np.clip(ratio, 1.0 - clip_range, 1.0 + clip_range) * advantages
+    return -_mean(np.minimum(free, clipped)), np.where(free <= clipped, free, 0.0) / -len(free)
 
 
-def value_loss(values: Tensor, returns: Tensor) -> Tensor:
-    """L = E[ (V(s) - G)^2 ], both of shape [B]."""
-    return (values - returns).square().mean()
+def value_loss(values: Array, returns: Array) -> Derived:
+    """L = E[ (V(s) - G)^2 ],  dL/dV = 2 (V - G) / B, both of shape [B]."""
+    error = values - returns
+    return _mean(error * error), error * (2.0 / len(error))
 
 
 def clipped_value_loss(
-    values: Tensor, old_values: Tensor, returns: Tensor, clip_range: float
-) -> Tensor:
+    values: Array, old_values: Array, returns: Array, clip_range: float
+) -> Derived:
     """L = E[ max((V - G)^2, (V_old + clip(V - V_old, -eps, eps) - G)^2) ].
 
-    The value clipping of the first PPO implementation (Dhariwal et al., "OpenAI Baselines", 2017).
+    dL/dV = 2 (V - G) / B where the first is the larger or V is within the clip, else 0. The value
+    clipping of the first PPO implementation (Dhariwal et al., "OpenAI Baselines", 2017).
 
     Args:
         values: V(s) of the current critic, shape [B].
@@ -53,14 +64,21 @@ def clipped_value_loss(
         returns: G, shape [B].
         clip_range: eps > 0, in units of the return.
     """
-    clipped = old_values + (values - old_values).clamp(-clip_range, clip_range)
-    return torch.maximum((values - returns).square(), (clipped - returns).square()).mean()
+    error, moved = values - returns, values - old_values
+    clipped = old_values + np.clip(moved, -clip_range, clip_range) - returns
+    free, held = error * error, clipped * clipped
+    follows = (free >= held) | (np.abs(moved) <= clip_range)
+    return _mean(np.maximum(free, held)), np.where(follows, error, 0.0) * (2.0 / len(error))
 
 
-def approx_kl(log_probs: Tensor, old_log_probs: Tensor) -> Tensor:
+def approx_kl(log_probs: Array, old_log_probs: Array) -> float:
     """KL(pi_old || pi), estimated as E[ (rho - 1) - log rho ], rho = pi / pi_old.
 
     Schulman, "Approximating KL Divergence" (2020), estimator k3.
     """
     log_ratio = log_probs - old_log_probs
-    return (torch.exp(log_ratio) - 1.0 - log_ratio).mean()
+    return _mean(np.expm1(log_ratio) - log_ratio)
+
+
+def _mean(terms: Array) -> float:
+    return float(np.add.reduce(terms)) / len(terms)

@@ -3,14 +3,13 @@
 from collections.abc import Iterator
 
 import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
-from upright.learning.algorithm import Algorithm, Metrics, Reports
+from upright.ground import Array, Floats
+from upright.learning.algorithm import Algorithm, Loss, Metrics, Reports
 from upright.learning.batch import Batch, standardize
 from upright.learning.losses import approx_kl, clipped_surrogate, clipped_value_loss, value_loss
 from upright.learning.returns import gae
+from upright.policy import Evaluated
 from upright.rollout import Rollout
 from upright.settings import PPOSettings
 
@@ -18,47 +17,35 @@ from upright.settings import PPOSettings
 class PPO(Algorithm[PPOSettings]):
     """Schulman et al., "Proximal Policy Optimization Algorithms" (2017)."""
 
-    def advantages(
-        self, rollout: Rollout, values: NDArray[np.float32], next_values: NDArray[np.float32]
-    ) -> NDArray[np.float64]:
+    def advantages(self, rollout: Rollout, values: Floats, next_values: Floats) -> Floats:
         """Generalised advantage estimates."""
         gamma, gae_lambda = self.settings.gamma, self.settings.gae_lambda
         masks = (rollout.terminated, rollout.truncated)
         return gae(rollout.rewards, values, next_values, *masks, gamma, gae_lambda)
 
-    @torch.no_grad()
     def batch(self, rollout: Rollout) -> Batch:
         """The transitions, with their log-probs under the policy that acted."""
         batch = super().batch(rollout)
-        acted = self.policy.evaluate_actions(batch.obs, batch.actions)
-        return batch._replace(old_log_probs=acted.log_probs)
+        return batch._replace(old_log_probs=self.policy.log_probs(batch.obs, batch.actions))
 
-    def loss(self, batch: Batch, schedule_progress: float) -> tuple[Tensor, Reports]:
+    def loss(self, batch: Batch, said: Evaluated, values: Array, schedule_progress: float) -> Loss:
         """The clipped surrogate, the critic's squared error, the entropy bonus."""
-        clip_range, clip_range_vf = (
-            self.settings.clip_range.at(schedule_progress),
-            self.settings.clip_range_vf,
+        old, clip_range = batch.old_log_probs, self.settings.clip_range.at(schedule_progress)
+        policy_loss = clipped_surrogate(said.log_probs, old, batch.advantages, clip_range)
+        clip_range_vf = self.settings.clip_range_vf
+        critic_loss = (
+            clipped_value_loss(values, batch.old_values, batch.returns, clip_range_vf)
+            if clip_range_vf > 0.0
+            else value_loss(values, batch.returns)
         )
-        log_probs, entropy, values = self.policy.evaluate_actions(batch.obs, batch.actions)
-        policy_loss = clipped_surrogate(
-            log_probs, batch.old_log_probs, batch.advantages, clip_range
+        outside = np.abs(np.expm1(said.log_probs - old)) > clip_range
+        return self.total(
+            policy_loss,
+            critic_loss,
+            said.entropy,
+            approx_kl=approx_kl(said.log_probs, old),
+            clip_fraction=np.count_nonzero(outside) / len(old),
         )
-        if clip_range_vf > 0.0:
-            critic_loss = clipped_value_loss(values, batch.old_values, batch.returns, clip_range_vf)
-        else:
-            critic_loss = value_loss(values, batch.returns)
-        loss = self.total_loss(policy_loss, critic_loss, entropy.mean())
-        with torch.no_grad():
-            ratio = torch.exp(log_probs - batch.old_log_probs)
-            clipped = ((ratio - 1.0).abs() > clip_range).float().mean()
-            kl = approx_kl(log_probs, batch.old_log_probs)
-        return loss, {
-            "policy_gradient_loss": policy_loss.detach(),
-            "value_loss": critic_loss.detach(),
-            "entropy": entropy.detach().mean(),
-            "approx_kl": kl,
-            "clip_fraction": clipped,
-        }
 
     def learn(self, batch: Batch, schedule_progress: float) -> list[Reports]:
         """Several epochs of gradient steps on minibatches of the rollout."""
@@ -66,11 +53,10 @@ class PPO(Algorithm[PPOSettings]):
             batch = batch._replace(advantages=standardize(batch.advantages))
         reports: list[Reports] = []
         for minibatch in self.minibatches(batch):
-            loss, report = self.loss(minibatch, schedule_progress)
-            reports.append(report)
-            if 0.0 < self.settings.target_kl * 1.5 < float(report["approx_kl"]):
+            reports.append(self.gradient(minibatch, schedule_progress))
+            if 0.0 < self.settings.target_kl * 1.5 < reports[-1]["approx_kl"]:
                 break
-            self.minimize(loss, report, schedule_progress)
+            self.step(schedule_progress)
         return reports
 
     def metrics(self, batch: Batch, reports: list[Reports], schedule_progress: float) -> Metrics:
@@ -87,6 +73,6 @@ class PPO(Algorithm[PPOSettings]):
             if size >= rows:
                 yield batch
                 continue
-            order = torch.as_tensor(self.rng.permutation(rows), device=batch.obs.device)
-            for index in torch.split(order, size):
-                yield batch.rows(index)
+            order = self.rng.permutation(rows)
+            for start in range(0, rows, size):
+                yield batch.rows(order[start : start + size])

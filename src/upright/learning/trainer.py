@@ -3,14 +3,22 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-
-import torch
+from functools import partial
+from types import ModuleType
 
 from upright.envs import Envs, EnvSource, is_gymnasiums_own, make_envs
-from upright.ground import NonFiniteError, State, Stream, UprightError, derive_seed, generator
+from upright.ground import (
+    NonFiniteError,
+    State,
+    Stream,
+    UprightError,
+    derive_seed,
+    generator,
+    limit_threads,
+)
 from upright.learning.algorithm import Metrics
 from upright.learning.ladder import ALGORITHMS
-from upright.policy import Policy, Weights, choose_device
+from upright.policy import Own, Policy, Weights, choose_device, torch_networks
 from upright.rollout import (
     Collector,
     Episode,
@@ -65,14 +73,15 @@ class Trainer:
     Args:
         recipe: What is to be trained, complete.
         env: What makes the environment: the recipe's name for it, or a function.
+        own: The user's own network and loss.
 
     Raises:
-        UprightError: The environment or one of its spaces will not do.
+        UprightError: The environment or one of its spaces will not do, or PyTorch is missing.
     """
 
-    def __init__(self, recipe: Recipe, env: EnvSource) -> None:
+    def __init__(self, recipe: Recipe, env: EnvSource, own: Own | None = None) -> None:
         self.recipe, self.settings, self.env = recipe, recipe.settings, env
-        torch.set_num_threads(recipe.threads)
+        limit_threads(recipe.threads)
         self.device, self.device_reason = choose_device(recipe.device)
         seed, chosen = recipe.seed, self.settings
         envs = make_envs(
@@ -83,12 +92,12 @@ class Trainer:
             recipe.env_timeout,
         )
         try:
-            self._learn_from(envs)
+            self._learn_from(envs, own or Own())
         except BaseException:
             envs.close()
             raise
 
-    def _learn_from(self, envs: Envs) -> None:
+    def _learn_from(self, envs: Envs, own: Own) -> None:
         """Make the policy, and what collects and learns, around the environments."""
         recipe, chosen, seed = self.recipe, self.settings, self.recipe.seed
         self.backend, self.exact = envs.backend, envs.exact
@@ -96,11 +105,20 @@ class Trainer:
             recipe.outside_space == "auto" and is_gymnasiums_own(self.env)
         )
         self.policy = Policy(
-            envs.observation_space, envs.action_space, chosen, derive_seed(seed, Stream.WEIGHTS)
-        ).to(self.device)
-        self.algorithm = ALGORITHMS[recipe.algo](
-            self.policy, chosen, generator(seed, Stream.MINIBATCHES)
+            envs.observation_space,
+            envs.action_space,
+            chosen,
+            derive_seed(seed, Stream.WEIGHTS),
+            self.device,
+            own.policy,
         )
+        self.algorithm = ALGORITHMS[recipe.algo](
+            self.policy,
+            chosen,
+            generator(seed, Stream.MINIBATCHES),
+            None if own.loss is None else partial(torch_loss().expressed, own.loss),
+        )
+        limit_threads(recipe.threads)  # PyTorch may have been loaded meanwhile
         self.collector: Collector = LocalCollector(
             envs,
             self.policy,
@@ -146,7 +164,7 @@ class Trainer:
 
     def _update(self, rollout: Rollout) -> Metrics:
         """One update, or none: a number that is not finite takes all of its steps back."""
-        before = self.algorithm.weights()
+        before = self.algorithm.snapshot()
         try:
             return self.algorithm.update(rollout, self.schedule_progress)
         except NonFiniteError:
@@ -189,7 +207,7 @@ class Trainer:
             UprightError: They are not of this trainer's settings and environment.
         """
         counters = state.part("counters")
-        self.policy.load_state_dict(weights)
+        self.policy.load(weights)
         self.algorithm.restore(state.part("algorithm"))
         lost = self.collector.restore(state.part("collector"))
         self.iterations = counters.count("iterations")
@@ -200,3 +218,15 @@ class Trainer:
     def close(self) -> None:
         """Release the environments."""
         self.collector.close()
+
+
+def torch_loss() -> ModuleType:
+    """What turns an expression of PyTorch's into a loss, loaded now.
+
+    Raises:
+        UprightError: PyTorch is not installed.
+    """
+    torch_networks("A loss of your own")
+    from upright.learning import torch_loss
+
+    return torch_loss

@@ -6,12 +6,14 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.policy.catalogue import find_environments
-    from upright.policy.distributions import DISTRIBUTIONS
-    from upright.policy.networks import MLP
+    from upright.policy.distributions import DISTRIBUTIONS, Evaluated
+    from upright.policy.networks import MLP, Stack, Weights
     from upright.policy.normalizer import RunningNormalizer
     from upright.policy.onnx_export import write_onnx
-    from upright.policy.policy import Behaviour, Policy, Weights, choose_device
+    from upright.policy.own import Own, called
+    from upright.policy.policy import Policy, choose_device, torch_networks
     from upright.policy.spaces import space_from_json, space_to_json
+    from upright.policy.torch_network import ModuleFactory
     from upright.policy.weights import load_weights, parse_weights, weights_bytes
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -1,37 +1,59 @@
-"""Action space -> distribution over it: pure functions of the network's outputs.
+"""Action space -> distribution over it, with its derivatives, as functions of parameters.
 
 Drawing is split from randomness: `noise` draws for a whole rollout at once, `sample` applies one
 row of it, and zero noise gives the mode. A new kind of action is a new class and a new row in
 `DISTRIBUTIONS`.
 """
 
+import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import Tensor
 
 from upright.ground import Array, UprightError
 
 
+class Evaluated(NamedTuple):
+    """What is known of given actions.
+
+    Attributes:
+        log_probs: log pi(a|s), shape [B].
+        entropy: H(pi(.|s)) in nats, shape [B].
+        memory: What `gradient` needs to go back.
+    """
+
+    log_probs: Array
+    entropy: Array
+    memory: Any
+
+
 class Distribution(Protocol):
-    """What the policy needs of a distribution; `params` are the actor network's outputs."""
+    """What the policy needs of a distribution; `params` are the network's outputs, [B, P].
+
+    Attributes:
+        num_params: P.
+        free_params: How many of them, the last, are the same for every observation.
+    """
 
     num_params: int
+    free_params: int
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
         """Randomness for `shape` actions, shape [*shape, ...]."""
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Actions from params [N, num_params] and one row of noise; the mode where noise is 0."""
+        """Actions from params [N, P] and one row of noise; the mode where noise is 0."""
 
     def probabilities(self, params: Array) -> Array | None:
-        """pi(a|s) of every action, [N, n] for params [N, num_params]; None where n is no number."""
+        """pi(a|s) of every action, [N, n] for params [N, P]; None where n is no number."""
 
-    def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log pi(a|s) and H(pi(.|s)) in nats, each of shape [...] for params [..., num_params]."""
+    def evaluate(self, params: Array, actions: Array) -> Evaluated:
+        """Log pi(a|s) and H(pi(.|s)) of actions [B, ...] under params [B, P]."""
+
+    def gradient(self, memory: Any, d_log_probs: Array, d_entropy: Array | float) -> Array:
+        """D params [B, P] from the derivatives with respect to both; `memory` is `evaluate`'s."""
 
 
 class Categorical:
@@ -39,6 +61,8 @@ class Categorical:
 
     Drawn by the Gumbel-max trick: argmax(params + g), g = -log(e), e ~ Exp(1) (Gumbel, 1954).
     """
+
+    free_params = 0
 
     def __init__(self, space: gym.spaces.Discrete) -> None:
         self.num_params = int(space.n)
@@ -56,15 +80,71 @@ class Categorical:
 
     def probabilities(self, params: Array) -> Array:
         """softmax(params), shape [N, n]."""
-        weights = np.exp(params - params.max(axis=-1, keepdims=True))
-        return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+        return np.asarray(np.exp(_log_softmax(params)))
 
-    def log_prob_and_entropy(self, params: Tensor, actions: Tensor) -> tuple[Tensor, Tensor]:
-        """Log softmax(params)_a and -sum_a pi_a log pi_a, each of shape [...]."""
-        log_probs = torch.log_softmax(params, dim=-1)
-        index = (actions - self.start).unsqueeze(-1)
-        entropy = -(log_probs.exp() * log_probs).sum(dim=-1)
-        return log_probs.gather(-1, index).squeeze(-1), entropy
+    def evaluate(self, params: Array, actions: Array) -> Evaluated:
+        """Log p_a and H = -sum_a p_a log p_a, with log p = log softmax(params)."""
+        log_p = _log_softmax(params)
+        p = np.exp(log_p)
+        picked = np.arange(len(params)), actions - self.start
+        entropy = -np.einsum("bn,bn->b", p, log_p)
+        return Evaluated(log_p[picked], entropy, (p, log_p, entropy, picked))
+
+    def gradient(self, memory: Any, d_log_probs: Array, d_entropy: Array | float) -> Array:
+        """(onehot(a) - p) d log pi  -  p (log p + H) d H, the lesson's own line, and entropy's."""
+        p, log_p, entropy, picked = memory
+        d_params = p * -d_log_probs[:, None]
+        d_params[picked] += d_log_probs
+        if np.ndim(d_entropy) or d_entropy:
+            d_params -= p * (log_p + entropy[:, None]) * np.reshape(d_entropy, (-1, 1))
+        return np.asarray(d_params)
+
+
+class DiagonalGaussian:
+    """pi(a|s) = N(mean, exp(log_std)^2) of each of D numbers; params are means, then log stds.
+
+    The log stds are the same for every observation. Drawn as mean + exp(log_std) * z, z ~ N(0, 1).
+    """
+
+    def __init__(self, space: gym.spaces.Box) -> None:
+        self.free_params = math.prod(space.shape)
+        self.num_params = 2 * self.free_params
+
+    def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+        """Standard normal, shape [*shape, D]."""
+        return rng.standard_normal((*shape, self.free_params), dtype=np.float32)
+
+    def sample(self, params: Array, noise: Array | float) -> Array:
+        """Actions, shape [N, D], not bounded."""
+        mean, log_std = np.split(params, 2, axis=-1)
+        return np.asarray(mean + np.exp(log_std) * noise)
+
+    def probabilities(self, params: Array) -> None:
+        """None: there is no number of actions."""
+
+    def evaluate(self, params: Array, actions: Array) -> Evaluated:
+        """-z^2/2 - log_std - log(2 pi)/2 and log_std + log(2 pi e)/2, summed over the D numbers."""
+        mean, log_std = np.split(params, 2, axis=-1)
+        inverse = np.exp(-log_std)
+        z = (actions - mean) * inverse
+        scale = log_std.sum(axis=-1)
+        half = 0.5 * self.free_params * math.log(2.0 * math.pi)
+        log_probs = -0.5 * np.einsum("bd,bd->b", z, z) - scale - params.dtype.type(half)
+        entropy = scale + params.dtype.type(half + 0.5 * self.free_params)
+        return Evaluated(log_probs, entropy, (z, inverse))
+
+    def gradient(self, memory: Any, d_log_probs: Array, d_entropy: Array | float) -> Array:
+        """D mean = z / std, d log_std = z^2 - 1, times d log pi; and 1 times d H."""
+        z, inverse = memory
+        d_mean = z * inverse * d_log_probs[:, None]
+        d_log_std = (z * z - 1.0) * d_log_probs[:, None] + np.reshape(d_entropy, (-1, 1))
+        return np.concatenate([d_mean, d_log_std.astype(z.dtype, copy=False)], axis=1)
+
+
+def _log_softmax(params: Array) -> Array:
+    """Params - log sum exp(params), [..., n], with the largest taken out first."""
+    shifted = params - params.max(axis=-1, keepdims=True)
+    return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True)))
 
 
 DISTRIBUTIONS: dict[type[gym.Space[Any]], Callable[[Any], Distribution]] = {

@@ -1,134 +1,344 @@
-"""Networks and their first weights. A new kind of observation is a new row in `ENCODERS`."""
+"""Networks: observations to a distribution's parameters and values, and the way back.
 
-from collections.abc import Callable, Sequence
+`Network` is the seam: everything above it is the same for the `MLP` below, which is NumPy with
+closed-form gradients, and for `TorchNetwork`, which wraps a module of PyTorch.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
 from itertools import pairwise
-from typing import Any, ClassVar
+from typing import Any, NamedTuple, Protocol
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
 
 from upright.ground import Array, UprightError
 
-ArrayFunction = Callable[[Array], Array]
+Weights = dict[str, Array]
+FREE = "free_params"
+LARGEST_POLICY = 2**31
 
 
-class Activation(nn.Module):
-    """An elementwise function that exists for tensors and for arrays alike."""
+class Network(Protocol):
+    """pi's parameters and V(s) from observations; its weights and their gradient are one vector.
 
-    TABLE: ClassVar[dict[str, tuple[Callable[[Tensor], Tensor], ArrayFunction]]] = {
-        "tanh": (torch.tanh, np.tanh),
-        "relu": (torch.relu, lambda x: np.maximum(x, 0.0)),
-    }
-
-    def __init__(self, name: str) -> None:
-        super().__init__()
-        self.on_tensor, self.on_array = self.TABLE[name]
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The function of `x`, any shape."""
-        return self.on_tensor(x)
-
-    def array_function(self) -> ArrayFunction:
-        """The same function on NumPy arrays."""
-        return self.on_array
-
-
-class Linear(nn.Module):
-    """x W + b, [..., in_features] -> [..., out_features], with weights that nothing has set yet.
-
-    The weight's smaller dimension is stored first. Its gradient is then a product with few rows and
-    many columns, which takes a sixth of the time of one with many rows and few columns (512
-    observations of 4 numbers into 128 units, on a CPU).
+    Attributes:
+        flat: Every weight, one after the other, [weights]; an optimiser writes into it.
+        grad: The derivative of the loss with respect to each, [weights]; `backward` fills it.
+        weights: The same weights by name, views of `flat`.
+        gradients: Likewise, of `grad`.
+        spans: Which part of `flat` is the torso, the actor and the critic, by name.
+        device: Where the arithmetic is done, "cpu" or "cuda".
+        torch_version: PyTorch's, where it does the arithmetic; else empty.
     """
 
-    bias: nn.Parameter | None
+    flat: Array
+    grad: Array
+    weights: Weights
+    gradients: Weights
+    spans: dict[str, slice]
+    device: str
+    torch_version: str
 
-    def __init__(self, in_features: int, out_features: int, bias: bool = True) -> None:
-        super().__init__()
-        self.in_features, self.out_features = in_features, out_features
-        self.weight = nn.Parameter(torch.empty(sorted((in_features, out_features))))
-        self.register_parameter("bias", nn.Parameter(torch.empty(out_features)) if bias else None)
+    def forward(self, obs: Array) -> tuple[Array, Array]:
+        """The parameters [B, P] and the critic's output [B] of obs [B, ...]; remembers the way."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """The affine function of x."""
-        weight = self.weight if self.out_features <= self.in_features else self.weight.t()
-        return functional.linear(x, weight, self.bias)
+    def backward(self, d_params: Array, d_values: Array) -> None:
+        """Fill `grad` from the loss's derivatives with respect to what `forward` last returned."""
 
-    def array_function(self) -> ArrayFunction:
-        """The same function on NumPy arrays, over views of the current weights."""
-        weight = self.weight.detach().numpy()
-        if self.out_features <= self.in_features:
-            weight = weight.T
-        if self.bias is None:
-            return lambda x: x.dot(weight)
-        bias = self.bias.detach().numpy()
-        return lambda x: x.dot(weight) + bias
+    def params(self, obs: Array) -> Array:
+        """The parameters alone, [B, P], to act on; nothing is remembered."""
+
+    def values(self, obs: Array) -> Array:
+        """The critic's output alone, [B]; nothing is remembered."""
+
+    def written(self) -> None:
+        """`flat` was written into."""
 
 
-class MLP(nn.Sequential):
+class Linear(NamedTuple):
+    """x W + b and its gradients: views of a network's two vectors.
+
+    The weight is stored with its smaller dimension first; here it is [inputs, outputs].
+    """
+
+    weight: Array
+    d_weight: Array
+    bias: Array | None
+    d_bias: Array | None
+
+
+class Stack:
     """Linear layers with an activation between them: [B, sizes[0]] -> [B, sizes[-1]].
 
-    Args:
-        sizes: Units of input, hidden layers and output.
-        activation: "tanh" or "relu".
-        bias: Whether the layers have biases.
-        activate_last: Whether the activation also follows the last layer.
+        forward   h = phi(x W + b)
+        backward  dW = x^T d,  db = sum d,  dx = d W^T,  d = dh * phi'
+
+    phi' is read from the output: 1 - h^2 for tanh, h > 0 for relu. Hidden layers lie in memory
+    that the next forward pass overwrites; what comes out of the last layer is new.
     """
+
+    def __init__(self, layers: Sequence[Linear], activation: str, activate_last: bool) -> None:
+        self.layers = layers
+        self.activation, self.activate_last = activation, activate_last
+        self._hidden: list[Array] = []
+        self._derivatives: list[Array] = []
+        self._inputs: list[Array] = []
+
+    def apply(self, x: Array) -> Array:
+        """The function of x, remembering nothing."""
+        last = len(self.layers) - 1
+        for index, layer in enumerate(self.layers):
+            x = x.dot(layer.weight)
+            if layer.bias is not None:
+                x += layer.bias
+            if index < last or self.activate_last:
+                self._activate(x)
+        return x
+
+    def forward(self, x: Array) -> Array:
+        """The function of x, remembering what `backward` needs."""
+        self._inputs, last = [x], len(self.layers) - 1
+        hidden = self._memory(self._hidden, len(x), x.dtype)
+        for index, layer in enumerate(self.layers):
+            inner = index < last or self.activate_last
+            x = np.dot(x, layer.weight, out=hidden[index] if inner else None)
+            if layer.bias is not None:
+                x += layer.bias
+            if inner:
+                self._activate(x)
+            self._inputs.append(x)
+        return x
+
+    def backward(self, d: Array, to_input: bool = False) -> Array | None:
+        """Write the layers' gradients; d x, if it is asked for. Once after a forward pass.
+
+        Args:
+            d: The loss's derivatives with respect to what came out, [B, sizes[-1]]; overwritten.
+            to_input: Whether those with respect to x are wanted.
+        """
+        last, ones = len(self.layers) - 1, np.ones(len(d), d.dtype)
+        room = self._memory(self._derivatives, len(d), d.dtype)
+        for index in range(last, -1, -1):
+            layer, h, x = self.layers[index], self._inputs.pop(), self._inputs[-1]
+            if index < last or self.activate_last:
+                d *= self._slope(h)
+            if layer.d_weight.flags.c_contiguous:
+                np.dot(x.T, d, out=layer.d_weight)
+            else:
+                np.dot(d.T, x, out=layer.d_weight.T)
+            if layer.d_bias is not None:
+                np.dot(ones, d, out=layer.d_bias)
+            if index or to_input:
+                d = np.dot(d, layer.weight.T, out=room[index - 1] if index else None)
+        return d if to_input else None
+
+    def _activate(self, x: Array) -> None:
+        if self.activation == "tanh":
+            np.tanh(x, out=x)
+        else:
+            np.maximum(x, 0.0, out=x)
+
+    def _slope(self, h: Array) -> Array:
+        """The slope where phi gave h, in the place of h: nobody needs that any more."""
+        if self.activation == "tanh":
+            np.multiply(h, h, out=h)
+            return np.subtract(1.0, h, out=h)
+        return np.greater(h, 0.0)
+
+    def _memory(self, room: list[Array], rows: int, dtype: Any) -> list[Array]:
+        """Room for what is between the layers, [rows, units] each; `room` grows to it."""
+        if not room or len(room[0]) < rows:
+            room[:] = [np.empty((rows, layer.weight.shape[1]), dtype) for layer in self.layers]
+        return [each[:rows] for each in room]
+
+
+class MLP:
+    """A torso (or none) under an actor and a critic (or none), dense layers with tanh or relu.
+
+    Args:
+        inputs: Numbers in one observation.
+        num_params: P, what the distribution needs.
+        hidden_sizes: Units of the hidden layers; of the torso where it is shared, else of both.
+        activation: "tanh" or "relu".
+        bias: Whether layers have biases.
+        shared: Whether actor and critic share the hidden layers.
+        critic: Whether there is one; where there is none, values are 0.
+        free_params: How many of the P are weights of their own, the same for every observation.
+        dtype: Of weights and arithmetic.
+
+    Raises:
+        UprightError: The sizes are beyond any memory.
+    """
+
+    device, torch_version = "cpu", ""
 
     def __init__(
-        self, sizes: Sequence[int], activation: str, bias: bool = True, activate_last: bool = False
+        self,
+        inputs: int,
+        num_params: int,
+        hidden_sizes: Sequence[int],
+        activation: str = "tanh",
+        bias: bool = True,
+        shared: bool = False,
+        critic: bool = True,
+        free_params: int = 0,
+        dtype: Any = np.float32,
     ) -> None:
-        layers: list[nn.Module] = []
-        for inputs, outputs in pairwise(sizes):
-            layers += [Linear(inputs, outputs, bias), Activation(activation)]
-        super().__init__(*(layers if activate_last else layers[:-1]))
+        torso = [inputs, *hidden_sizes] if shared else [inputs]
+        head = torso[-1:] if shared else [inputs, *hidden_sizes]
+        options = (activation, bias, shared, critic, free_params, dtype)
+        self._described = (inputs, num_params, hidden_sizes, *options)
+        sizes = {"torso": torso, "actor": [*head, num_params - free_params]}
+        if critic:
+            sizes["critic"] = [*head, 1]
+        shapes = dict(_shapes(sizes, bias, free_params))
+        total = sum(map(math.prod, shapes.values()))
+        try:
+            if total > LARGEST_POLICY:
+                raise MemoryError(f"{total:,} weights are more than {LARGEST_POLICY:,}")
+            self.flat, self.grad = np.empty(total, dtype), np.zeros(total, dtype)
+        except MemoryError as error:
+            raise UprightError(f"No policy can have these sizes: {error}.") from error
+        self.weights, self.gradients = (views(flat, shapes) for flat in (self.flat, self.grad))
+        self.spans = _spans(shapes)
+        self.torso, self.actor, self.critic = (
+            Stack(self._layers(name, sizes.get(name, [])), activation, name == "torso")
+            for name in ("torso", "actor", "critic")
+        )
+        self.num_params, self._has_critic, self._free = num_params, critic, free_params
 
-    def linear_layers(self) -> list[Linear]:
-        """The layers that have weights, first to last."""
-        return [layer for layer in self if isinstance(layer, Linear)]
+    def __deepcopy__(self, memo: dict[int, Any]) -> "MLP":
+        """The same weights, its layers views of vectors of its own."""
+        other = MLP(*self._described)
+        other.flat[:] = self.flat
+        return other
 
-    def array_function(self) -> ArrayFunction:
-        """The same function on NumPy arrays, over views of the current weights.
+    def initialize(self, how: str, rng: np.random.Generator, free: float = 0.0) -> None:
+        """First weights.
 
-        At a handful of rows NumPy's calls cost less than half of PyTorch's, and acting makes one
-        at every step.
+        Args:
+            how: "orthogonal" (Saxe et al., 2014; gain sqrt(2), 0.01 for the actor's last layer and
+                1 for the critic's; zero biases) or "uniform" (U(-1/sqrt(fan_in), 1/sqrt(fan_in)),
+                weights and biases, as PyTorch does by itself).
+            rng: Source of randomness.
+            free: What the parameters that are weights of their own begin at.
         """
-        stages = [
-            layer.array_function() for layer in self if isinstance(layer, Linear | Activation)
-        ]
+        for stack, last_gain in ((self.torso, 2.0**0.5), (self.actor, 0.01), (self.critic, 1.0)):
+            for layer in stack.layers:
+                gain = last_gain if layer is stack.layers[-1] else 2.0**0.5
+                _initialize(layer, how, gain, rng)
+        if self._free:
+            self.weights[FREE][:] = free
 
-        def apply(x: Array) -> Array:
-            for stage in stages:
-                x = stage(x)
-            return x
+    def forward(self, obs: Array) -> tuple[Array, Array]:
+        """As in `Network`; obs [B, inputs]."""
+        features = self.torso.forward(obs) if self.torso.layers else obs
+        params = self._with_free(self.actor.forward(features))
+        if not self._has_critic:
+            return params, np.zeros(len(obs), obs.dtype)
+        return params, self.critic.forward(features)[:, 0]
 
-        return apply
+    def backward(self, d_params: Array, d_values: Array) -> None:
+        """As in `Network`; d_params [B, P], d_values [B]."""
+        shared = bool(self.torso.layers)
+        if self._free:
+            d_params, d_free = np.split(d_params, [-self._free], axis=1)
+            d_free.sum(axis=0, out=self.gradients[FREE])
+        d = self.actor.backward(d_params.copy(), shared)
+        if self._has_critic:
+            d_critic = self.critic.backward(d_values[:, None].copy(), shared)
+            d = d if d is None else d + d_critic
+        if d is not None:
+            self.torso.backward(d)
+
+    def params(self, obs: Array) -> Array:
+        """As in `Network`; obs [B, inputs]."""
+        return self._with_free(self.actor.apply(self.torso.apply(obs)))
+
+    def values(self, obs: Array) -> Array:
+        """As in `Network`; obs [B, inputs]."""
+        if not self._has_critic:
+            return np.zeros(len(obs), obs.dtype)
+        return self.critic.apply(self.torso.apply(obs))[:, 0]
+
+    def written(self) -> None:
+        """Nothing to do: the layers are views of `flat`."""
+
+    def _with_free(self, params: Array) -> Array:
+        if not self._free:
+            return params
+        free = self.weights[FREE]
+        return np.hstack([params, np.broadcast_to(free, (len(params), self._free))])
+
+    def _layers(self, name: str, sizes: Sequence[int]) -> list[Linear]:
+        layers = []
+        for index, (inputs, outputs) in enumerate(pairwise(sizes)):
+            key = f"{name}.{2 * index}."
+            weight, d_weight = self.weights[key + "weight"], self.gradients[key + "weight"]
+            if inputs >= outputs:
+                weight, d_weight = weight.T, d_weight.T
+            bias, d_bias = self.weights.get(key + "bias"), self.gradients.get(key + "bias")
+            layers.append(Linear(weight, d_weight, bias, d_bias))
+        return layers
 
 
-def initialize(network: MLP, how: str, last_gain: float, generator: torch.Generator) -> None:
-    """First weights of a network.
+def _shapes(
+    sizes: dict[str, list[int]], bias: bool, free_params: int
+) -> Iterable[tuple[str, tuple[int, ...]]]:
+    """Name and shape of each weight, in the order of `flat`."""
+    for name, units in sizes.items():
+        for index, (inputs, outputs) in enumerate(pairwise(units)):
+            yield f"{name}.{2 * index}.weight", tuple(sorted((inputs, outputs)))
+            if bias:
+                yield f"{name}.{2 * index}.bias", (outputs,)
+        if name == "actor" and free_params:
+            yield FREE, (free_params,)
 
-    Args:
-        network: Its weights are overwritten.
-        how: "orthogonal" (Saxe et al., 2014; gain sqrt(2), zero biases) or "uniform"
-            (U(-1/sqrt(fan_in), 1/sqrt(fan_in)), weights and biases, as PyTorch does by itself).
-        last_gain: Gain of the last layer where orthogonal.
-        generator: Source of randomness.
+
+def views(flat: Array, shapes: dict[str, tuple[int, ...]]) -> Weights:
+    """Parts of a flat vector by name, each of its shape."""
+    parts, start = {}, 0
+    for name, shape in shapes.items():
+        end = start + math.prod(shape)
+        parts[name] = flat[start:end].reshape(shape)
+        start = end
+    return parts
+
+
+def _spans(shapes: dict[str, tuple[int, ...]]) -> dict[str, slice]:
+    """Where in a flat vector the torso, the actor and the critic are."""
+    spans: dict[str, slice] = {}
+    start = 0
+    for name, shape in shapes.items():
+        owner = "actor" if name == FREE else name.partition(".")[0]
+        end = start + math.prod(shape)
+        spans[owner] = slice(spans[owner].start if owner in spans else start, end)
+        start = end
+    return spans
+
+
+def _initialize(layer: Linear, how: str, gain: float, rng: np.random.Generator) -> None:
+    if how == "orthogonal":
+        layer.weight[:] = gain * _orthogonal(layer.weight.shape, rng)
+        if layer.bias is not None:
+            layer.bias[:] = 0.0
+        return
+    bound = layer.weight.shape[0] ** -0.5
+    for part in (layer.weight, layer.bias):
+        if part is not None:
+            part[:] = rng.uniform(-bound, bound, part.shape)
+
+
+def _orthogonal(shape: tuple[int, ...], rng: np.random.Generator) -> Array:
+    """A matrix whose rows or columns, whichever are fewer, are orthonormal; all alike probable.
+
+    The signs of R's diagonal are moved into Q (Mezzadri, 2007).
     """
-    layers = network.linear_layers()
-    for layer in layers:
-        if how == "orthogonal":
-            gain = last_gain if layer is layers[-1] else 2.0**0.5
-            nn.init.orthogonal_(layer.weight, gain, generator=generator)
-            if layer.bias is not None:
-                nn.init.zeros_(layer.bias)
-        else:
-            bound = layer.in_features**-0.5
-            for parameter in layer.parameters():
-                nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    normal = rng.standard_normal((max(shape), min(shape)))
+    q, r = np.linalg.qr(normal)
+    q *= np.sign(np.diag(r))
+    return q if shape[0] >= shape[1] else q.T
 
 
 def _vector_size(space: gym.spaces.Box) -> int:

@@ -1,24 +1,22 @@
 """A policy as one ONNX file: observations in, actions and their probabilities out."""
 
-import contextlib
-import copy
-import io
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import torch
-from torch import Tensor, nn
+import numpy as np
 
-from upright.ground import UprightError, refuse_taken, sha256, write_new
+from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
 from upright.policy.distributions import Categorical
+from upright.policy.networks import MLP, Stack
 from upright.policy.policy import Policy
 from upright.policy.weights import weights_bytes
 
-NEEDED = ("onnx", "onnxscript")
+if TYPE_CHECKING:
+    from onnx import NodeProto, TensorProto
+
+OPSET, IR_VERSION = 18, 10
 
 
 def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
@@ -26,7 +24,8 @@ def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
 
     Input: `obs` [batch, size], float32. Outputs: `action` [batch], int64, the most probable one in
     the space's own numbering (the first of equals); `probabilities` [batch, n]; and `value` [batch]
-    where there is a critic.
+    where there is a critic. A dense network is written layer by layer; a module of PyTorch goes
+    through PyTorch's exporter.
 
     Args:
         policy: What to write.
@@ -37,71 +36,96 @@ def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
         UprightError: `onnx` is not installed, the policy's actions are not Discrete, or the file
             is there already or cannot be written.
     """
-    if any(find_spec(name) is None for name in NEEDED):
-        raise UprightError("ONNX export needs an extra.", "`pip install 'upright[onnx]'` adds it.")
-    refuse_taken(out)
-    digest = sha256(weights_bytes(policy.state_dict()))
-    write_new(out, _model_bytes(_Deployed(policy), dict(metadata) | {"weights_sha256": digest}))
-
-
-class _Deployed(nn.Module):
-    """What a policy does when it is used, as a function of tensors alone."""
-
-    def __init__(self, policy: Policy) -> None:
-        super().__init__()
-        if not isinstance(policy.distribution, Categorical):
-            raise UprightError(
-                f"ONNX export does not support the action space {policy.action_space} yet.",
-                "Supported: Discrete.",
-            )
-        self.start = policy.distribution.start
-        self.policy = copy.deepcopy(policy).cpu().eval()
-
-    @property
-    def outputs(self) -> list[str]:
-        """The names of what `forward` returns."""
-        return ["action", "probabilities", *(["value"] if self.policy.critic is not None else [])]
-
-    def forward(self, obs: Tensor) -> tuple[Tensor, ...]:
-        """Actions [B], pi(.|s) [B, n] and V(s) [B] of obs [B, size]."""
-        params, values = self.policy(obs)
-        outputs = (params.argmax(dim=-1) + self.start, torch.softmax(params, dim=-1), values)
-        return outputs[: len(self.outputs)]
-
-
-def _model_bytes(model: _Deployed, metadata: Mapping[str, str]) -> bytes:
-    # Two rows: the exporter takes a batch of one for a constant.
-    example = torch.zeros(2, *model.policy.observation_space.shape or ())
-    with _hushed():
-        program = torch.onnx.export(
-            model,
-            (example,),
-            dynamo=True,
-            input_names=["obs"],
-            output_names=model.outputs,
-            dynamic_shapes={"obs": {0: torch.export.Dim("batch")}},
-            external_data=False,
-            verbose=False,
+    dense = isinstance(policy.network, MLP)
+    needed = ("onnx",) if dense else ("onnx", "onnxscript")
+    if any(find_spec(name) is None for name in needed):
+        hint = "upright[onnx]" if dense else "upright[onnx]' 'onnxscript"
+        raise UprightError("ONNX export needs an extra.", f"`pip install '{hint}'` adds it.")
+    if not isinstance(policy.distribution, Categorical):
+        raise UprightError(
+            f"ONNX export does not support the action space {policy.action_space} yet.",
+            "Supported: Discrete.",
         )
-        assert program is not None
-        proto: Any = program.model_proto
-    for name, value in metadata.items():
-        proto.metadata_props.add(key=name, value=value)
-    return bytes(proto.SerializeToString())
+    refuse_taken(out)
+    start = policy.distribution.start
+    outputs = ["action", "probabilities", *(["value"] if policy.has_critic else [])]
+    if dense:
+        model = _dense_model(policy, start, outputs)
+    else:
+        from upright.policy.torch_onnx import traced_model
+
+        model = traced_model(policy, start, outputs)
+    digest = sha256(weights_bytes(policy.weights))
+    for name, value in (dict(metadata) | {"weights_sha256": digest}).items():
+        model.metadata_props.add(key=name, value=value)
+    write_new(out, bytes(model.SerializeToString()))
 
 
-@contextlib.contextmanager
-def _hushed() -> Iterator[None]:
-    """Keep the exporter's chatter from the screen; what it raises still gets through."""
-    before = logging.root.manager.disable
-    logging.disable(max(before, logging.WARNING))
-    try:
-        with (
-            warnings.catch_warnings(),
-            contextlib.redirect_stdout(io.StringIO()),
-            contextlib.redirect_stderr(io.StringIO()),
-        ):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
+class _Graph:
+    """Nodes one after the other, each named after what it makes."""
+
+    def __init__(self) -> None:
+        self.nodes: list[NodeProto] = []
+        self.constants: list[TensorProto] = []
+
+    def node(self, operation: str, *inputs: "str | Array", out: str = "", **options: Any) -> str:
+        """One operation on named results and on arrays; the name of its result."""
+        from onnx import helper, numpy_helper
+
+        names = []
+        for value in inputs:
+            if not isinstance(value, str):
+                name = f"constant_{len(self.constants)}"
+                array = np.ascontiguousarray(value).reshape(np.shape(value))
+                self.constants.append(numpy_helper.from_array(array, name))
+                value = name
+            names.append(value)
+        out = out or f"{operation.lower()}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(operation, names, [out], **options))
+        return out
+
+    def stack(self, x: str, stack: Stack) -> str:
+        """The layers of a stack."""
+        for index, layer in enumerate(stack.layers):
+            x = self.node("MatMul", x, layer.weight)
+            if layer.bias is not None:
+                x = self.node("Add", x, layer.bias)
+            if index < len(stack.layers) - 1 or stack.activate_last:
+                x = self.node({"tanh": "Tanh", "relu": "Relu"}[stack.activation], x)
+        return x
+
+
+def _dense_model(policy: Policy, start: int, outputs: list[str]) -> Any:
+    """The policy as a graph of ONNX's own operators."""
+    from onnx import TensorProto, helper
+
+    graph, x, network = _Graph(), "obs", policy.network
+    assert isinstance(network, MLP)
+    if policy.normalizer is not None:
+        mean, deviation = policy.normalizer.moments()
+        standard = graph.node("Div", graph.node("Sub", x, mean), deviation)
+        clip = policy.normalizer.CLIP
+        x = graph.node("Clip", standard, np.array(-clip, np.float32), np.array(clip, np.float32))
+    x = graph.stack(x, network.torso)
+    params = graph.stack(x, network.actor)
+    best = graph.node("ArgMax", params, axis=1, keepdims=0, select_last_index=0)
+    graph.node("Add", best, np.array(start), out="action")
+    graph.node("Softmax", params, axis=1, out="probabilities")
+    if policy.has_critic:
+        value = graph.node("Squeeze", graph.stack(x, network.critic), np.array([1]))
+        graph.node("Mul", value, np.array(policy.value_scale, np.float32), out="value")
+    kinds = {"action": TensorProto.INT64}
+    shapes: dict[str, list[str | int]] = {"probabilities": ["batch", network.num_params]}
+    described = [
+        helper.make_tensor_value_info(
+            name, kinds.get(name, TensorProto.FLOAT), shapes.get(name, ["batch"])
+        )
+        for name in outputs
+    ]
+    size = policy.observation_space.shape
+    obs = helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *(size or ())])
+    whole = helper.make_graph(graph.nodes, "policy", [obs], described, graph.constants)
+    opset = [helper.make_opsetid("", OPSET)]
+    return helper.make_model(
+        whole, producer_name="upright", opset_imports=opset, ir_version=IR_VERSION
+    )

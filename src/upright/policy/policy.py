@@ -1,43 +1,37 @@
 """The policy: observation -> distribution over actions, and value."""
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
-import torch
-from torch import Tensor, nn
 
 from upright.ground import Array, UprightError
-from upright.policy.distributions import distribution_over
-from upright.policy.networks import MLP, initialize, observation_size
+from upright.policy.distributions import Distribution, distribution_over
+from upright.policy.networks import MLP, Network, Weights, observation_size
 from upright.policy.normalizer import RunningNormalizer
 from upright.settings import Settings
 
-Weights = dict[str, Tensor]
-Behaviour = Callable[[Array, "Array | float"], Array]
+if TYPE_CHECKING:
+    from upright.policy.torch_network import ModuleFactory, TorchPolicy
 
 
-class Evaluated(NamedTuple):
-    """What a policy says of given actions, each of shape [B]."""
-
-    log_probs: Tensor
-    entropy: Tensor
-    values: Tensor
-
-
-class Policy(nn.Module):
-    """pi(a|s) and V(s): an observation normaliser, a shared torso (or none), actor and critic.
+class Policy:
+    """pi(a|s) and V(s): an observation normaliser (or none), a network, and a distribution.
 
     Args:
         observation_space: Space of one observation.
         action_space: Space of one action.
-        settings: Sizes, activation, initialisation and what else shapes the networks; where they
+        settings: Sizes, activation, initialisation and what else shapes the network; where they
             say that nothing learns a value, there is no critic and values are 0.
         seed: Seed of the first weights; None leaves them unset, for weights that are loaded.
+        device: Where the network's arithmetic is done, "cpu" or "cuda".
+        make_module: Makes a module of PyTorch in the place of the dense network, from the
+            observation space and P: forward(obs [B, ...]) -> (params [B, P], values [B]).
 
     Raises:
-        UprightError: A space is not supported.
+        UprightError: A space is not supported, the sizes are beyond any memory, or PyTorch is
+            needed and not there.
     """
 
     def __init__(
@@ -46,90 +40,81 @@ class Policy(nn.Module):
         action_space: gym.Space[Any],
         settings: Settings,
         seed: int | None = 0,
+        device: str = "cpu",
+        make_module: "ModuleFactory | None" = None,
     ) -> None:
-        super().__init__()
         self.observation_space, self.action_space = observation_space, action_space
         self.distribution = distribution_over(action_space)
-        self.value_scale = settings.value_scale
-        size, hidden = observation_size(observation_space), settings.hidden_sizes
-        style = (settings.activation, settings.bias)
-        torso, heads = ([size, *hidden], [hidden[-1] if hidden else size])
-        if not settings.shared_network:
-            torso, heads = [], [size, *hidden]
+        self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
+        size = observation_size(observation_space)
         self.normalizer = RunningNormalizer(size) if settings.normalize_obs else None
-        self.torso = MLP(torso, *style, activate_last=True)
-        self.actor = MLP([*heads, self.distribution.num_params], *style)
-        self.critic = MLP([*heads, 1], *style) if settings.has_critic else None
-        if seed is None:
-            return
-        generator = torch.Generator().manual_seed(seed)
-        for network, last_gain in ((self.torso, 2.0**0.5), (self.actor, 0.01), (self.critic, 1.0)):
-            if network is not None:
-                initialize(network, settings.initialization, last_gain, generator)
-
-    @classmethod
-    def outline(
-        cls, observation_space: gym.Space[Any], action_space: gym.Space[Any], settings: Settings
-    ) -> "Policy":
-        """A policy with shapes but no memory behind them, to be filled by `load_state_dict`.
-
-        Raises:
-            UprightError: A space is not supported, or the sizes are beyond any memory.
-        """
-        try:
-            with torch.device("meta"):
-                return cls(observation_space, action_space, settings, seed=None)
-        except (OverflowError, RuntimeError, TypeError) as error:
-            raise UprightError(f"No policy can have these sizes: {error}.") from error
+        self.network: Network
+        if make_module is not None:
+            num_params = self.distribution.num_params
+            torch_side = torch_networks("A policy of your own")
+            self.network = torch_side.module_network(
+                make_module, observation_space, num_params, device, seed
+            )
+        else:
+            self.network = _mlp(size, self.distribution, settings, seed)
+            if device != "cpu":
+                self.network = torch_networks(f"The device {device}").on_device(
+                    self.network, device
+                )
+        self._rng = np.random.default_rng()
 
     @property
-    def device(self) -> torch.device:
-        """Where the weights are."""
-        return next(self.actor.parameters()).device
+    def weights(self) -> Weights:
+        """Everything that is saved, by name: views of what acts, not copies."""
+        statistics = {} if self.normalizer is None else self.normalizer.weights
+        named = {f"normalizer.{name}": array for name, array in statistics.items()}
+        return named | self.network.weights
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """The distribution's parameters [B, num_params] and the values [B] of obs [B, ...]."""
-        features = self.torso(obs if self.normalizer is None else self.normalizer(obs))
-        return self.actor(features), self._value(features)
+    def load(self, weights: Weights) -> None:
+        """Take over weights of the same names and shapes."""
+        for name, array in self.weights.items():
+            array[...] = weights[name]
+        self.network.written()
 
-    def values(self, obs: Tensor) -> Tensor:
-        """V(s) in units of the return, shape [...] for obs [..., size]."""
-        return self._value(self.torso(obs if self.normalizer is None else self.normalizer(obs)))
+    def forward(self, obs: Array) -> tuple[Array, Array]:
+        """The distribution's parameters [B, P] and the values [B] of obs [B, ...].
 
-    def _value(self, features: Tensor) -> Tensor:
-        if self.critic is None:
-            return features.new_zeros(features.shape[:-1])
-        value: Tensor = self.critic(features).squeeze(-1)
-        return value * self.value_scale
-
-    def evaluate_actions(self, obs: Tensor, actions: Tensor) -> Evaluated:
-        """Log pi(a|s), H(pi(.|s)) and V(s) of a batch, each [B]."""
-        params, values = self(obs)
-        log_probs, entropy = self.distribution.log_prob_and_entropy(params, actions)
-        return Evaluated(log_probs, entropy, values)
-
-    def behaviour(self) -> Behaviour:
-        """The policy of this moment as a function of arrays: (obs [N, ...], noise) -> actions [N].
-
-        Noise is a row of `distribution.noise`; 0 gives the mode. The function reads the weights in
-        place and is good until they move to another device.
+        Values are in units of the return. What `backward` needs is remembered.
         """
-        if self.device.type != "cpu":
-            return self._behaviour_on_device
-        parts = [part for part in (self.normalizer, self.torso, self.actor) if part is not None]
-        functions = [part.array_function() for part in parts]
+        params, values = self.network.forward(self._seen(obs))
+        return params, values * self.value_scale
 
-        def act(obs: Array, noise: Array | float) -> Array:
-            for function in functions:
-                obs = function(obs)
-            return self.distribution.sample(obs, noise)
+    def backward(self, d_params: Array, d_values: Array) -> None:
+        """Fill the network's gradient from the derivatives of what `forward` last returned."""
+        self.network.backward(d_params, d_values * self.value_scale)
 
-        return act
+    def params(self, obs: Array) -> Array:
+        """The distribution's parameters alone, to act on, [B, P] for obs [B, ...]."""
+        return self.network.params(self._seen(obs))
 
-    @torch.no_grad()
-    def _behaviour_on_device(self, obs: Array, noise: Array | float) -> Array:
-        params, _ = self(torch.as_tensor(obs, device=self.device))
-        return self.distribution.sample(params.cpu().numpy(), noise)
+    def values(self, obs: Array) -> Array:
+        """V(s) in units of the return, shape [B] for obs [B, ...]."""
+        return self.network.values(self._seen(obs)) * self.value_scale
+
+    def log_probs(self, obs: Array, actions: Array) -> Array:
+        """Log pi(a|s) of actions [B, ...] at obs [B, ...], shape [B]."""
+        return self.distribution.evaluate(self.params(obs), actions).log_probs
+
+    def act(self, obs: Array, noise: Array | float) -> Array:
+        """Actions [N] of obs [N, ...]; noise is a row of `distribution.noise`, 0 gives the mode."""
+        return self.distribution.sample(self.params(obs), noise)
+
+    def to_torch(self) -> "TorchPolicy":
+        """A module of PyTorch with the same numbers: obs [B, ...] -> (params [B, P], values [B]).
+
+        Raises:
+            UprightError: PyTorch is not installed.
+        """
+        parts = (self.network, self.normalizer, self.value_scale)
+        return cast("TorchPolicy", torch_networks("to_torch").TorchPolicy(*parts))
+
+    def _seen(self, obs: Array) -> Array:
+        return obs if self.normalizer is None else self.normalizer(obs)
 
     def predict(
         self,
@@ -151,26 +136,52 @@ class Policy(nn.Module):
         batch = obs[None] if single else obs
         noise: Array | float = 0.0
         if not deterministic:
-            noise = self.distribution.noise(self._predict_rng, (len(batch),))
-        actions = self.behaviour()(batch, noise)
+            noise = self.distribution.noise(self._rng, (len(batch),))
+        actions = self.act(batch, noise)
         return (actions[0] if single else actions), state
 
-    @property
-    def _predict_rng(self) -> np.random.Generator:
-        if not hasattr(self, "_rng"):
-            self._rng = np.random.default_rng()
-        return self._rng
+
+def _mlp(size: int, distribution: Distribution, settings: Settings, seed: int | None) -> MLP:
+    """The dense network that the settings describe."""
+    network = MLP(
+        size,
+        distribution.num_params,
+        settings.hidden_sizes,
+        activation=settings.activation,
+        bias=settings.bias,
+        shared=settings.shared_network,
+        critic=settings.has_critic,
+        free_params=distribution.free_params,
+    )
+    if seed is not None:
+        network.initialize(settings.initialization, np.random.default_rng(seed))
+    return network
 
 
-def choose_device(requested: str) -> tuple[torch.device, str]:
+def torch_networks(what: str) -> ModuleType:
+    """The networks of PyTorch, loaded now; `what` says who needs them.
+
+    Raises:
+        UprightError: PyTorch is not installed.
+    """
+    try:
+        from upright.policy import torch_network
+    except ImportError as error:
+        raise UprightError(
+            f"{what} needs PyTorch, which is not installed.",
+            "`pip install 'upright[torch]'` adds it.",
+        ) from error
+    return torch_network
+
+
+def choose_device(requested: str) -> tuple[str, str]:
     """Where to train, and why, in one line.
 
     Raises:
         UprightError: CUDA was asked for and is not there.
     """
-    available = torch.cuda.is_available()
-    if requested == "cuda" and not available:
+    if requested == "cuda" and not torch_networks("The device cuda").has_cuda():
         raise UprightError("CUDA was asked for, but PyTorch sees no GPU.", "Use --device cpu.")
     if requested == "auto":
-        return torch.device("cpu"), "cpu: networks this small are faster there than on a GPU"
-    return torch.device(requested), f"{requested}: as asked"
+        return "cpu", "cpu: networks this small are faster there than on a GPU"
+    return requested, f"{requested}: as asked"

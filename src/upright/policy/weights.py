@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-import torch
-from safetensors.torch import save as save_tensors
+import numpy as np
+from safetensors.numpy import save as save_arrays
 
 from upright.ground import (
     Layout,
@@ -14,27 +14,27 @@ from upright.ground import (
     read_bytes,
     sha256,
 )
-from upright.policy.policy import Policy, Weights
+from upright.policy.networks import Weights
+from upright.policy.policy import Policy
 
 _NEVER_NEGATIVE = ("normalizer.variance", "normalizer.count")
 
 
 def weights_bytes(weights: Weights) -> bytes:
     """A policy's weights as the bytes of a safetensors file."""
-    return save_tensors({name: tensor.cpu().contiguous() for name, tensor in weights.items()})
+    return save_arrays(weights)
 
 
 def load_weights(path: Path, policy: Policy) -> str:
-    """Read weights into a policy of the same shapes, or into its outline; their SHA-256.
+    """Read weights into a policy of the same shapes; their SHA-256.
 
     Raises:
         UprightError: The file is missing, torn, foreign, or holds other tensors than the policy
             has, or numbers that are not finite.
     """
-    expected = layout_of(policy.state_dict())
+    expected = layout_of(policy.weights)
     data = read_bytes(path, most_bytes(expected))
-    weights = parse_weights(data, path, expected)
-    policy.load_state_dict(weights, assign=policy.device.type == "meta")
+    policy.load(parse_weights(data, path, expected))
     return sha256(data)
 
 
@@ -44,14 +44,13 @@ def parse_weights(data: bytes, path: Path, expected: Layout) -> Weights:
     Raises:
         UprightError: It is torn, or holds other tensors, or numbers that no weights can be.
     """
-    arrays = parse_tensors(data, str(path), expected)
-    weights = {name: torch.from_numpy(array) for name, array in arrays.items()}
-    for name, tensor in weights.items():
-        if not bool(tensor.isfinite().all()):
+    weights = parse_tensors(data, str(path), expected)
+    for name, array in weights.items():
+        if not np.isfinite(array).all():
             raise UprightError(
                 f"{path} holds numbers that are not finite, in {name}.",
                 "A policy with such weights cannot act; use an earlier checkpoint.",
             )
-        if name in _NEVER_NEGATIVE and bool((tensor < 0).any()):
+        if name in _NEVER_NEGATIVE and (array < 0).any():
             raise UprightError(f"{path} holds negative numbers in {name}, which has none.")
     return weights

@@ -11,7 +11,7 @@ from upright.ground import Array, Bools, State, UprightError, generator_state, r
 from upright.rollout.rollout import Episode, Rollout
 
 if TYPE_CHECKING:
-    from upright.policy import Behaviour, Policy
+    from upright.policy import Policy
 
 NOISE_ROWS = 64
 
@@ -119,9 +119,9 @@ class LocalCollector:
 
     def _steps(self) -> Rollout:
         """T steps of every environment; episodes go on from one rollout to the next."""
-        store, act = self._begin(self._num_steps), self._policy.behaviour()
+        store = self._begin(self._num_steps)
         for noise in self._noise(self._num_steps):
-            done = self._step(store, act, noise, self._everybody)
+            done = self._step(store, noise, self._everybody)
             if done is not None:
                 store.follow(self._envs.restart(done, store.obs))
         self._obs = store.obs
@@ -130,13 +130,13 @@ class LocalCollector:
     def _episodes(self) -> Rollout:
         """A share of whole episodes of every environment; what is played beyond is not valid."""
         self._obs = None
-        store, act = self._begin(NOISE_ROWS), self._policy.behaviour()
+        store = self._begin(NOISE_ROWS)
         left = np.full(self._envs.num_envs, self._share)
         while (playing := left > 0).any():
             row = store.length % NOISE_ROWS
             if row == 0:
                 noise = self._noise(NOISE_ROWS)
-            done = self._step(store, act, noise[row], playing)
+            done = self._step(store, noise[row], playing)
             if done is not None:
                 left -= done & store.valid
                 if (left > 0).any():
@@ -154,9 +154,9 @@ class LocalCollector:
     def _noise(self, rows: int) -> Array:
         return self._policy.distribution.noise(self._rng, (rows, self._envs.num_envs))
 
-    def _step(self, store: Store, act: "Behaviour", noise: Array, playing: Bools) -> Bools | None:
+    def _step(self, store: Store, noise: Array, playing: Bools) -> Bools | None:
         """One step of every environment; what of it ended an episode, None for nothing."""
-        actions = act(store.obs, noise)
+        actions = self._policy.act(store.obs, noise)
         step = self._envs.step(actions)
         store.add(actions, step, step.valid & playing)
         done = step.terminated | step.truncated

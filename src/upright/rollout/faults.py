@@ -4,7 +4,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from upright.ground import LARGEST_FLOAT32, Array, Bools, NonFiniteError, UprightError
@@ -75,13 +74,14 @@ def _widened(bound: NDArray[Any], direction: float) -> NDArray[np.float64]:
     return wide + direction * TOLERANCE * np.where(np.isfinite(wide), 1.0 + np.abs(wide), 0.0)
 
 
-@torch.no_grad()
+@np.errstate(all="ignore")  # it is looked for
 def blame(policy: Policy, rollout: Rollout) -> str:
     """Which environment a loss or a gradient that is not finite comes from, in words."""
-    obs = torch.as_tensor(rollout.obs[:-1], device=policy.device)
-    params, values = policy(obs)
-    fine = params.isfinite().all(dim=-1) & values.isfinite()
-    guilty = (~fine).any(dim=0).nonzero().flatten().tolist()
+    obs = rollout.obs[:-1]
+    rows = obs.reshape(-1, *obs.shape[2:])
+    params, values = policy.params(rows), policy.values(rows)
+    fine = np.isfinite(params).all(axis=-1) & np.isfinite(values)
+    guilty = np.flatnonzero(~fine.reshape(obs.shape[:2]).all(axis=0)).tolist()
     if guilty and len(guilty) < rollout.obs.shape[1]:
         return f"first in environment {guilty[0]}"
     t, n = np.unravel_index(np.abs(rollout.rewards).argmax(), rollout.rewards.shape)

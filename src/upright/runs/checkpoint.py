@@ -101,7 +101,7 @@ def read_checkpoint(folder: Path, policy: Policy) -> Checkpoint:
     Raises:
         UprightError: It is torn, was changed, or does not fit the policy.
     """
-    expected = layout_of(policy.state_dict())
+    expected = layout_of(policy.weights)
     files = _verified(folder, most_bytes(expected))
     weights = parse_weights(files[WEIGHTS], folder / WEIGHTS, expected)
     arrays = parse_tensors(files[TRAINER], str(folder / TRAINER))
@@ -125,7 +125,7 @@ def is_whole(folder: Path, policy: Policy | None = None) -> bool:
         policy: Whose weights it should be about as large as; to be given for a stranger's folder.
     """
     with suppress(UprightError):
-        _verified(folder, 1 << 50 if policy is None else most_bytes(layout_of(policy.state_dict())))
+        _verified(folder, 1 << 50 if policy is None else most_bytes(layout_of(policy.weights)))
         return True
     return False
 

@@ -123,6 +123,8 @@ class RunRecord(Conditions, _Identity):
         "solved", "mean_return", "threshold",
     )  # fmt: skip
 
+    own_policy: str | None = None
+    own_loss: str | None = None
     run: str | None = None
     timesteps: Count | None = None
     iterations: Count | None = None

@@ -5,12 +5,12 @@ import weakref
 from contextlib import closing
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from upright.envs import EnvSource, is_code, reward_threshold
 from upright.ground import Stream, UprightError, derive_seed, read_json, status_of
 from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
-from upright.policy import Policy, Weights, load_weights, space_from_json
+from upright.policy import Own, Policy, Weights, load_weights, space_from_json
 from upright.runs.bundle import unpack
 from upright.runs.checkpoint import Checkpoint, choose_checkpoint, is_whole, read_checkpoint
 from upright.runs.folder import (
@@ -27,6 +27,9 @@ from upright.runs.logs import EpisodeRow, MetricsRow, read_rows
 from upright.runs.records import REPEAT, RunRecord, VerdictRecord
 from upright.settings import Recipe, read_recipe
 
+if TYPE_CHECKING:
+    from upright.policy import ModuleFactory
+
 UNENDED = ("running", "died")
 
 
@@ -38,15 +41,21 @@ class Run:
             this object.
         env: What makes the environment, where the recorded name is not a registered id.
         trust_code: Whether a recorded name such as "module:Name" may be imported.
+        own: The network and the loss that it was trained with, where those were functions.
 
     Raises:
         UprightError: It is not a run.
     """
 
     def __init__(
-        self, path: str | Path, env: EnvSource | None = None, trust_code: bool = False
+        self,
+        path: str | Path,
+        env: EnvSource | None = None,
+        trust_code: bool = False,
+        own: Own | None = None,
     ) -> None:
         self.source, self._env, self._trust_code = Path(path), env, trust_code
+        self.own = own or Own()
         self.path, self.is_bundle = self.source, False
         try:
             there, is_folder = self.source.exists(), self.source.is_dir()
@@ -66,7 +75,7 @@ class Run:
 
     def again(self) -> Self:
         """The same run as its folder is now."""
-        return type(self)(self.source, self._env, self._trust_code)
+        return type(self)(self.source, self._env, self._trust_code, self.own)
 
     @property
     def info(self) -> dict[str, Any]:
@@ -179,11 +188,27 @@ class Run:
             raise UprightError(f"{self.source} has no whole checkpoint. {passed_over[0]}", REPEAT)
         return None, passed_over
 
+    def refuse_other_loss(self) -> None:
+        """Refuse to go on with another loss than before.
+
+        Raises:
+            UprightError: A loss of the user's own is missing, or is one too many.
+        """
+        if (self.record.own_loss is None) != (self.own.loss is None):
+            was = self.record.own_loss or "the algorithm's own loss"
+            raise UprightError(
+                f"This run was trained with {was}.",
+                "Go on in Python with upright.resume(path, loss=...)."
+                if self.record.own_loss
+                else "Leave out loss=, or train anew with it.",
+            )
+
     def outline(self) -> Policy:
         """A policy of the recorded spaces and settings, with shapes but no weights yet."""
         observation_space = space_from_json(self.record.observation_space)
         action_space = space_from_json(self.record.action_space)
-        return Policy.outline(observation_space, action_space, self.recipe.settings)
+        own, settings = self._own_policy(), self.recipe.settings
+        return Policy(observation_space, action_space, settings, seed=None, make_module=own)
 
     def evaluate(
         self, episodes: int = NUM_EPISODES, seed: int = 0, deterministic: bool = True
@@ -244,7 +269,7 @@ class Run:
         """
         recorded, policy = self.recorded_verdict(), self.outline()
         digest = load_weights(self.path / WEIGHTS_FILE, policy)
-        verdict = recorded.verdict(self.record.env, policy.state_dict(), digest)
+        verdict = recorded.verdict(self.record.env, policy.weights, digest)
         if verdict.proof.threshold != reward_threshold(self.env):
             raise UprightError("The recorded threshold is not the environment's.")
         told = (self.record.solved, self.record.mean_return)
@@ -252,13 +277,22 @@ class Run:
             raise UprightError("run.json tells of another verdict than evaluation.json.")
         return verdict
 
+    def _own_policy(self) -> "ModuleFactory | None":
+        name = self.record.own_policy
+        if name is not None and self.own.policy is None:
+            raise UprightError(
+                f"The policy of this run is a module made by {name}, which no file can hold.",
+                "Open it in Python with upright.load(path, policy=...).",
+            )
+        return None if name is None else self.own.policy
+
     def _whole_checkpoints(self) -> dict[int, Path]:
         policy, folders = self.outline(), checkpoint_folders(self.path / CHECKPOINTS)
         return {int(folder.name): folder for folder in folders if is_whole(folder, policy)}
 
     def _filled(self, weights: Weights) -> Policy:
         policy = self.outline()
-        policy.load_state_dict(weights, assign=True)
+        policy.load(weights)
         return policy
 
     def _best_of_newest(self) -> Policy:
@@ -279,4 +313,5 @@ class Run:
             like.action_space,
             self.recipe.settings,
             derive_seed(self.recipe.seed, Stream.WEIGHTS),
+            make_module=self._own_policy(),
         )

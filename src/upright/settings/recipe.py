@@ -35,7 +35,7 @@ class Recipe(BaseModel):
     until: Literal["solved", "budget"] = described("solved", "solved or budget", "WHEN")
     device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", "NAME")
     threads: Int = described(
-        1, "PyTorch's threads", "N", "1, the fastest for small nets", ge=1, le=1024
+        1, "threads of matrix products", "N", "1, the fastest for small nets", ge=1, le=1024
     )
     checkpoint_every: Int = described(
         0, "timesteps between checkpoints", "N", "a twentieth of the budget", ge=0, lt=2**63

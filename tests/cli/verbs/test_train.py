@@ -60,7 +60,7 @@ def test_settings_from_a_pipe_are_those_that_are_trained_with(
     assert recipe == resolve(config=tmp_path / "given.toml")
     assert recipe.settings.hidden_sizes == (3,)
     assert recipe.settings.gamma == 0.875
-    first = Run(folder).policy_at(0).actor.linear_layers()[0]
+    first = Run(folder).policy_at(0).network.actor.layers[0]
     assert sorted(first.weight.shape) == [3, 4]
 
 

@@ -65,14 +65,14 @@ def test_a_policys_data_are_its_weights(hidden: tuple[int, ...]) -> None:
     assert data["value_scale"] == 3.0
     assert data["normalizer"] is None
     for network in ("torso", "actor", "critic"):
-        layers = getattr(policy, network).linear_layers()
+        layers = getattr(policy.network, network).layers
         assert len(layers) == len(data[network])
         for layer, row in zip(layers, data[network], strict=True):
             shape = (row["outputs"], row["inputs"])
             written = np.frombuffer(base64.b64decode(row["weight"]), "<f4").reshape(shape)
-            np.testing.assert_array_equal(written, out_by_in(layer, layer.weight.detach()))
+            np.testing.assert_array_equal(written, out_by_in(layer.weight))
             bias = np.frombuffer(base64.b64decode(row["bias"]), "<f4")
-            np.testing.assert_array_equal(bias, layer.bias.detach())
+            np.testing.assert_array_equal(bias, layer.bias)
 
 
 def rewritten(folder: Path, **changes: Any) -> Run:

@@ -15,7 +15,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Evaluate."""
-    announce(f"Evaluating {args.run} over {args.episodes} episodes; importing PyTorch ...")
+    announce(f"Evaluating {args.run} over {args.episodes} episodes ...")
     from upright.runs import Run
 
     opened = Run(args.run, trust_code=args.trust_code)

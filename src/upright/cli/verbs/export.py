@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> None:
     """Export."""
     if not args.html and not args.onnx:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
-    announce(f"Exporting {args.run}; importing PyTorch ...")
+    announce(f"Exporting {args.run} ...")
     from upright.ground import ending_of, refuse_taken
     from upright.runs import Run
 

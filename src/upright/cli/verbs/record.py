@@ -29,7 +29,7 @@ def run(args: argparse.Namespace) -> None:
         raise UprightError(
             "--timelapse goes over all checkpoints; --checkpoint names one.", "Give one of them."
         )
-    announce(f"Recording {args.run}; importing PyTorch ...")
+    announce(f"Recording {args.run} ...")
     from rich.console import Console
     from rich.progress import Progress
 

@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> None:
     """Report."""
-    announce(f"Reporting on {args.run}; importing PyTorch ...")
+    announce(f"Reporting on {args.run} ...")
     from upright.ground import ending_of, free_name, refuse_taken
     from upright.runs import Run
 

@@ -21,7 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Resume."""
     if not args.quiet:
-        announce(f"Upright: resuming {args.run}; importing PyTorch ...")
+        announce(f"Upright: resuming {args.run} ...")
     from upright.api import resume
     from upright.cli.terminal import listener_for
     from upright.settings import OPERATION

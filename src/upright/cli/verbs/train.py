@@ -63,7 +63,7 @@ def _written(value: Any) -> str:
 def run(args: argparse.Namespace) -> None:
     """Train."""
     if not args.quiet:
-        announce(f"Upright: training {args.env or args.config or ''}; importing PyTorch ...")
+        announce(f"Upright: training {args.env or args.config or ''} ...")
     from upright.envs import refuse_untrusted, spec_of
     from upright.settings import resolve
 

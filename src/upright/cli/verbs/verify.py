@@ -13,7 +13,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Verify."""
-    announce(f"Repeating the verdict of {args.run}; importing PyTorch ...")
+    announce(f"Repeating the verdict of {args.run} ...")
     from upright.api import verify
     from upright.runs import Run
 

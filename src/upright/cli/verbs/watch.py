@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> None:
     """Watch."""
     if args.random and args.checkpoint is not None:
         raise UprightError("--random and --checkpoint both say who acts.", "Leave one of them out.")
-    announce(f"Opening {args.what}; importing PyTorch ...")
+    announce(f"Opening {args.what} ...")
     from upright.show.playing import show_of
 
     names = ("random", "trust_code", "seed", "stochastic", "episodes", "speed")

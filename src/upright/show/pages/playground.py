@@ -12,11 +12,10 @@ from string import Template
 from typing import Any
 
 import numpy as np
-from torch import Tensor
 
 from upright.envs import is_gymnasiums_own, make_env
-from upright.ground import UprightError, write_new
-from upright.policy import MLP, Policy, RunningNormalizer
+from upright.ground import Array, UprightError, write_new
+from upright.policy import MLP, Policy, RunningNormalizer, Stack
 from upright.runs import Run
 from upright.show.html import asset, data_uri, digest_source, on_a_page
 from upright.show.pages.words import shown, told
@@ -48,7 +47,7 @@ def is_simulated(run: Run) -> bool:
     spaces = (env.observation_space, env.action_space)
     env.close()
     policy = run.outline()
-    if sum(weight.numel() for weight in policy.parameters()) > MOST_WEIGHTS:
+    if not isinstance(policy.network, MLP) or policy.network.flat.size > MOST_WEIGHTS:
         return False
     return spaces == (policy.observation_space, policy.action_space)
 
@@ -117,42 +116,41 @@ def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
         policy: Over a Discrete space.
         activation: Of its hidden layers, "tanh" or "relu".
     """
+    network = policy.network
+    assert isinstance(network, MLP)
     return {
         "activation": activation,
         "normalizer": None if policy.normalizer is None else _normalizer(policy.normalizer),
-        "torso": _layers(policy.torso),
-        "actor": _layers(policy.actor),
-        "critic": None if policy.critic is None else _layers(policy.critic),
+        "torso": _layers(network.torso),
+        "actor": _layers(network.actor),
+        "critic": _layers(network.critic) if policy.has_critic else None,
         "value_scale": policy.value_scale,
     }
 
 
-def _layers(network: MLP) -> list[dict[str, Any]]:
+def _layers(stack: Stack) -> list[dict[str, Any]]:
     return [
         {
-            "inputs": layer.in_features,
-            "outputs": layer.out_features,
-            "weight": _base64(
-                layer.weight if layer.out_features <= layer.in_features else layer.weight.t()
-            ),
+            "inputs": layer.weight.shape[0],
+            "outputs": layer.weight.shape[1],
+            "weight": _base64(layer.weight.T),
             "bias": None if layer.bias is None else _base64(layer.bias),
         }
-        for layer in network.linear_layers()
+        for layer in stack.layers
     ]
 
 
 def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
     return {
         "mean": _base64(normalizer.mean),
-        "deviation": _base64((normalizer.variance + 1e-8).sqrt()),
-        "clip": normalizer.clip,
+        "deviation": _base64(np.sqrt(normalizer.variance + 1e-8)),
+        "clip": RunningNormalizer.CLIP,
     }
 
 
 @np.errstate(over="ignore")  # what is beyond 32 bits is infinite, there too
-def _base64(tensor: Tensor) -> str:
-    array = np.ascontiguousarray(tensor.detach().cpu().numpy(), "<f4")
-    return base64.b64encode(array.tobytes()).decode()
+def _base64(array: Array) -> str:
+    return base64.b64encode(np.ascontiguousarray(array, "<f4").tobytes()).decode()
 
 
 def _content_security_policy(script: str, style: str) -> str:

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
-import torch
 
 from upright.envs import EnvSource, make_env, name_of
 from upright.ground import Array, Stream, UprightError, derive_seed
@@ -160,18 +159,18 @@ class Player:
             return self._env.action_space.sample()
         noise = 0.0 if self._noiseless else self._policy.distribution.noise(rng, (1,))
         batch = np.asarray(obs, np.float32)[None]
-        return self._policy.behaviour()(batch, noise)[0]
+        return self._policy.act(batch, noise)[0]
 
-    @torch.no_grad()
     def _opinion(self, obs: Any) -> tuple[tuple[float, ...] | None, float | None]:
         """What the policy thinks of an observation: pi(.|s) and V(s), where it has them."""
         policy = self._policy
         if policy is None:
             return None, None
-        params, values = policy(torch.as_tensor(np.asarray(obs, np.float32))[None])
-        found = policy.distribution.probabilities(params.numpy())
+        batch = np.asarray(obs, np.float32)[None]
+        params, values = policy.params(batch), policy.values(batch)
+        found = policy.distribution.probabilities(params)
         probabilities = None if found is None else tuple(found[0].tolist())
-        return probabilities, None if policy.critic is None else float(values[0])
+        return probabilities, float(values[0]) if policy.has_critic else None
 
     def _draw(self) -> Array:
         try:
