@@ -62,6 +62,18 @@ def test_the_same_seed_plays_the_same_episodes_and_another_one_others(run: Run) 
     assert observations(5) != observations(5, False)
 
 
+def test_of_several_moments_one_is_drawn_and_the_last_of_each_episode(run: Run) -> None:
+    def played(every: int) -> list[tuple[int, int, float, str]]:
+        moments = Player(run.env, run.policy, seed=4).play(2, max_steps=50, every=every)
+        return [(each.episode, each.step, each.episode_return, each.end) for each in moments]
+
+    everything = played(1)
+    last = {episode: step for episode, step, *_ in everything}
+    assert played(7) == [
+        each for each in everything if each[1] % 7 == 0 or each[1] == last[each[0]]
+    ]
+
+
 def test_without_a_policy_it_acts_at_random_and_thinks_nothing() -> None:
     first, second = ([*Player("CartPole-v1", None, seed=seed).play(3)] for seed in (1, 1))
     assert [moment.action for moment in first] == [moment.action for moment in second]

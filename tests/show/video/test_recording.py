@@ -176,6 +176,12 @@ def test_a_recording_shows_whole_episodes_and_holds_their_ends(run: Run, tmp_pat
     assert parts[-1] == 1.0
 
 
+def test_fewer_pictures_a_second_show_the_same_time(run: Run, tmp_path: Path) -> None:
+    rate, seconds = rate_and_seconds(record(run, tmp_path / "whole.mp4"))
+    fewer = rate_and_seconds(record(run, tmp_path / "fewer.mp4", most_fps=30.0))
+    assert (rate, *fewer) == (50.0, 25.0, pytest.approx(seconds, abs=0.1))
+
+
 def test_a_timelapse_goes_from_untrained_to_the_best_with_the_same_start(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -111,12 +111,16 @@ class Player:
         """The time limit, where there is one."""
         return None if self._env.spec is None else self._env.spec.max_episode_steps
 
-    def play(self, episodes: int | None = None, max_steps: int | None = None) -> Iterator[Moment]:
+    def play(
+        self, episodes: int | None = None, max_steps: int | None = None, every: int = 1
+    ) -> Iterator[Moment]:
         """The moments of whole episodes, one after the other.
 
         Args:
             episodes: How many; None never ends.
             max_steps: Where an episode is left at the latest.
+            every: Of so many moments one is drawn, and each episode's last; the others are not
+                told of.
         """
         rng = np.random.default_rng(derive_seed(self._seed, Stream.ACTIONS))
         self._env.action_space.seed(derive_seed(self._seed, Stream.ACTIONS) % 2**32)
@@ -127,11 +131,12 @@ class Player:
             for step in itertools.count():
                 over = bool(end) or step == max_steps
                 action = None if over else self._act(obs, rng)
-                probabilities, value = self._opinion(obs)
-                yield Moment(
-                    self._draw(), number + 1, step, obs, reward, episode_return, action,
-                    probabilities, value, end, self.label,
-                )  # fmt: skip
+                if over or step % every == 0:
+                    probabilities, value = self._opinion(obs)
+                    yield Moment(
+                        self._draw(), number + 1, step, obs, reward, episode_return, action,
+                        probabilities, value, end, self.label,
+                    )  # fmt: skip
                 if over:
                     self.returns += [episode_return] if end else []
                     break

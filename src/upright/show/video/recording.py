@@ -1,5 +1,6 @@
 """A policy's episodes as a video, or the same ones at several checkpoints."""
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -99,6 +100,7 @@ def draw(
     seed: int = 0,
     deterministic: bool = True,
     max_steps: int | None = None,
+    most_fps: float = math.inf,
     progress: OnProgress = lambda done, label: None,
 ) -> None:
     """Write a video, in the place of what was there; memory does not grow with its length.
@@ -112,6 +114,7 @@ def draw(
         seed: Where the episodes' seeds derive from.
         deterministic: The most probable action instead of a drawn one.
         max_steps: Where an episode is left at the latest.
+        most_fps: Pictures a second at most; where the environment has more, some are left out.
         progress: Is told, for each picture, the part of all episodes that is done, in [0, 1] (an
             episode that ends before its time limit makes it jump), and who acts.
 
@@ -125,23 +128,24 @@ def draw(
         for each, label in chapters
     )
     first = next(players)
+    every = max(1, math.ceil(first.fps / most_fps))
     limit = min(max_steps or 1 << 60, first.max_episode_steps or 1 << 60)
 
     def moments() -> Iterator[Moment]:
         """All of them, the last one of each episode held for a while."""
         for number, player in enumerate(chain([first], players)):
             try:
-                for moment in player.play(episodes, max_steps):
+                for moment in player.play(episodes, max_steps, every):
                     over = moment.action is None
                     done = moment.episode - 1 + (1.0 if over else moment.step / limit)
                     progress((number + done / episodes) / len(chapters), moment.label)
                     yield moment
                     if over:
-                        yield from [moment] * round(HELD_SECONDS * player.fps)
+                        yield from [moment] * round(HELD_SECONDS * player.fps / every)
             finally:
                 player.close()
 
-    write_video(path, _of_one_size(map(_captioned, moments())), first.fps)
+    write_video(path, _of_one_size(map(_captioned, moments())), first.fps / every)
 
 
 def _chapters(run: Run) -> list[Chapter]:
