@@ -54,9 +54,7 @@ def test_the_pages_own_network_is_solved_and_opened_again(tmp_path: Path) -> Non
     code, again = examples()[0], examples()[1]
     names: dict[str, Any] = {}
     exec(code.rpartition("\n\n\n")[0], names)
-    run = upright.train(
-        "CartPole-v1", algo="ppo", policy=names["Residual"], seed=0, value_scale=50, out=tmp_path
-    )
+    run = upright.train("CartPole-v1", algo="ppo", policy=names["Residual"], seed=0, out=tmp_path)
     assert run.solved
     assert "policy=Residual" in again
     opened = upright.load(run.path, policy=names["Residual"])
@@ -133,6 +131,9 @@ def test_what_is_no_network_is_refused_in_a_sentence() -> None:
     recipe = resolve("CartPole-v1", "ppo", **SMALL)
     with pytest.raises(UprightError, match=r"returned a str, no torch\.nn\.Module"):
         Trainer(recipe, "CartPole-v1", Own(policy=lambda space, num_params: "net"))  # type: ignore[arg-type, return-value]
+    apart = resolve("CartPole-v1", "ppo", separate_optimizers=True, **SMALL)
+    with pytest.raises(UprightError, match="separate_optimizers needs the dense network"):
+        Trainer(apart, "CartPole-v1", Own(policy=Normed))
     with pytest.raises(UprightError, match="float64"):
         Trainer(recipe, "CartPole-v1", Own(policy=lambda space, n: Normed(space, n).double()))
     trainer = Trainer(recipe, "CartPole-v1", Own(policy=lambda space, n: nn.Linear(4, n)))

@@ -7,7 +7,15 @@ from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
-from upright.ground import Array, Floats, NonFiniteError, State, generator_state, restore_generator
+from upright.ground import (
+    Array,
+    Floats,
+    NonFiniteError,
+    State,
+    UprightError,
+    generator_state,
+    restore_generator,
+)
 from upright.learning.adam import Adam
 from upright.learning.batch import Batch, batch_of
 from upright.learning.losses import Derived
@@ -62,6 +70,11 @@ class Algorithm(ABC, Generic[SettingsT]):
         self.policy, self.settings, self.rng, self._own_loss = policy, settings, rng, own_loss
         network, spans = policy.network, [slice(None)]
         if settings.separate_optimizers and policy.has_critic:
+            if not network.spans:
+                raise UprightError(
+                    "separate_optimizers needs the dense network.",
+                    "A module of your own has one optimiser; leave separate_optimizers out.",
+                )
             spans = [network.spans["actor"], network.spans["critic"]]
         self.optimizers = [
             Adam(network.flat[span], network.grad[span], settings.adam_eps) for span in spans

@@ -27,7 +27,7 @@ class Network(Protocol):
         grad: The derivative of the loss with respect to each, [weights]; `backward` fills it.
         weights: The same weights by name, views of `flat`.
         gradients: Likewise, of `grad`.
-        spans: Which part of `flat` is the torso, the actor and the critic, by name.
+        spans: Which part of `flat` is the torso, the actor and the critic, by name; may be empty.
         device: Where the arithmetic is done, "cpu" or "cuda".
         torch_version: PyTorch's, where it does the arithmetic; else empty.
     """
@@ -74,8 +74,8 @@ class Stack:
         forward   h = phi(x W + b)
         backward  dW = x^T d,  db = sum d,  dx = d W^T,  d = dh * phi'
 
-    phi' is read from the output: 1 - h^2 for tanh, h > 0 for relu. Hidden layers lie in memory
-    that the next forward pass overwrites; what comes out of the last layer is new.
+    phi' is read from the output: 1 - h^2 for tanh, h > 0 for relu. What an activation gives lies
+    in memory that the next forward pass overwrites; what comes out of a linear layer is new.
     """
 
     def __init__(self, layers: Sequence[Linear], activation: str, activate_last: bool) -> None:
