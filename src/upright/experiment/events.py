@@ -36,13 +36,11 @@ class EventLog:
     """
 
     def __init__(self, folder: Path, rows: Iterable[dict[str, Any]] = ()) -> None:
-        self._folder = folder
+        self._folder, self._superseded = folder, sorted(folder.glob(PATTERN))
         self._file: BinaryIO | None = None
-        superseded, earlier = sorted(folder.glob(PATTERN)), list(rows)
+        earlier = list(rows)
         for row in earlier:
             self.add(row, time.time() - earlier[-1][Metric.SECONDS] + row[Metric.SECONDS])
-        for path in superseded:
-            path.unlink(missing_ok=True)
 
     def add(self, row: dict[str, Any], wall_time: float | None = None) -> None:
         """One row of metrics; its numbers become scalars.
@@ -55,6 +53,8 @@ class EventLog:
             name = PATTERN.replace("*", f"{now:.6f}.{socket.gethostname()}.{os.getpid()}")
             self._file = (self._folder / name).open("xb")
             self._write(now, FILE_VERSION + _counted(b"brain.Event:2"))
+            for path in self._superseded:
+                path.unlink(missing_ok=True)
         values = [
             VALUE + _counted(TAG + _counted(tag.encode()) + SIMPLE_VALUE + _single(value))
             for tag, value in row.items()

@@ -179,7 +179,7 @@ class RunWriter:
             _cut(self._episodes, marks.episodes_bytes)
             for name in PICTURES:  # they are of the run as it was
                 (self.path / name).unlink(missing_ok=True)
-        self._events = EventLog(self.path, rows)
+            self._events = EventLog(self.path, rows)
 
     def verdict(self, verdict: Verdict, versions: dict[str, str]) -> None:
         """The proven (or best) policy, then what was found of it."""
