@@ -35,11 +35,13 @@ def test_every_backend_has_the_time_limit_of_the_id(short: str, backend: str) ->
     obs = envs.reset()
     assert obs.shape == (2, 4)
     assert obs.dtype == np.float32
-    steps = [envs.step(np.array([t % 2, t % 2])) for t in range(5)]
+    for t in range(5):
+        step = envs.step(np.array([t % 2, t % 2]))
+        assert step.truncated.tolist() == [t == 4, t == 4]
+        assert not step.terminated.any()
+        assert step.valid.all()
+        assert step.any_done is (t == 4)
     envs.close()
-    assert [step.truncated.tolist() for step in steps] == [[False, False]] * 4 + [[True, True]]
-    assert not any(step.terminated.any() for step in steps)
-    assert all(step.valid.all() for step in steps)
     assert envs.backend == backend
 
 
@@ -135,3 +137,31 @@ def test_a_sync_step_reports_what_each_environment_did() -> None:
     np.testing.assert_array_equal(step.rewards, seen)
     assert len(set(seen.tolist())) == 2
     assert step.terminated.all()
+
+
+@pytest.mark.parametrize(("env", "backend"), [("CartPole-v1", "vector"), ("Acrobot-v1", "sync")])
+def test_only_inside_does_an_environment_of_gymnasiums_take_actions_unasked(
+    env: str, backend: str
+) -> None:
+    envs = make_envs(env, 2, seed=0, backend=backend)
+    made = make_env(env)
+    envs.close()
+    made.close()
+    assert not envs.action_space.contains(7)
+    assert not made.action_space.contains(7)
+    assert envs.action_space == made.action_space
+
+
+def test_an_environment_of_ones_own_is_still_asked() -> None:
+    asked = []
+
+    class Asking(ObsReward):
+        def step(self, action: Any) -> Any:
+            asked.append((self.action_space.contains(action), self.action_space.contains(7)))
+            return super().step(action)
+
+    envs = make_envs(Asking, 2, seed=0)
+    envs.reset()
+    envs.step(np.zeros(2, np.int64))
+    envs.close()
+    assert asked == [(True, False)] * 2

@@ -39,10 +39,9 @@ def play(envs: Envs, obs: Any, rng: np.random.Generator, steps: int) -> tuple[An
     story: list[Any] = []
     for _ in range(steps):
         step = envs.step(actions(envs, rng))
-        done = step.terminated | step.truncated
-        obs = envs.restart(done, step.obs) if done.any() else step.obs
-        story += [*step, obs]
-    return obs, [array.tobytes() for array in story]
+        obs = envs.restart(step.done, step.obs) if step.any_done else step.obs.copy()
+        story += [array.tobytes() for array in (*step[:-1], obs)]
+    return obs, story
 
 
 @pytest.mark.parametrize(("env", "backend"), KINDS)

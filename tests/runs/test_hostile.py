@@ -1317,9 +1317,12 @@ def test_a_state_that_cannot_be_is_refused_or_does_no_harm(
     everything(spoilt, room / "out")
 
 
-@pytest.mark.parametrize("lengths", [[-1, 1, 0, 0], [2**62] * 4, [1, 0, 0, 0]])
-def test_episodes_whose_lengths_do_not_fit_their_actions_are_refused(
-    room: Path, lengths: list[int]
+@pytest.mark.parametrize(
+    ("lengths", "actions"),
+    [([-1, 1, 0, 0], []), ([2**62] * 4, []), ([1, 0, 0, 0], []), ([1, 0, 0, 0], [2**40])],
+)
+def test_episodes_whose_actions_do_not_fit_their_lengths_or_their_space_are_refused(
+    room: Path, lengths: list[int], actions: list[int]
 ) -> None:
     how = TINY | {"backend": "sync", "total_timesteps": 128, "out": room / "runs"}
     given = upright.train("CartPole-v1", algo="ppo", preset="default", **how).path
@@ -1328,7 +1331,7 @@ def test_episodes_whose_lengths_do_not_fit_their_actions_are_refused(
     def change(arrays: dict[str, Any]) -> None:
         (name,) = [name for name in arrays if name.endswith("envs.lengths")]
         arrays[name] = np.array(lengths, np.int64)
-        arrays[name.replace("lengths", "actions")] = np.zeros(0, np.int64)
+        arrays[name.replace("lengths", "actions")] = np.array(actions, np.int64)
 
     with_arrays(change)(checkpoint)
     rehash(checkpoint)

@@ -93,7 +93,8 @@ class SeededEnvs(ABC):
         counts, lengths = (state.array(name, (n,), np.int64) for name in ("counts", "lengths"))
         shape = (None, *(space.shape or ()))
         actions = state.array("actions", shape, space.dtype or np.int64)
-        if (counts < 0).any() or (lengths < 0).any() or sum(lengths.tolist()) != len(actions):
+        fits = sum(lengths.tolist()) == len(actions) and all(map(space.contains, actions))
+        if (counts < 0).any() or (lengths < 0).any() or not fits:
             raise UprightError("The recorded episodes do not fit together.")
         self._counts = counts.tolist()
         rows = actions.tolist() if actions.ndim == 1 else list(actions)

@@ -33,6 +33,6 @@ def _play(envs: Envs, seed: int) -> list[bytes]:
         actions = np.array([envs.action_space.sample() for _ in range(envs.num_envs)])
         step = envs.step(actions)
         seen += [step.obs.tobytes(), step.rewards.tobytes()]
-        if (step.terminated | step.truncated).any():
+        if step.any_done:
             break
     return seen

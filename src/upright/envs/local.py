@@ -21,14 +21,18 @@ class SyncEnvs(SeededEnvs):
     def __init__(self, envs: list[gym.Env[Any, Any]], seed: int) -> None:
         super().__init__(envs[0], len(envs), seed)
         self._envs = [Guard(env, index) for index, env in enumerate(envs)]
+        self._obs, self._rewards = np.empty(self._shape, np.float32), np.empty(self.num_envs)
+        self._terminated, self._truncated = np.empty((2, self.num_envs), np.bool_)
 
     def step(self, actions: Array) -> Step:
         """One action in every environment."""
-        obs, rewards = np.empty(self._shape, np.float32), np.empty(self.num_envs)
-        terminated, truncated = np.empty(self.num_envs, np.bool_), np.empty(self.num_envs, np.bool_)
-        for n, (env, action) in enumerate(zip(self._envs, self._acted(actions), strict=True)):
-            obs[n], rewards[n], terminated[n], truncated[n], _ = env.step(action)
-        return Step(obs, rewards, terminated, truncated, self._everything)
+        obs, rewards, any_done = self._obs, self._rewards, False
+        terminated, truncated = self._terminated, self._truncated
+        for n, action in enumerate(self._acted(actions)):
+            obs[n], rewards[n], ended, cut, _ = self._envs[n].step(action)
+            terminated[n], truncated[n] = ended, cut
+            any_done = any_done or ended or cut
+        return Step(obs, rewards, terminated, truncated, self._everything, any_done)
 
     def _reset_into(
         self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools

@@ -12,13 +12,28 @@ Backend = Literal["vector", "sync", "async"]
 
 
 class Step(NamedTuple):
-    """One transition of every environment, arrays of shape [N, ...]."""
+    """One transition of every environment, arrays of shape [N, ...], which the next may overwrite.
+
+    Attributes:
+        obs: What the environments show now.
+        rewards: What they gave.
+        terminated: Whether the task ended.
+        truncated: Whether a limit outside the task was met.
+        valid: False where this was no transition but a reset.
+        any_done: Whether anything was terminated or truncated.
+    """
 
     obs: NDArray[np.float32]
     rewards: NDArray[np.float64]
     terminated: Bools
     truncated: Bools
     valid: Bools
+    any_done: bool
+
+    @property
+    def done(self) -> Bools:
+        """Whether an episode ended."""
+        return self.terminated | self.truncated
 
 
 class Envs(Protocol):

@@ -64,7 +64,8 @@ class NextStepEnvs:
             raise self._fault("step", error) from error
         valid = ~self._was_done
         self._was_done = terminated | truncated
-        return Step(_in_rows(obs), rewards, terminated, truncated, valid)
+        any_done = bool(np.count_nonzero(self._was_done))
+        return Step(_in_rows(obs), rewards, terminated, truncated, valid, any_done)
 
     def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
         """Nothing to do: the next step resets."""

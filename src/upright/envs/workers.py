@@ -62,7 +62,8 @@ class AsyncEnvs(SeededEnvs):
             obs, rewards, terminated, truncated, infos = self._vector.step_wait(self._timeout)
         self._refuse_faults(infos)
         obs = np.array(obs, np.float32)
-        return Step(obs, rewards, terminated, truncated, self._everything)
+        any_done = bool((terminated | truncated).any())
+        return Step(obs, rewards, terminated, truncated, self._everything, any_done)
 
     def _reset_into(
         self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools

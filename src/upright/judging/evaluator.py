@@ -66,15 +66,15 @@ class Evaluator:
             step = envs.step(policy.act(obs, noise))
             running_return += step.rewards * step.valid
             running_length += step.valid
-            obs, done = step.obs, step.terminated | step.truncated
-            quiet += 1
+            obs, quiet = step.obs, quiet + 1
             if quiet > ENDLESS:
                 raise UprightError(
                     f"No episode of an evaluation ended within {ENDLESS:,} steps.",
                     "Give the environment a time limit: gymnasium.wrappers.TimeLimit, or "
                     "max_episode_steps where it is registered.",
                 )
-            if np.count_nonzero(done):
+            if step.any_done:
+                done = step.done
                 obs, quiet = envs.restart(done, obs), 0
                 counted = done & (number < self._episodes)
                 returns[number[counted]] = running_return[counted]

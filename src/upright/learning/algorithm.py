@@ -14,6 +14,7 @@ from upright.ground import (
     State,
     UprightError,
     generator_state,
+    mean,
     restore_generator,
 )
 from upright.learning.adam import Adam
@@ -153,7 +154,7 @@ class Algorithm(ABC, Generic[SettingsT]):
             entropy: H, [B].
             **report: What else to report.
         """
-        settings, mean_entropy = self.settings, float(entropy.mean())
+        settings, mean_entropy = self.settings, mean(entropy)
         (value, d_log_probs), (squares, d_values) = policy_loss, value_loss
         parts = {"policy_gradient_loss": value, "value_loss": squares, "entropy": mean_entropy}
         vf_coef = settings.vf_coef / settings.value_scale**2
@@ -204,7 +205,7 @@ class Algorithm(ABC, Generic[SettingsT]):
     def metrics(self, batch: Batch, reports: list[Reports], schedule_progress: float) -> Metrics:
         """What is said of an update: the means of its steps' reports, and how well V predicted."""
         metrics = {
-            f"train/{name}": float(np.mean([report[name] for report in reports]))
+            f"train/{name}": sum(report[name] for report in reports) / len(reports)
             for name in reports[0]
         }
         metrics["train/explained_variance"] = explained_variance(batch.old_values, batch.returns)

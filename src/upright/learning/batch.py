@@ -1,11 +1,12 @@
 """Rollout -> batch: the transitions that count, flat, each with its advantage and return."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 
-from upright.ground import Array, Floats
+from upright.ground import Array, Floats, mean, variance
 from upright.policy import Policy
 from upright.rollout import Rollout
 
@@ -53,5 +54,6 @@ def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Bat
 
 def standardize(advantages: Array, eps: float = 1e-8) -> Array:
     """(A - mean) / (deviation + eps), with the deviation of the population, shape [B]."""
-    standard: Array = (advantages - advantages.mean()) / (advantages.std() + eps)
+    deviation = math.sqrt(variance(advantages))
+    standard: Array = (advantages - mean(advantages)) / (deviation + eps)
     return standard

@@ -6,7 +6,7 @@ shape [B]. There is no autograd: the derivative stands beside the loss.
 
 import numpy as np
 
-from upright.ground import Array
+from upright.ground import Array, mean
 
 Derived = tuple[float, Array]
 
@@ -21,7 +21,7 @@ def policy_gradient(log_probs: Array, advantages: Array) -> Derived:
         log_probs: log pi(a|s) under the current policy, shape [B].
         advantages: A, shape [B].
     """
-    return -_mean(log_probs * advantages), advantages / -len(advantages)
+    return -mean(log_probs * advantages), advantages / -len(advantages)
 
 
 def clipped_surrogate(
@@ -40,14 +40,14 @@ def clipped_surrogate(
     """
     ratio = np.exp(log_probs - old_log_probs)
     free = ratio * advantages
-    clipped = np.clip(ratio, 1.0 - clip_range, 1.0 + clip_range) * advantages
-    return -_mean(np.minimum(free, clipped)), np.where(free <= clipped, free, 0.0) / -len(free)
+    clipped = ratio.clip(1.0 - clip_range, 1.0 + clip_range) * advantages
+    return -mean(np.minimum(free, clipped)), np.where(free <= clipped, free, 0.0) / -len(free)
 
 
 def value_loss(values: Array, returns: Array) -> Derived:
     """L = E[ (V(s) - G)^2 ],  dL/dV = 2 (V - G) / B, both of shape [B]."""
     error = values - returns
-    return _mean(error * error), error * (2.0 / len(error))
+    return mean(error * error), error * (2.0 / len(error))
 
 
 def clipped_value_loss(
@@ -65,10 +65,10 @@ def clipped_value_loss(
         clip_range: eps > 0, in units of the return.
     """
     error, moved = values - returns, values - old_values
-    clipped = old_values + np.clip(moved, -clip_range, clip_range) - returns
+    clipped = old_values + moved.clip(-clip_range, clip_range) - returns
     free, held = error * error, clipped * clipped
     follows = (free >= held) | (np.abs(moved) <= clip_range)
-    return _mean(np.maximum(free, held)), np.where(follows, error, 0.0) * (2.0 / len(error))
+    return mean(np.maximum(free, held)), np.where(follows, error, 0.0) * (2.0 / len(error))
 
 
 def approx_kl(log_probs: Array, old_log_probs: Array) -> float:
@@ -77,8 +77,10 @@ def approx_kl(log_probs: Array, old_log_probs: Array) -> float:
     Schulman, "Approximating KL Divergence" (2020), estimator k3.
     """
     log_ratio = log_probs - old_log_probs
-    return _mean(np.expm1(log_ratio) - log_ratio)
+    return mean(np.expm1(log_ratio) - log_ratio)
 
 
-def _mean(terms: Array) -> float:
-    return float(np.add.reduce(terms)) / len(terms)
+def clip_fraction(log_probs: Array, old_log_probs: Array, clip_range: float) -> float:
+    """How much of the batch the clip holds: where |rho - 1| > eps, rho = pi / pi_old."""
+    outside = np.abs(np.exp(log_probs - old_log_probs) - 1.0) > clip_range
+    return np.count_nonzero(outside) / len(log_probs)

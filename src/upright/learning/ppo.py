@@ -2,12 +2,16 @@
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from upright.ground import Array, Floats
 from upright.learning.algorithm import Algorithm, Loss, Metrics, Reports
 from upright.learning.batch import Batch, standardize
-from upright.learning.losses import approx_kl, clipped_surrogate, clipped_value_loss, value_loss
+from upright.learning.losses import (
+    approx_kl,
+    clip_fraction,
+    clipped_surrogate,
+    clipped_value_loss,
+    value_loss,
+)
 from upright.learning.returns import gae
 from upright.policy import Evaluated
 from upright.rollout import Rollout
@@ -38,13 +42,12 @@ class PPO(Algorithm[PPOSettings]):
             if clip_range_vf > 0.0
             else value_loss(values, batch.returns)
         )
-        outside = np.abs(np.expm1(said.log_probs - old)) > clip_range
         return self.total(
             policy_loss,
             critic_loss,
             said.entropy,
             approx_kl=approx_kl(said.log_probs, old),
-            clip_fraction=np.count_nonzero(outside) / len(old),
+            clip_fraction=clip_fraction(said.log_probs, old, clip_range),
         )
 
     def learn(self, batch: Batch, schedule_progress: float) -> list[Reports]:

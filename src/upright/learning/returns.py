@@ -12,7 +12,7 @@ Control Using Generalized Advantage Estimation" (2016), equations 11 and 16.
 import numpy as np
 from numpy.typing import NDArray
 
-from upright.ground import Bools, Floats
+from upright.ground import Bools, Floats, variance
 
 
 def gae(
@@ -40,15 +40,16 @@ def gae(
     """
     deltas = rewards + gamma * ~terminated * next_values - values
     decay = gamma * gae_lambda * ~(terminated | truncated)
-    advantages = np.empty(rewards.shape, np.float64)
-    running = np.zeros(rewards.shape[1:], np.float64)
-    for t in reversed(range(len(rewards))):
-        running = deltas[t] + decay[t] * running
-        advantages[t] = running
-    return advantages
+    one = rewards.shape[1] == 1  # plain numbers are ten times as fast as arrays of one
+    rows = (deltas[:, 0].tolist(), decay[:, 0].tolist()) if one else (deltas, decay)
+    later, advantages = 0.0, []
+    for delta, kept in zip(*map(reversed, rows), strict=True):
+        later = delta + kept * later
+        advantages.append(later)
+    return np.array(advantages[::-1], np.float64).reshape(rewards.shape)
 
 
 def explained_variance(predictions: Floats, targets: Floats) -> float:
     """1 - Var[targets - predictions] / Var[targets], of [n]; 0 for constant targets."""
-    variance = float(np.var(targets))
-    return 1.0 - float(np.var(targets - predictions)) / variance if variance > 0.0 else 0.0
+    spread = variance(targets)
+    return 1.0 - variance(targets - predictions) / spread if spread > 0.0 else 0.0

@@ -84,6 +84,7 @@ class Stack:
         self._hidden: list[Array] = []
         self._derivatives: list[Array] = []
         self._inputs: list[Array] = []
+        self._zeros = np.zeros(0)
 
     def apply(self, x: Array) -> Array:
         """The function of x, remembering nothing."""
@@ -136,8 +137,10 @@ class Stack:
     def _activate(self, x: Array) -> None:
         if self.activation == "tanh":
             np.tanh(x, out=x)
-        else:
-            np.maximum(x, 0.0, out=x)
+            return
+        if self._zeros.size < x.size:
+            self._zeros = np.zeros(x.size, x.dtype)
+        np.maximum(x, self._zeros[: x.size].reshape(x.shape), out=x)  # a single 0 is 3 times slower
 
     def _slope(self, h: Array) -> Array:
         """The slope where phi gave h, in the place of h: nobody needs that any more."""

@@ -38,14 +38,10 @@ class Store:
     @property
     def obs(self) -> NDArray[np.float32]:
         """What is to be acted on next, [N, ...]."""
-        return np.asarray(self._obs[self.length])
+        obs: NDArray[np.float32] = self._obs[self.length]
+        return obs
 
-    @property
-    def valid(self) -> Bools:
-        """Which environments' newest rows are transitions, [N]."""
-        return np.asarray(self._valid[self.length - 1])
-
-    def add(self, actions: Array, step: Step, valid: Bools) -> None:
+    def add(self, actions: Array, step: Step) -> None:
         """One transition of every environment, and what comes after it if nothing is reset."""
         t = self.length
         if t == 0:
@@ -54,18 +50,24 @@ class Store:
             self._grow()
         self._actions[t], self._rewards[t] = actions, step.rewards
         self._terminated[t], self._truncated[t] = step.terminated, step.truncated
-        self._valid[t], self._obs[t + 1] = valid, step.obs
+        self._valid[t], self._obs[t + 1] = step.valid, step.obs
         self.length = t + 1
 
-    def end(self, step: Step) -> None:
-        """Keep the final observations of what the newest transition truncated."""
+    def end(self, step: Step, playing: Bools) -> None:
+        """Keep the final observations of what the newest transition truncated, [N], of these."""
         if self._keeps_finals:
-            cut = step.truncated & ~step.terminated & self.valid
-            self._finals += [((self.length - 1, int(n)), step.obs[n]) for n in cut.nonzero()[0]]
+            cut = step.truncated & ~step.terminated & playing
+            self._finals += [
+                ((self.length - 1, int(n)), step.obs[n].copy()) for n in cut.nonzero()[0]
+            ]
 
     def follow(self, obs: NDArray[np.float32]) -> None:
         """Go on from these observations, since something was reset."""
         self._obs[self.length] = obs
+
+    def leave_out_from(self, row: Array) -> None:
+        """Count nothing of environment n from row[n] on, [N]."""
+        self._valid[: self.length] &= np.arange(self.length)[:, None] < row
 
     def rollout(self, finished: Callable[[Array, Array, Array], tuple[Episode, ...]]) -> Rollout:
         """All of it; `finished` tells its episodes from rewards, ends and `valid`, each [T, N]."""
@@ -107,7 +109,6 @@ class LocalCollector:
     ) -> None:
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
-        self._everybody = np.ones(envs.num_envs, np.bool_)
         self._obs: NDArray[np.float32] | None = None
         self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
         self._running_length = np.zeros(envs.num_envs, np.int64)
@@ -121,9 +122,10 @@ class LocalCollector:
         """T steps of every environment; episodes go on from one rollout to the next."""
         store = self._begin(self._num_steps)
         for noise in self._noise(self._num_steps):
-            done = self._step(store, noise, self._everybody)
-            if done is not None:
-                store.follow(self._envs.restart(done, store.obs))
+            step = self._step(store, noise)
+            if step.any_done:
+                store.end(step, step.valid)
+                store.follow(self._envs.restart(step.done, step.obs))
         self._obs = store.obs
         return store.rollout(self._finished)
 
@@ -132,15 +134,19 @@ class LocalCollector:
         self._obs = None
         store = self._begin(NOISE_ROWS)
         left = np.full(self._envs.num_envs, self._share)
-        while (playing := left > 0).any():
-            row = store.length % NOISE_ROWS
-            if row == 0:
-                noise = self._noise(NOISE_ROWS)
-            done = self._step(store, noise[row], playing)
-            if done is not None:
-                left -= done & store.valid
-                if (left > 0).any():
-                    store.follow(self._envs.restart(done, store.obs))
+        ends = np.zeros(self._envs.num_envs, np.int64)
+        while left.any():
+            for noise in self._noise(NOISE_ROWS):
+                step = self._step(store, noise)
+                if step.any_done:
+                    done, playing = step.done, step.valid & (left > 0)
+                    store.end(step, playing)
+                    left -= done & playing
+                    ends[done & playing] = store.length
+                    if not left.any():
+                        break
+                    store.follow(self._envs.restart(done, step.obs))
+        store.leave_out_from(ends)
         self._obs = None
         return store.rollout(self._finished)
 
@@ -154,16 +160,12 @@ class LocalCollector:
     def _noise(self, rows: int) -> Array:
         return self._policy.distribution.noise(self._rng, (rows, self._envs.num_envs))
 
-    def _step(self, store: Store, noise: Array, playing: Bools) -> Bools | None:
-        """One step of every environment; what of it ended an episode, None for nothing."""
+    def _step(self, store: Store, noise: Array) -> Step:
+        """One step of every environment, stored."""
         actions = self._policy.act(store.obs, noise)
         step = self._envs.step(actions)
-        store.add(actions, step, step.valid & playing)
-        done = step.terminated | step.truncated
-        if not np.count_nonzero(done):
-            return None
-        store.end(step)
-        return done
+        store.add(actions, step)
+        return step
 
     def state(self) -> State:
         """Everything between two rollouts: the noise, the episodes and how far they are."""
