@@ -345,6 +345,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path(__file__).with_name("update.md"))
     arguments = parser.parse_args()
     limit_threads(1)
+    if hasattr(os, "sched_setaffinity"):  # JAX heeds no limit on its threads but this
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     text = report(arguments.repeats, arguments.seconds, arguments.kinds.split(","))
     print(text)
     arguments.out.write_text(text, encoding="utf-8")

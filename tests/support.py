@@ -11,7 +11,8 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorE
 from upright.experiment import Listener
 from upright.ground.files import as_json, write_atomically
 from upright.ground.state import State
-from upright.policy.networks import Stack, Weights
+from upright.policy.layers import Stack
+from upright.policy.networks import Weights
 from upright.policy.policy import Policy
 from upright.rollout.rollout import Rollout
 from upright.runs.checkpoint import Checkpoint

@@ -12,7 +12,8 @@ from torch import nn
 
 from support import make_policy, shapes
 from upright.ground.errors import UprightError
-from upright.policy.networks import FREE, MLP, Linear, Stack, observation_size
+from upright.policy.layers import MANY, Linear, Stack, tanh
+from upright.policy.networks import FREE, MLP, observation_size
 from upright.policy.normalizer import RunningNormalizer
 from upright.policy.torch_network import TorchMLP, TorchNetwork
 from upright.settings.hyperparameters import PPOSettings
@@ -278,3 +279,12 @@ def test_another_observation_space_is_refused_with_what_is_supported(space: gym.
     with pytest.raises(UprightError, match="not supported yet") as caught:
         observation_size(space)
     assert "Box with one dimension" in caught.value.hint
+
+
+@pytest.mark.parametrize("rows", [1, MANY // 4, MANY])
+def test_tanh_is_numpys_to_the_last_place_of_one_and_never_warns(rows: int) -> None:
+    x = np.random.default_rng(0).normal(scale=8.0, size=(rows, 4)).astype(np.float32)
+    x[0] = [0.0, -1e30, 1e30, np.nan]
+    expected = np.tanh(x.astype(np.float64))
+    tanh(x)
+    np.testing.assert_allclose(x, expected, rtol=0, atol=2e-7)

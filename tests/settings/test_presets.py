@@ -9,7 +9,7 @@ import pytest
 
 from support import shapes
 from upright.learning.ladder import ALGORITHMS
-from upright.policy.networks import Stack
+from upright.policy.layers import Stack
 from upright.policy.policy import Policy
 from upright.settings import presets
 from upright.settings.hyperparameters import SETTINGS

@@ -7,7 +7,8 @@ from upright.ground.door import opened
 if TYPE_CHECKING:
     from upright.policy.catalogue import find_environments
     from upright.policy.distributions import DISTRIBUTIONS, Evaluated
-    from upright.policy.networks import MLP, Stack, Weights
+    from upright.policy.layers import Stack
+    from upright.policy.networks import MLP, Weights
     from upright.policy.normalizer import RunningNormalizer
     from upright.policy.onnx_export import write_onnx
     from upright.policy.own import Own, called

@@ -115,7 +115,7 @@ class DiagonalGaussian:
 
     def sample(self, params: Array, noise: Array | float) -> Array:
         """Actions, shape [N, D], not bounded."""
-        mean, log_std = np.split(params, 2, axis=-1)
+        mean, log_std = params[:, : self.free_params], params[:, self.free_params :]
         return np.asarray(mean + np.exp(log_std) * noise)
 
     def probabilities(self, params: Array) -> None:
@@ -123,21 +123,27 @@ class DiagonalGaussian:
 
     def evaluate(self, params: Array, actions: Array) -> Evaluated:
         """-z^2/2 - log_std - log(2 pi)/2 and log_std + log(2 pi e)/2, summed over the D numbers."""
-        mean, log_std = np.split(params, 2, axis=-1)
-        inverse = np.exp(-log_std)
-        z = (actions - mean) * inverse
-        scale = log_std.sum(axis=-1)
+        rows = params.T.copy("C")
+        mean, log_std = rows[: self.free_params], rows[self.free_params :]
+        scale, inverse = np.add.reduce(log_std), np.exp(-log_std)
+        z = np.subtract(actions.T, mean, out=mean)
+        z *= inverse
         half = 0.5 * self.free_params * math.log(2.0 * math.pi)
-        log_probs = -0.5 * np.einsum("bd,bd->b", z, z) - scale - params.dtype.type(half)
+        log_probs = -0.5 * np.einsum("db,db->b", z, z) - scale - params.dtype.type(half)
         entropy = scale + params.dtype.type(half + 0.5 * self.free_params)
         return Evaluated(log_probs, entropy, (z, inverse))
 
     def gradient(self, memory: Any, d_log_probs: Array, d_entropy: Array | float) -> Array:
         """D mean = z / std, d log_std = z^2 - 1, times d log pi; and 1 times d H."""
         z, inverse = memory
-        d_mean = z * inverse * d_log_probs[:, None]
-        d_log_std = (z * z - 1.0) * d_log_probs[:, None] + np.reshape(d_entropy, (-1, 1))
-        return np.concatenate([d_mean, d_log_std.astype(z.dtype, copy=False)], axis=1)
+        d_params = np.empty((2, *z.shape), z.dtype)
+        d_mean, d_log_std = d_params
+        np.multiply(z, inverse, out=d_mean)
+        np.multiply(z, z, out=d_log_std)
+        d_log_std -= 1.0
+        d_params *= d_log_probs
+        d_log_std += d_entropy
+        return d_params.reshape(self.num_params, -1).T
 
 
 def _log_softmax(params: Array) -> tuple[Array, Array]:

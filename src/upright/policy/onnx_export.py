@@ -9,7 +9,8 @@ import numpy as np
 
 from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
 from upright.policy.distributions import Categorical
-from upright.policy.networks import MLP, Stack
+from upright.policy.layers import Stack
+from upright.policy.networks import MLP
 from upright.policy.policy import Policy
 from upright.policy.weights import weights_bytes
 

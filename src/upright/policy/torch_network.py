@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from upright.ground import Array, UprightError
-from upright.policy.networks import FREE, MLP, Network, Stack, Weights, views
+from upright.policy.layers import Stack
+from upright.policy.networks import FREE, MLP, Network, Weights, views
 from upright.policy.normalizer import RunningNormalizer
 
 SEEDING = 1024
