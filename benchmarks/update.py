@@ -30,7 +30,7 @@ from upright.ground import limit_threads
 from upright.learning import ALGORITHMS
 from upright.learning.batch import Batch
 from upright.policy import Policy
-from upright.policy.distributions import DiagonalGaussian
+from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.networks import MLP
 from upright.settings import PPOSettings
 

@@ -66,13 +66,13 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("train", "Acrobot-v1", "--backend", "vector"),
         ("Acrobot-v1 has no vector form",),
     ),
-    "action space": (
-        ("train", "Pendulum-v1"),
-        ("The action space Box", "is not supported yet", "Supported: Discrete."),
+    "squashing without bounds": (
+        ("train", "probes.spaces:Unbounded", "--squash-actions"),
+        ("squash_actions needs bounds", "Leave squash_actions out."),
     ),
     "observation space": (
-        ("train", "FrozenLake-v1"),
-        ("The observation space Discrete(16)", "Supported: Box with one dimension."),
+        ("train", "probes.spaces:Reading"),
+        ("The space Text(", "is not supported", "Supported: Box, Discrete"),
     ),
     "out in nowhere": ((*TRAIN, "--out", "/proc/x"), ("/proc/x", "--out")),
     "no config": ((*TRAIN, "--config", "no.toml"), ("config file no.toml", "No such file")),

@@ -147,9 +147,9 @@ def test_only_inside_does_an_environment_of_gymnasiums_take_actions_unasked(
     made = make_env(env)
     envs.close()
     made.close()
-    assert not envs.action_space.contains(7)
+    assert not envs.actions.space.contains(7)
     assert not made.action_space.contains(7)
-    assert envs.action_space == made.action_space
+    assert envs.actions.space == made.action_space
 
 
 def test_an_environment_of_ones_own_is_still_asked() -> None:

@@ -349,10 +349,10 @@ class Spaceless(Steady):
         pass
 
 
-class DictSpace(Steady):
+class TextSpace(Steady):
     def __init__(self) -> None:
         super().__init__()
-        self.observation_space = gym.spaces.Dict({"a": gym.spaces.Discrete(2)})
+        self.observation_space = gym.spaces.Dict({"a": gym.spaces.Text(2)})
 
 
 class Unclosable(Steady):
@@ -388,8 +388,8 @@ def test_an_environment_that_only_a_worker_cannot_make_is_a_clear_error(
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_a_space_that_no_policy_takes_leaves_nothing_open(backend: str) -> None:
-    with pytest.raises(UprightError, match="observation"):
-        upright.Trainer(DictSpace, "ppo", backend=backend, num_envs=2)
+    with pytest.raises(UprightError, match=r"Text.*is not supported"):
+        upright.Trainer(TextSpace, "ppo", backend=backend, num_envs=2)
     assert multiprocessing.active_children() == []
 
 
@@ -595,7 +595,7 @@ def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(
     [
         Unmakeable,
         Spaceless,
-        DictSpace,
+        TextSpace,
         lambda: 3,
     ],
 )

@@ -26,7 +26,7 @@ KINDS = [
 
 
 def actions(envs: Envs, rng: np.random.Generator) -> np.ndarray:
-    space = envs.action_space
+    space = envs.actions.space
     if isinstance(space, gym.spaces.Discrete):
         return rng.integers(space.n, size=envs.num_envs)
     assert isinstance(space, gym.spaces.Box)

@@ -1,5 +1,6 @@
 """Every derivative that is written down, against autograd and against central differences."""
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -12,14 +13,19 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from upright.envs.codec import Column
 from upright.learning.losses import (
     clipped_surrogate,
     clipped_value_loss,
     policy_gradient,
     value_loss,
 )
-from upright.policy.distributions import Categorical, DiagonalGaussian
+from upright.policy.discrete import Bernoulli, Categorical
+from upright.policy.distributions import distribution_over
+from upright.policy.joint import Joint
+from upright.policy.layers import Lookup
 from upright.policy.networks import MLP
+from upright.settings.hyperparameters import PPOSettings
 
 Array = NDArray[Any]
 CLIP, VALUE_CLIP, VF_COEF, ENT_COEF = 0.2, 0.3, 0.5, 0.01
@@ -32,6 +38,7 @@ class Case(NamedTuple):
     mlp: MLP
     distribution: Any
     obs: Array
+    spread: Array  # obs, each number that is one out of n as n numbers
     actions: Array
     old_log_probs: Array
     advantages: Array
@@ -82,7 +89,7 @@ class Case(NamedTuple):
         return float(min((each.min() for each in near if each.size), default=np.inf))
 
     def _before_activations(self) -> list[Array]:
-        torso, found = self.obs, []
+        torso, found = self.spread, []
         for stack in (self.mlp.torso, self.mlp.actor, self.mlp.critic):
             x = torso
             for index, layer in enumerate(stack.layers):
@@ -95,17 +102,48 @@ class Case(NamedTuple):
         return found
 
 
+ACTIONS: dict[str, Callable[[int, int], gym.Space[Any]]] = {
+    "categorical": lambda n, start: gym.spaces.Discrete(n, start=start),
+    "gaussian": lambda n, _: gym.spaces.Box(-1.0, 1.0, (n,)),
+    "bernoulli": lambda n, _: gym.spaces.MultiBinary(n),
+    "categoricals": lambda n, start: gym.spaces.MultiDiscrete([n, 3], start=[start, 0]),
+    "joint": lambda n, start: gym.spaces.Dict(
+        {
+            "a": gym.spaces.Box(-1.0, np.inf, (n,)),
+            "b": gym.spaces.Tuple([gym.spaces.MultiBinary(2), gym.spaces.Box(-2.0, 1.0, (1,))]),
+            "c": gym.spaces.Discrete(n, start=start),
+        }
+    ),
+}
+each_kind = pytest.mark.parametrize("kind", ACTIONS)
+
+
+def observations(
+    rng: np.random.Generator, columns: list[Column], rows: int, dtype: Any
+) -> tuple[Array, Array]:
+    """Random observations [B, D], and the same with the categories spread out."""
+    numbers, spread = [], []
+    for n, start in columns:
+        if n:
+            index = rng.integers(n, size=rows)
+            numbers.append(index + start)
+            spread += list(np.eye(n)[index].T)
+        else:
+            numbers.append(rng.normal(size=rows))
+            spread.append(numbers[-1])
+    return np.array(numbers, dtype).T.copy(), np.array(spread, dtype).T.copy()
+
+
 def make_case(dtype: Any, draw: Callable[[Any], Any], kind: str) -> Case:
     """A case of sizes that Hypothesis chooses; numbers come from the seed that it chooses."""
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    rows, inputs, n = (draw(st.integers(1, most)) for most in (9, 4, 4))
-    distribution: Any
-    if kind == "categorical":
-        distribution = Categorical(gym.spaces.Discrete(n, start=draw(st.integers(-2, 2))))
-    else:
-        distribution = DiagonalGaussian(gym.spaces.Box(-1.0, 1.0, (n,)))
+    rows, n = (draw(st.integers(1, most)) for most in (9, 4))
+    distribution = distribution_over(ACTIONS[kind](n, draw(st.integers(-2, 2))), PPOSettings())
+    columns = draw(st.lists(st.sampled_from([Column(), Column(3, -1), Column(2)]), min_size=1))
+    lookup = Lookup(columns) if any(column.categories for column in columns) else None
+    obs, spread = observations(rng, columns, rows, dtype)
     mlp = MLP(
-        inputs,
+        spread.shape[1],
         distribution.num_params,
         draw(st.lists(st.integers(1, 6), max_size=3)),
         activation=draw(st.sampled_from(["tanh", "relu"])),
@@ -113,10 +151,10 @@ def make_case(dtype: Any, draw: Callable[[Any], Any], kind: str) -> Case:
         shared=draw(st.booleans()),
         critic=draw(st.booleans()),
         free_params=distribution.free_params,
+        lookup=lookup,
         dtype=dtype,
     )
     mlp.flat[:] = rng.normal(0.0, 0.7, mlp.flat.shape)
-    obs = rng.normal(size=(rows, inputs)).astype(dtype)
     params, values = mlp.forward(obs)
     actions = distribution.sample(params, distribution.noise(rng, (rows,)).astype(dtype))
     log_probs = distribution.evaluate(params, actions).log_probs
@@ -125,6 +163,7 @@ def make_case(dtype: Any, draw: Callable[[Any], Any], kind: str) -> Case:
         mlp=mlp,
         distribution=distribution,
         obs=obs,
+        spread=spread,
         actions=actions,
         old_log_probs=log_probs + noise[0],
         advantages=(noise[1] * 3.0).astype(dtype),
@@ -148,18 +187,38 @@ def torch_layers(case: Case, named: dict[str, Tensor], name: str, x: Tensor) -> 
     return x
 
 
+def torch_said(
+    distribution: Any, params: Tensor, free: Tensor, actions: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Log-probs and entropies [B] by torch.distributions, `free` being the parameters apart."""
+    flat = actions.reshape(len(params), -1)
+    said: Any
+    if isinstance(distribution, Categorical):
+        said = torch.distributions.Categorical(logits=params)
+        return said.log_prob(flat[:, 0] - distribution.start), said.entropy()
+    if isinstance(distribution, Joint):
+        log_probs = entropy = params.new_zeros(len(params))
+        for part in distribution.parts:
+            own, width = part.num_params - part.free_params, math.prod(part.shape)
+            one, more = torch_said(
+                part, params[:, :own], free[:, : part.free_params], flat[:, :width]
+            )
+            log_probs, entropy = log_probs + one, entropy + more
+            params, free, flat = params[:, own:], free[:, part.free_params :], flat[:, width:]
+        return log_probs, entropy
+    if isinstance(distribution, Bernoulli):
+        said = torch.distributions.Bernoulli(logits=params)
+    else:
+        said = torch.distributions.Normal(params, free.exp())
+    return said.log_prob(flat.to(params.dtype)).sum(-1), said.entropy().sum(-1)
+
+
 def torch_loss(case: Case, named: dict[str, Tensor]) -> Tensor:
     """The same loss as an expression of PyTorch's."""
-    features = torch_layers(case, named, "torso", torch.tensor(case.obs))
+    features = torch_layers(case, named, "torso", torch.tensor(case.spread))
     params = torch_layers(case, named, "actor", features)
-    actions: Tensor = torch.tensor(case.actions)
-    said: Any
-    if isinstance(case.distribution, Categorical):
-        said = torch.distributions.Categorical(logits=params)
-        log_probs, entropy = said.log_prob(actions - case.distribution.start), said.entropy()
-    else:
-        said = torch.distributions.Normal(params, named["free_params"].exp().expand_as(params))
-        log_probs, entropy = said.log_prob(actions).sum(-1), said.entropy().sum(-1)
+    free = named.get("free_params", params.new_zeros(0)).expand(len(params), -1)
+    log_probs, entropy = torch_said(case.distribution, params, free, torch.tensor(case.actions))
     values = features.new_zeros(len(features))
     if case.mlp.critic.layers:
         values = torch_layers(case, named, "critic", features)[:, 0]
@@ -179,7 +238,7 @@ def torch_loss(case: Case, named: dict[str, Tensor]) -> Tensor:
     return policy + VF_COEF * critic.mean() - ENT_COEF * entropy.mean()
 
 
-@pytest.mark.parametrize("kind", ["categorical", "gaussian"])
+@each_kind
 @settings(deadline=None)
 @given(data=st.data())
 def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
@@ -200,7 +259,7 @@ def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
     np.testing.assert_allclose(ours, autograds, rtol=1e-4, atol=1e-4 * scale)
 
 
-@pytest.mark.parametrize("kind", ["categorical", "gaussian"])
+@each_kind
 @settings(deadline=None)
 @given(data=st.data())
 def test_the_gradient_is_the_limit_of_differences_for_every_network_distribution_and_loss(

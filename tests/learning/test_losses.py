@@ -3,7 +3,6 @@
 import math
 from collections.abc import Callable
 
-import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -44,7 +43,7 @@ def test_the_gradient_of_the_lessons_target_is_that_of_minus_log_prob_times_retu
     expected = -alpha * weights[:, None] * (onehot - probs) / (2 * rows)
     torch.testing.assert_close(lesson_gradient, expected)
 
-    distribution = Categorical(gym.spaces.Discrete(2))
+    distribution = Categorical(2)
     log_probs, _, memory = distribution.evaluate(logits.detach().numpy(), actions.numpy())
     _, d_log_probs = policy_gradient(log_probs, weights.numpy())
     gradient = distribution.gradient(memory, d_log_probs, 0.0)

@@ -11,9 +11,9 @@ import torch
 from torch import nn
 
 from support import make_policy, shapes
-from upright.ground.errors import UprightError
+from upright.envs.codec import Column
 from upright.policy.layers import MANY, Linear, Stack, tanh
-from upright.policy.networks import FREE, MLP, observation_size
+from upright.policy.networks import FREE, MLP
 from upright.policy.normalizer import RunningNormalizer
 from upright.policy.torch_network import TorchMLP, TorchNetwork
 from upright.settings.hyperparameters import PPOSettings
@@ -226,7 +226,7 @@ def test_first_weights_depend_on_the_generator_and_on_nothing_else() -> None:
 
 def test_the_normalizer_merges_batches_into_the_statistics_of_all_data() -> None:
     data = noise(100, 3) * np.float32([1.0, 10.0, 0.1]) + np.float32([5.0, -3.0, 100.0])
-    normalizer = RunningNormalizer(3)
+    normalizer = RunningNormalizer([Column()] * 3)
     for batch in np.split(data, np.cumsum([1, 9, 40])):
         normalizer.update(batch)
     whole = data.astype(np.float64)
@@ -237,7 +237,7 @@ def test_the_normalizer_merges_batches_into_the_statistics_of_all_data() -> None
 
 def test_normalized_data_has_mean_0_and_deviation_1() -> None:
     data = noise(500, 3) * 7.0 + 2.0
-    normalizer = RunningNormalizer(3)
+    normalizer = RunningNormalizer([Column()] * 3)
     normalizer.update(data)
     standard = normalizer(data)
     np.testing.assert_allclose(standard.mean(axis=0), np.zeros(3), atol=1e-5, rtol=0)
@@ -245,7 +245,7 @@ def test_normalized_data_has_mean_0_and_deviation_1() -> None:
 
 
 def test_a_new_normalizer_changes_nothing_and_outliers_are_clipped() -> None:
-    normalizer = RunningNormalizer(2)
+    normalizer = RunningNormalizer([Column()] * 2)
     x = np.float32([[1.0, -3.0]])
     np.testing.assert_allclose(normalizer(x), x, rtol=1e-6)
     assert normalizer(np.float32([[1e6, -1e6]])).tolist() == [[10.0, -10.0]]
@@ -261,24 +261,9 @@ def test_the_normalizers_module_is_the_normalizer() -> None:
 
 
 def test_a_constant_observation_is_normalized_to_0() -> None:
-    normalizer = RunningNormalizer(1)
+    normalizer = RunningNormalizer([Column()] * 1)
     normalizer.update(np.full((10, 1), 3.0, np.float32))
     assert normalizer(np.full((1, 1), 3.0, np.float32)).tolist() == [[0.0]]
-
-
-def test_the_observation_size_is_that_of_a_vector() -> None:
-    assert observation_size(gym.spaces.Box(-1, 1, (7,))) == 7
-
-
-@pytest.mark.parametrize(
-    "space",
-    [gym.spaces.Box(0, 1, (2, 2)), gym.spaces.Box(0, 1, (0,)), gym.spaces.Discrete(16)],
-    ids=str,
-)
-def test_another_observation_space_is_refused_with_what_is_supported(space: gym.Space) -> None:
-    with pytest.raises(UprightError, match="not supported yet") as caught:
-        observation_size(space)
-    assert "Box with one dimension" in caught.value.hint
 
 
 @pytest.mark.parametrize("rows", [1, MANY // 4, MANY])

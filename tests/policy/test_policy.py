@@ -208,11 +208,11 @@ def test_predict_takes_lists_and_float64() -> None:
 
 
 def test_a_policy_over_unsupported_spaces_is_refused() -> None:
-    continuous, table = gym.spaces.Box(-1, 1, (1,)), gym.spaces.Discrete(16)
-    with pytest.raises(UprightError, match="action space"):
-        Policy(CARTPOLE, continuous, PPOSettings())
-    with pytest.raises(UprightError, match="observation space"):
-        Policy(table, gym.spaces.Discrete(2), PPOSettings())
+    text = gym.spaces.Text(8)
+    for spaces in ((CARTPOLE, text), (text, gym.spaces.Discrete(2))):
+        with pytest.raises(UprightError, match=r"space Text.* is not supported") as caught:
+            Policy(*spaces, PPOSettings())
+        assert "MultiDiscrete" in caught.value.hint
 
 
 def test_auto_takes_the_cpu_and_says_why() -> None:

@@ -20,6 +20,10 @@ from upright.policy.spaces import space_from_json, space_to_json
         gym.spaces.Box(-np.inf, np.inf, (2,), np.float32),
         gym.spaces.Box(np.array([-4.8, -np.inf], np.float32), np.array([4.8, np.inf], np.float32)),
         gym.spaces.Box(0, 255, (2, 2), np.uint8),
+        gym.spaces.MultiDiscrete([[2, 3], [4, 5]], start=[[0, -1], [2, 0]]),
+        gym.spaces.MultiBinary([2, 3]),
+        gym.spaces.Tuple([gym.spaces.Discrete(2), gym.spaces.Tuple([gym.spaces.MultiBinary([1])])]),
+        gym.spaces.Dict(z=gym.spaces.Discrete(2), a=gym.spaces.Dict(b=gym.spaces.Discrete(3))),
     ],
     ids=str,
 )
@@ -35,7 +39,7 @@ def test_a_float64_box_keeps_its_bounds() -> None:
 
 def test_another_kind_of_space_is_not_recorded() -> None:
     with pytest.raises(UprightError, match="cannot be recorded"):
-        space_to_json(gym.spaces.MultiBinary(3))
+        space_to_json(gym.spaces.Text(3))
 
 
 @pytest.mark.parametrize(
@@ -46,6 +50,12 @@ def test_another_kind_of_space_is_not_recorded() -> None:
         {"type": "Discrete"},
         {"type": "Discrete", "n": -1, "start": 0},
         {"type": "Discrete", "n": "two", "start": 0},
+        {"type": "MultiBinary", "n": [2**40]},
+        {"type": "MultiBinary", "n": [-1]},
+        {"type": "MultiDiscrete", "dtype": "int64", "nvec": [0], "start": [0]},
+        {"type": "Tuple", "spaces": 3},
+        {"type": "Tuple", "spaces": [{"type": "Discrete"}]},
+        {"type": "Dict", "spaces": [["a"]]},
         {"type": "Box", "dtype": "float32", "low": [0.0], "high": "x"},
         {"type": "Box", "dtype": "object", "low": [0.0], "high": [1.0]},
         {"type": "Box", "dtype": "no such", "low": [0.0], "high": [1.0]},

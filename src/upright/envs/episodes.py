@@ -6,8 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
+from upright.envs.codec import Codec
 from upright.ground import Array, Bools, State, UprightError, derive_seed
 
 
@@ -25,8 +25,7 @@ class SeededEnvs(ABC):
 
     def __init__(self, like: gym.Env[Any, Any], num_envs: int, seed: int) -> None:
         self.num_envs = num_envs
-        self.observation_space, self.action_space = like.observation_space, like.action_space
-        self._shape = (num_envs, *(self.observation_space.shape or ()))
+        self.observations, self.actions = Codec(like.observation_space), Codec(like.action_space)
         self._everything = np.ones(num_envs, np.bool_)
         self._everything.flags.writeable = False
         self._begin_anew(seed)
@@ -35,13 +34,17 @@ class SeededEnvs(ABC):
         self._seed, self._counts = seed, [0] * self.num_envs
         self._actions: list[list[Any]] = [[] for _ in range(self.num_envs)]
 
-    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+    def reset(self, seed: int | None = None) -> Array:
         """A new episode everywhere, each from its own seed."""
         if seed is not None:
             self._begin_anew(seed)
-        return self.restart(self._everything, np.empty(self._shape, np.float32))
+        return self.restart(self._everything, self._room())
 
-    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _room(self) -> Array:
+        """An array for one observation of each environment."""
+        return np.empty((self.num_envs, *self.observations.shape), self.observations.dtype)
+
+    def restart(self, done: Bools, obs: Array) -> Array:
         """Reset the environments that are done, each to the seed of its next episode."""
         seeds: list[int | None] = [None] * self.num_envs
         for n in done.nonzero()[0].tolist():
@@ -66,19 +69,17 @@ class SeededEnvs(ABC):
     def state(self, unfinished: bool = True) -> State:
         """The counts, and the actions of the unfinished episodes where they are needed."""
         logs = self._actions if unfinished else [[] for _ in self._actions]
-        flat, space = [action for taken in logs for action in taken], self.action_space
+        flat, codec = [action for taken in logs for action in taken], self.actions
         return State(
             {"kind": "episodes", "unfinished": unfinished},
             {
                 "counts": np.array(self._counts, np.int64),
                 "lengths": np.array([len(taken) for taken in logs], np.int64),
-                "actions": np.array(flat, space.dtype).reshape(-1, *(space.shape or ())),
+                "actions": np.array(flat, codec.dtype).reshape(-1, *codec.shape),
             },
         )
 
-    def restore(
-        self, state: State, obs: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32] | None, Bools]:
+    def restore(self, state: State, obs: Array | None) -> tuple[Array | None, Bools]:
         """Every unfinished episode played again."""
         lost = np.zeros(self.num_envs, np.bool_)
         if not self._recall(state) or obs is None:
@@ -89,11 +90,11 @@ class SeededEnvs(ABC):
 
     def _recall(self, state: State) -> bool:
         """Take over what `state` recorded; whether unfinished episodes are to be played again."""
-        n, space = self.num_envs, self.action_space
+        n, codec = self.num_envs, self.actions
         counts, lengths = (state.array(name, (n,), np.int64) for name in ("counts", "lengths"))
-        shape = (None, *(space.shape or ()))
-        actions = state.array("actions", shape, space.dtype or np.int64)
-        fits = sum(lengths.tolist()) == len(actions) and all(map(space.contains, actions))
+        actions = state.array("actions", (None, *codec.shape), codec.dtype)
+        known = all(codec.space.contains(codec.value(row)) for row in actions)
+        fits = known and sum(lengths.tolist()) == len(actions)
         if (counts < 0).any() or (lengths < 0).any() or not fits:
             raise UprightError("The recorded episodes do not fit together.")
         self._counts = counts.tolist()
@@ -105,11 +106,9 @@ class SeededEnvs(ABC):
         return state.value("unfinished", bool) and bool((counts > 0).all())
 
     @abstractmethod
-    def _reset_into(
-        self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools
-    ) -> None:
+    def _reset_into(self, obs: Array, seeds: Sequence[int | None], done: Bools) -> None:
         """Reset the environments that are done to their seeds; their first observations to obs."""
 
     @abstractmethod
-    def _replay(self, seeds: Sequence[int]) -> Iterable[NDArray[np.float32] | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
         """Each environment's `Guard.replay` of its unfinished episode."""

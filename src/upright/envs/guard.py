@@ -8,10 +8,10 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
+from upright.envs.codec import Codec
 from upright.envs.sources import EnvSource, make_env
-from upright.ground import UprightError, in_a_line, shortened
+from upright.ground import Array, UprightError, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
@@ -19,7 +19,7 @@ _CONTRACT = "(observation, reward, terminated, truncated, info)"
 
 
 class Guard(gym.Wrapper[Any, Any, Any, Any]):
-    """One environment whose faults name its index and what it returned.
+    """One environment in rows, whose faults name its index and what it returned.
 
     Args:
         env: The environment.
@@ -29,7 +29,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
     def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
         super().__init__(env)
         self._index = index
+        self._rows, self._acts = Codec(env.observation_space), Codec(env.action_space)
+        self.observation_space, self.action_space = self._rows.row_space, self._acts.row_space
         self._shape, self._dtype = env.observation_space.shape, env.observation_space.dtype
+        self._counts = isinstance(env.action_space, gym.spaces.Discrete)
+        self._is_box = isinstance(env.observation_space, gym.spaces.Box)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """A new episode.
@@ -53,6 +57,8 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         Raises:
             UprightError: It raised, or returned something else than it should.
         """
+        if not self._counts:
+            action = self._acts.value(np.asarray(action))
         try:
             returned = self.env.step(action)
         except KeyboardInterrupt:
@@ -73,9 +79,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         with suppress(Exception, SystemExit):
             self.env.close()
 
-    def replay(
-        self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]
-    ) -> NDArray[np.float32] | None:
+    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Array | None:
         """Where its unfinished episode stands, played again; None where it does not come so far.
 
         Args:
@@ -90,9 +94,11 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
                     return None
         except UprightError:
             return None
-        return np.array(obs, np.float32)
+        return np.array(obs, self._rows.dtype)
 
     def _observation(self, call: str, obs: Any) -> Any:
+        if not self._is_box:
+            return self._row(call, obs)
         if type(obs) is np.ndarray and obs.shape == self._shape and obs.dtype == self._dtype:
             return obs
         try:
@@ -116,6 +122,15 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
                 )
         with np.errstate(over="ignore"):  # it becomes infinite, and is refused as such
             return found.astype(self._dtype)
+
+    def _row(self, call: str, obs: Any) -> Array:
+        try:
+            with np.errstate(over="ignore"):  # it becomes infinite, and is refused as such
+                return self._rows.row(obs)
+        except Exception as error:
+            raise self._fault(
+                f"{call}() returned {_shown(obs)} as an observation: {_shown(error, str)}"
+            ) from error
 
     def _reward(self, reward: Any) -> float:
         with suppress(Exception):
@@ -150,7 +165,8 @@ class WorkerGuard(Guard):
 
     def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
         super().__init__(env, index)
-        self._nothing = np.zeros(self._shape or (), self._dtype)
+        space = self.observation_space
+        self._nothing = np.zeros(space.shape or (), space.dtype)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """A new episode; `FAULT` in info says what went wrong."""

@@ -27,10 +27,11 @@ def episodes_stand_alone(used: Envs, new: Envs, seed: int) -> bool:
 
 def _play(envs: Envs, seed: int) -> list[bytes]:
     """The first observations and rewards of episodes of random actions, as bytes."""
-    envs.action_space.seed(seed % 2**31)
+    space, row = envs.actions.space, envs.actions.row
+    space.seed(seed % 2**31)
     seen = [envs.reset(seed).tobytes()]
     for _ in range(STEPS):
-        actions = np.array([envs.action_space.sample() for _ in range(envs.num_envs)])
+        actions = np.array([row(space.sample()) for _ in range(envs.num_envs)])
         step = envs.step(actions)
         seen += [step.obs.tobytes(), step.rewards.tobytes()]
         if step.any_done:

@@ -5,7 +5,6 @@ from typing import Any
 
 import gymnasium as gym
 import numpy as np
-from numpy.typing import NDArray
 
 from upright.envs.episodes import SeededEnvs
 from upright.envs.guard import Guard
@@ -21,7 +20,7 @@ class SyncEnvs(SeededEnvs):
     def __init__(self, envs: list[gym.Env[Any, Any]], seed: int) -> None:
         super().__init__(envs[0], len(envs), seed)
         self._envs = [Guard(env, index) for index, env in enumerate(envs)]
-        self._obs, self._rewards = np.empty(self._shape, np.float32), np.empty(self.num_envs)
+        self._obs, self._rewards = self._room(), np.empty(self.num_envs)
         self._terminated, self._truncated = np.empty((2, self.num_envs), np.bool_)
 
     def step(self, actions: Array) -> Step:
@@ -34,14 +33,12 @@ class SyncEnvs(SeededEnvs):
             any_done = any_done or ended or cut
         return Step(obs, rewards, terminated, truncated, self._everything, any_done)
 
-    def _reset_into(
-        self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools
-    ) -> None:
+    def _reset_into(self, obs: Array, seeds: Sequence[int | None], done: Bools) -> None:
         for n, seed in enumerate(seeds):
             if seed is not None:
                 obs[n], _ = self._envs[n].reset(seed=seed)
 
-    def _replay(self, seeds: Sequence[int]) -> Iterable[NDArray[np.float32] | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
         return (env.replay(seeds, self._actions) for env in self._envs)
 
     def close(self) -> None:

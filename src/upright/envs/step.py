@@ -1,11 +1,11 @@
 """One transition of N environments, and what every way of running them can do."""
 
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from upright.envs.codec import Codec
 from upright.ground import Array, Bools, State
 
 Backend = Literal["vector", "sync", "async"]
@@ -23,7 +23,7 @@ class Step(NamedTuple):
         any_done: Whether anything was terminated or truncated.
     """
 
-    obs: NDArray[np.float32]
+    obs: Array
     rewards: NDArray[np.float64]
     terminated: Bools
     truncated: Bools
@@ -37,30 +37,37 @@ class Step(NamedTuple):
 
 
 class Envs(Protocol):
-    """N environments stepped together; episodes derive from one seed."""
+    """N environments stepped together, in rows; episodes derive from one seed.
+
+    Attributes:
+        num_envs: N.
+        backend: How they run.
+        replaces_final_obs: Whether an episode's last observation gives way to the next one's first.
+        exact: Whether `restore` brings every episode to where it stood.
+        observations: What rows of observations stand for.
+        actions: Likewise, of actions.
+    """
 
     num_envs: int
     backend: Backend
     replaces_final_obs: bool
     exact: bool
-    observation_space: gym.Space[Any]
-    action_space: gym.Space[Any]
+    observations: Codec
+    actions: Codec
 
-    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+    def reset(self, seed: int | None = None) -> Array:
         """A new episode everywhere, from a new seed if one is given; observations [N, ...]."""
 
     def step(self, actions: Array) -> Step:
-        """One action in every environment."""
+        """One action in every environment, of rows [N, ...]."""
 
-    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def restart(self, done: Bools, obs: Array) -> Array:
         """The observations to act on next, once the environments that are `done` were reset."""
 
     def state(self, unfinished: bool = True) -> State:
         """What `restore` needs; without the unfinished episodes where `reset` comes next anyway."""
 
-    def restore(
-        self, state: State, obs: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32] | None, Bools]:
+    def restore(self, state: State, obs: Array | None) -> tuple[Array | None, Bools]:
         """Bring every environment to where it stood.
 
         Args:

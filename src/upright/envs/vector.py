@@ -2,11 +2,12 @@
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 
+from upright.envs.codec import Codec
 from upright.envs.step import Backend, Step
 from upright.ground import (
     Array,
@@ -37,13 +38,14 @@ class NextStepEnvs:
     def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int) -> None:
         self._vector, self._seed = vector, seed
         self.num_envs = vector.num_envs
-        self.observation_space = vector.single_observation_space
-        self.action_space = vector.single_action_space
+        self.observations = Codec(vector.single_observation_space)
+        self.actions = Codec(vector.single_action_space)
+        self._counts = isinstance(vector.single_action_space, gym.spaces.Discrete)
         self.exact = type(vector.unwrapped) in RESTORABLE
         self._was_done = np.zeros(self.num_envs, np.bool_)
         self._fresh, self._anew = True, 0
 
-    def reset(self, seed: int | None = None) -> NDArray[np.float32]:
+    def reset(self, seed: int | None = None) -> Array:
         """A new episode everywhere; the generator is seeded once and then runs on."""
         if seed is not None:
             self._seed, self._fresh = seed, True
@@ -54,20 +56,21 @@ class NextStepEnvs:
             raise self._fault("reset", error) from error
         self._fresh = False
         self._was_done = np.zeros(self.num_envs, np.bool_)
-        return _in_rows(obs)
+        return self.observations.rows(obs)
 
     def step(self, actions: Array) -> Step:
         """One action in every environment; rows that are resetting come back not valid."""
+        taken = actions if self._counts else self.actions.values(actions)
         try:
-            obs, rewards, terminated, truncated, _ = self._vector.step(actions)
+            obs, rewards, terminated, truncated, _ = self._vector.step(taken)
         except Exception as error:
             raise self._fault("step", error) from error
         valid = ~self._was_done
         self._was_done = terminated | truncated
         any_done = bool(np.count_nonzero(self._was_done))
-        return Step(_in_rows(obs), rewards, terminated, truncated, valid, any_done)
+        return Step(self.observations.rows(obs), rewards, terminated, truncated, valid, any_done)
 
-    def restart(self, done: Bools, obs: NDArray[np.float32]) -> NDArray[np.float32]:
+    def restart(self, done: Bools, obs: Array) -> Array:
         """Nothing to do: the next step resets."""
         return obs
 
@@ -82,9 +85,7 @@ class NextStepEnvs:
                 arrays[name] = np.array(getattr(own, name))
         return State(values, arrays)
 
-    def restore(
-        self, state: State, obs: NDArray[np.float32] | None
-    ) -> tuple[NDArray[np.float32] | None, Bools]:
+    def restore(self, state: State, obs: Array | None) -> tuple[Array | None, Bools]:
         """The environments as they stood, or all of them anew where that cannot be done."""
         own, n = self._vector.unwrapped, self.num_envs
         self._anew = state.count("anew") % 2**31
@@ -116,8 +117,3 @@ class NextStepEnvs:
             f"The environments ({name}): {call}() raised {type(error).__name__}: {error}.",
             "--backend sync runs them one by one, and names the one at fault.",
         )
-
-
-def _in_rows(obs: Array) -> NDArray[np.float32]:
-    """Observations in memory as a checkpoint gives them back: a product's last bit can see it."""
-    return np.ascontiguousarray(obs, np.float32)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
-from numpy.typing import NDArray
 
 from upright.envs.episodes import SeededEnvs
 from upright.envs.guard import FAULT, Guard, make_worker
@@ -35,10 +34,10 @@ class AsyncEnvs(SeededEnvs):
     backend: Backend = "async"
 
     def __init__(self, env: EnvSource, num_envs: int, seed: int, timeout: float) -> None:
-        like, parent = Guard(make_env(env), 0), os.getpid()
+        like, parent = make_env(env), os.getpid()
         super().__init__(like, num_envs, seed)
-        spaces = (self.observation_space, self.action_space)
-        like.close()
+        spaces = (self.observations.space, self.actions.space)
+        Guard(like, 0).close()
         make = partial(make_worker, env, spaces, parent, timeout)
         factories = [partial(make, n) for n in range(num_envs)]
         before, began = set(multiprocessing.active_children()), time.monotonic()
@@ -59,22 +58,20 @@ class AsyncEnvs(SeededEnvs):
         self._acted(actions)
         with self._asking():
             self._vector.step_async(actions)
-            obs, rewards, terminated, truncated, infos = self._vector.step_wait(self._timeout)
+            shown, rewards, terminated, truncated, infos = self._vector.step_wait(self._timeout)
         self._refuse_faults(infos)
-        obs = np.array(obs, np.float32)
+        obs = np.array(shown, self.observations.dtype)
         any_done = bool((terminated | truncated).any())
         return Step(obs, rewards, terminated, truncated, self._everything, any_done)
 
-    def _reset_into(
-        self, obs: NDArray[np.float32], seeds: Sequence[int | None], done: Bools
-    ) -> None:
+    def _reset_into(self, obs: Array, seeds: Sequence[int | None], done: Bools) -> None:
         with self._asking():
             self._vector.reset_async(seed=list(seeds), options={"reset_mask": done})
             fresh, infos = self._vector.reset_wait(self._timeout)
         self._refuse_faults(infos)
         obs[done] = fresh[done]
 
-    def _replay(self, seeds: Sequence[int]) -> Iterable[NDArray[np.float32] | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
         with self._asking():
             self._vector.call_async("replay", seeds, self._actions)
             return self._vector.call_wait(self._timeout * (1 + max(map(len, self._actions))))

@@ -48,11 +48,11 @@ class Evaluator:
                 return is not finite.
         """
         envs = self._envs
-        spaces = (envs.observation_space, policy.observation_space)
-        if spaces[0].shape != spaces[1].shape or envs.action_space != policy.action_space:
+        seen, action_space = envs.observations, envs.actions.space
+        if not seen.fits(policy.observations) or action_space != policy.action_space:
             raise UprightError(
                 f"The policy is for {policy.observation_space} and {policy.action_space}; this "
-                f"environment has {envs.observation_space} and {envs.action_space}."
+                f"environment has {seen.space} and {action_space}."
             )
         lanes = envs.num_envs
         rng = np.random.default_rng(derive_seed(seed, Stream.ACTIONS))
@@ -63,7 +63,7 @@ class Evaluator:
         obs, quiet = envs.reset(seed), 0
         while (number < self._episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
-            step = envs.step(policy.act(obs, noise))
+            step = envs.step(policy.distribution.bounded(policy.act(obs, noise)))
             running_return += step.rewards * step.valid
             running_length += step.valid
             obs, quiet = step.obs, quiet + 1

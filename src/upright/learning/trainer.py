@@ -105,8 +105,8 @@ class Trainer:
             recipe.outside_space == "auto" and is_gymnasiums_own(self.env)
         )
         self.policy = Policy(
-            envs.observation_space,
-            envs.action_space,
+            envs.observations.space,
+            envs.actions.space,
             chosen,
             derive_seed(seed, Stream.WEIGHTS),
             self.device,

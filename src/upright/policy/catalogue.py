@@ -6,10 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs import make_env
+from upright.envs import Codec, make_env
 from upright.ground import UprightError
-from upright.policy.distributions import distribution_over
-from upright.policy.networks import observation_size
 from upright.settings import presets_of
 
 
@@ -46,7 +44,7 @@ def _look_at(name: str) -> Listed:
         return Listed(name, missing, "?", "?", threshold, recorded)
     obs, action = env.observation_space, env.action_space
     env.close()
-    trainable = "yes" if is_supported(obs, action) else "not yet"
+    trainable = "yes" if is_supported(obs, action) else "no"
     return Listed(name, trainable, describe(obs), describe(action), threshold, recorded)
 
 
@@ -58,8 +56,8 @@ def _is_missing(error: Exception) -> bool:
 def is_supported(observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> bool:
     """Whether a policy can be made for these spaces."""
     try:
-        observation_size(observation_space)
-        distribution_over(action_space)
+        Codec(observation_space)
+        Codec(action_space)
     except UprightError:
         return False
     return True

@@ -1,10 +1,11 @@
 """Dense layers: the way forward, the way back, and first weights."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
+from upright.envs import Column
 from upright.ground import Array
 
 MANY = 4096
@@ -22,6 +23,53 @@ class Linear(NamedTuple):
     d_bias: Array | None
 
 
+class Lookup:
+    """The product of the first layer where some of an observation's numbers are one out of n.
+
+    Such a number stands for n of the layer's inputs, of which one is 1: its row of W is looked up,
+    and its gradient scattered back, and nothing is multiplied by 0.
+
+    Args:
+        columns: Of an observation, D of them.
+    """
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self.columns = tuple(columns)
+        counted = np.array([column.categories > 0 for column in columns])
+        widths = np.array([column.categories or 1 for column in columns])
+        first = np.cumsum(widths) - widths
+        self.inputs = int(widths.sum())
+        self._counted, self._numbers = counted.nonzero()[0], (~counted).nonzero()[0]
+        starts = np.array([column.start for column in columns])
+        self._shift = (first - starts)[self._counted]
+        self._weights_of_numbers = first[self._numbers]
+
+    def product(self, obs: Array, weight: Array) -> Array:
+        """X W of obs [B, D] and W [inputs, units], x being obs with its categories spread out."""
+        index = self._index(obs)
+        out = np.take(weight, index[:, 0], axis=0)
+        for column in index.T[1:]:
+            out += np.take(weight, column, axis=0)
+        if len(self._numbers):
+            out += obs[:, self._numbers] @ weight[self._weights_of_numbers]
+        return out
+
+    def gradient(self, obs: Array, d: Array, d_weight: Array) -> None:
+        """Write x^T d into d_weight [inputs, units], d [B, units]."""
+        d_weight[:] = 0.0
+        for column in self._index(obs).T:
+            order = np.argsort(column, kind="stable")
+            met = column[order]
+            first = np.flatnonzero(np.diff(met, prepend=-1))
+            d_weight[met[first]] += np.add.reduceat(d[order], first)
+        if len(self._numbers):
+            d_weight[self._weights_of_numbers] = obs[:, self._numbers].T @ d
+
+    def _index(self, obs: Array) -> Array:
+        """Which rows of W each observation's categories are, [B, categories]."""
+        return np.asarray(obs[:, self._counted].astype(np.int64) + self._shift)
+
+
 class Stack:
     """Linear layers with an activation between them: [B, sizes[0]] -> [B, sizes[-1]].
 
@@ -30,10 +78,22 @@ class Stack:
 
     phi' is read from the output: 1 - h^2 for tanh, h > 0 for relu. What an activation gives lies
     in memory that the next forward pass overwrites; what comes out of a linear layer is new.
+
+    Args:
+        layers: The layers.
+        activation: "tanh" or "relu".
+        activate_last: Whether what comes out is activated too.
+        lookup: How the first layer meets observations that hold categories.
     """
 
-    def __init__(self, layers: Sequence[Linear], activation: str, activate_last: bool) -> None:
-        self.layers = layers
+    def __init__(
+        self,
+        layers: Sequence[Linear],
+        activation: str,
+        activate_last: bool,
+        lookup: Lookup | None = None,
+    ) -> None:
+        self.layers, self.lookup = layers, lookup
         self.activation, self.activate_last = activation, activate_last
         self._hidden: list[Array] = []
         self._derivatives: list[Array] = []
@@ -44,7 +104,10 @@ class Stack:
         """The function of x, remembering nothing."""
         last = len(self.layers) - 1
         for index, layer in enumerate(self.layers):
-            x = x.dot(layer.weight)
+            if index == 0 and self.lookup is not None:
+                x = self.lookup.product(x, layer.weight)
+            else:
+                x = x.dot(layer.weight)
             if layer.bias is not None:
                 x += layer.bias
             if index < last or self.activate_last:
@@ -54,10 +117,13 @@ class Stack:
     def forward(self, x: Array) -> Array:
         """The function of x, remembering what `backward` needs."""
         self._inputs, last = [x], len(self.layers) - 1
-        hidden = self._memory(self._hidden, len(x), x.dtype)
+        hidden = self._memory(self._hidden, len(x))
         for index, layer in enumerate(self.layers):
             inner = index < last or self.activate_last
-            x = np.dot(x, layer.weight, out=hidden[index] if inner else None)
+            if index == 0 and self.lookup is not None:
+                x = self.lookup.product(x, layer.weight)
+            else:
+                x = np.dot(x, layer.weight, out=hidden[index] if inner else None)
             if layer.bias is not None:
                 x += layer.bias
             if inner:
@@ -73,12 +139,14 @@ class Stack:
             to_input: Whether those with respect to x are wanted.
         """
         last, ones = len(self.layers) - 1, np.ones(len(d), d.dtype)
-        room = self._memory(self._derivatives, len(d), d.dtype)
+        room = self._memory(self._derivatives, len(d))
         for index in range(last, -1, -1):
             layer, h, x = self.layers[index], self._inputs.pop(), self._inputs[-1]
             if index < last or self.activate_last:
                 d *= self._slope(h)
-            if layer.d_weight.flags.c_contiguous:
+            if index == 0 and self.lookup is not None:
+                self.lookup.gradient(x, d, layer.d_weight)
+            elif layer.d_weight.flags.c_contiguous:
                 np.dot(x.T, d, out=layer.d_weight)
             else:
                 np.dot(d.T, x, out=layer.d_weight.T)
@@ -104,11 +172,13 @@ class Stack:
             return np.subtract(1.0, h, out=h)
         return np.greater(h, 0.0)
 
-    def _memory(self, room: list[Array], rows: int, dtype: Any) -> list[Array]:
+    def _memory(self, room: list[Array], rows: int) -> list[Array]:
         """Room for what is between the layers, [rows, units] each; `room` grows to it."""
         if not room or len(room[0]) < rows:
             inner = self.layers if self.activate_last else self.layers[:-1]
-            room[:] = [np.empty((rows, layer.weight.shape[1]), dtype) for layer in inner]
+            room[:] = [
+                np.empty((rows, layer.weight.shape[1]), layer.weight.dtype) for layer in inner
+            ]
         return [each[:rows] for each in room]
 
 

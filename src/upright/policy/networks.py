@@ -5,15 +5,14 @@ closed-form gradients, and for `TorchNetwork`, which wraps a module of PyTorch.
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
-import gymnasium as gym
 import numpy as np
 
 from upright.ground import Array, UprightError
-from upright.policy.layers import Linear, Stack, initialize
+from upright.policy.layers import Linear, Lookup, Stack, initialize
 
 Weights = dict[str, Array]
 FREE = "free_params"
@@ -69,6 +68,7 @@ class MLP:
         shared: Whether actor and critic share the hidden layers.
         critic: Whether there is one; where there is none, values are 0.
         free_params: How many of the P are weights of their own, the same for every observation.
+        lookup: How observations that hold categories meet the first layer; it has as many inputs.
         dtype: Of weights and arithmetic.
 
     Raises:
@@ -87,11 +87,12 @@ class MLP:
         shared: bool = False,
         critic: bool = True,
         free_params: int = 0,
+        lookup: Lookup | None = None,
         dtype: Any = np.float32,
     ) -> None:
         torso = [inputs, *hidden_sizes] if shared else [inputs]
         head = torso[-1:] if shared else [inputs, *hidden_sizes]
-        options = (activation, bias, shared, critic, free_params, dtype)
+        options = (activation, bias, shared, critic, free_params, lookup, dtype)
         self._described = (inputs, num_params, hidden_sizes, *options)
         sizes = {"torso": torso, "actor": [*head, num_params - free_params]}
         if critic:
@@ -107,7 +108,12 @@ class MLP:
         self.weights, self.gradients = (views(flat, shapes) for flat in (self.flat, self.grad))
         self.spans = _spans(shapes)
         self.torso, self.actor, self.critic = (
-            Stack(self._layers(name, sizes.get(name, [])), activation, name == "torso")
+            Stack(
+                self._layers(name, sizes.get(name, [])),
+                activation,
+                name == "torso",
+                None if shared and hidden_sizes and name != "torso" else lookup,
+            )
             for name in ("torso", "actor", "critic")
         )
         self.num_params, self._has_critic, self._free = num_params, critic, free_params
@@ -140,7 +146,7 @@ class MLP:
         features = self.torso.forward(obs) if self.torso.layers else obs
         params = self._with_free(self.actor.forward(features))
         if not self._has_critic:
-            return params, np.zeros(len(obs), obs.dtype)
+            return params, np.zeros(len(obs), params.dtype)
         return params, self.critic.forward(features)[:, 0]
 
     def backward(self, d_params: Array, d_values: Array) -> None:
@@ -163,7 +169,7 @@ class MLP:
     def values(self, obs: Array) -> Array:
         """As in `Network`; obs [B, inputs]."""
         if not self._has_critic:
-            return np.zeros(len(obs), obs.dtype)
+            return np.zeros(len(obs), self.flat.dtype)
         return self.critic.apply(self.torso.apply(obs))[:, 0]
 
     def written(self) -> None:
@@ -221,31 +227,3 @@ def _spans(shapes: dict[str, tuple[int, ...]]) -> dict[str, slice]:
         spans[owner] = slice(spans[owner].start if owner in spans else start, end)
         start = end
     return spans
-
-
-def _vector_size(space: gym.spaces.Box) -> int:
-    if len(space.shape) != 1 or not space.shape[0]:
-        raise UprightError(
-            f"The observation space {space} is not supported yet.",
-            "Supported: Box with one dimension, of at least one number; a FlattenObservation "
-            "wrapper makes it one.",
-        )
-    return int(space.shape[0])
-
-
-ENCODERS: dict[type[gym.Space[Any]], Callable[[Any], int]] = {gym.spaces.Box: _vector_size}
-
-
-def observation_size(space: gym.Space[Any]) -> int:
-    """How many numbers the network sees of one observation.
-
-    Raises:
-        UprightError: The kind of space has no row in `ENCODERS`.
-    """
-    size = ENCODERS.get(type(space))
-    if size is None:
-        raise UprightError(
-            f"The observation space {space} is not supported yet.",
-            "Supported: Box with one dimension.",
-        )
-    return size(space)

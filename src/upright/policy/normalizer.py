@@ -1,7 +1,10 @@
 """Observations as deviations from what was seen so far."""
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from upright.envs import Column
 from upright.ground import Array
 
 
@@ -9,12 +12,18 @@ class RunningNormalizer:
     """(obs - mean) / deviation, with statistics of all observations seen so far.
 
     The statistics are merged batch by batch (Chan, Golub and LeVeque, 1979), and travel with the
-    policy's weights.
+    policy's weights. A number that is one out of n stays what it is.
+
+    Args:
+        columns: Of an observation.
     """
 
     CLIP = 10.0
 
-    def __init__(self, size: int) -> None:
+    def __init__(self, columns: Sequence[Column]) -> None:
+        size = len(columns)
+        self.counted = np.array([column.categories > 0 for column in columns])
+        self._any_counted = bool(self.counted.any())
         self.mean, self.variance, self.count = np.zeros(size), np.ones(size), np.zeros(())
 
     @property
@@ -30,13 +39,17 @@ class RunningNormalizer:
 
     @np.errstate(over="ignore")  # likewise
     def __call__(self, obs: Array) -> Array:
-        """Standardised observations, float32 [..., size]."""
+        """Standardised observations, float32 of obs' shape [B, ...]."""
         mean, deviation = self.moments()
-        return np.asarray(np.clip((obs - mean) / deviation, -self.CLIP, self.CLIP))
+        flat = obs.reshape(len(obs), -1)
+        standard = np.clip((flat - mean) / deviation, -self.CLIP, self.CLIP)
+        if self._any_counted:
+            standard[:, self.counted] = flat[:, self.counted]
+        return standard.reshape(obs.shape)
 
     def update(self, obs: Array) -> None:
-        """Merge the statistics of obs, shape [B, size]."""
-        batch = obs.astype(np.float64)
+        """Merge the statistics of obs, shape [B, ...]."""
+        batch = obs.reshape(len(obs), -1).astype(np.float64)
         total = self.count + len(batch)
         delta = batch.mean(axis=0) - self.mean
         squares = self.variance * self.count + batch.var(axis=0) * len(batch)

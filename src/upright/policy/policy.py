@@ -1,14 +1,18 @@
 """The policy: observation -> distribution over actions, and value."""
 
+from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
 
+from upright.envs import Codec, Column
 from upright.ground import Array, UprightError
-from upright.policy.distributions import Distribution, distribution_over
-from upright.policy.networks import MLP, Network, Weights, observation_size
+from upright.policy.distribution import Distribution
+from upright.policy.distributions import distribution_over
+from upright.policy.layers import Lookup
+from upright.policy.networks import MLP, Network, Weights
 from upright.policy.normalizer import RunningNormalizer
 from upright.settings import Settings
 
@@ -44,10 +48,12 @@ class Policy:
         make_module: "ModuleFactory | None" = None,
     ) -> None:
         self.observation_space, self.action_space = observation_space, action_space
-        self.distribution = distribution_over(action_space)
+        self.observations, self.actions = Codec(observation_space), Codec(action_space)
+        self.distribution = distribution_over(action_space, settings)
         self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
-        size = observation_size(observation_space)
-        self.normalizer = RunningNormalizer(size) if settings.normalize_obs else None
+        columns = self.observations.columns
+        self.normalizer = RunningNormalizer(columns) if settings.normalize_obs else None
+        self._flat = make_module is None
         self.network: Network
         if make_module is not None:
             num_params = self.distribution.num_params
@@ -56,7 +62,7 @@ class Policy:
                 make_module, observation_space, num_params, device, seed
             )
         else:
-            self.network = _mlp(size, self.distribution, settings, seed)
+            self.network = _mlp(columns, self.distribution, settings, seed)
             if device != "cpu":
                 self.network = torch_networks(f"The device {device}").on_device(
                     self.network, device
@@ -101,8 +107,16 @@ class Policy:
         return self.distribution.evaluate(self.params(obs), actions).log_probs
 
     def act(self, obs: Array, noise: Array | float) -> Array:
-        """Actions [N] of obs [N, ...]; noise is a row of `distribution.noise`, 0 gives the mode."""
+        """Actions [N, ...] of obs [N, ...]; noise is a row of `distribution.noise`, 0 the mode.
+
+        What the environment is given for them is `distribution.bounded`.
+        """
         return self.distribution.sample(self.params(obs), noise)
+
+    def decide(self, observation: Any, noise: Array | float = 0.0) -> Any:
+        """What the environment is to be given for one observation, both as its spaces have them."""
+        actions = self.act(self.observations.row(observation)[None], noise)
+        return self.actions.value(self.distribution.bounded(actions)[0])
 
     def to_torch(self) -> "TorchPolicy":
         """A module of PyTorch with the same numbers: obs [B, ...] -> (params [B, P], values [B]).
@@ -114,6 +128,11 @@ class Policy:
         return cast("TorchPolicy", torch_networks("to_torch").TorchPolicy(*parts))
 
     def _seen(self, obs: Array) -> Array:
+        """What the network meets: a vector of numbers, or the row as it is for a module."""
+        if obs.dtype != np.float32 and self._flat:
+            obs = obs.astype(np.float32)
+        if obs.ndim != 2 and self._flat:
+            obs = obs.reshape(len(obs), -1)
         return obs if self.normalizer is None else self.normalizer(obs)
 
     def predict(
@@ -122,29 +141,34 @@ class Policy:
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = False,
-    ) -> tuple[Array, Any]:
+    ) -> tuple[Any, Any]:
         """Actions in Stable-Baselines3's manner, for one observation or a batch of them.
 
         Args:
-            observation: Shape [...] of the space, or [B, ...].
+            observation: Of the space, or B of them, batched as Gymnasium's vector environments do.
             state: Returned as it came; these policies have no memory.
             episode_start: Ignored, for the same reason.
             deterministic: The most probable action instead of a drawn one.
         """
-        obs = np.asarray(observation, np.float32)
-        single = obs.shape == self.observation_space.shape
-        batch = obs[None] if single else obs
+        single = self.observations.holds(observation)
+        read = self.observations.row if single else self.observations.rows
+        batch = read(observation).reshape(-1, *self.observations.shape)
         noise: Array | float = 0.0
         if not deterministic:
             noise = self.distribution.noise(self._rng, (len(batch),))
-        actions = self.act(batch, noise)
-        return (actions[0] if single else actions), state
+        given = self.distribution.bounded(self.act(batch, noise))
+        if single:
+            return self.actions.value(given[0]), state
+        return self.actions.values(given), state
 
 
-def _mlp(size: int, distribution: Distribution, settings: Settings, seed: int | None) -> MLP:
+def _mlp(
+    columns: Sequence[Column], distribution: Distribution, settings: Settings, seed: int | None
+) -> MLP:
     """The dense network that the settings describe."""
+    lookup = Lookup(columns) if any(column.categories for column in columns) else None
     network = MLP(
-        size,
+        len(columns) if lookup is None else lookup.inputs,
         distribution.num_params,
         settings.hidden_sizes,
         activation=settings.activation,
@@ -152,9 +176,11 @@ def _mlp(size: int, distribution: Distribution, settings: Settings, seed: int | 
         shared=settings.shared_network,
         critic=settings.has_critic,
         free_params=distribution.free_params,
+        lookup=lookup,
     )
     if seed is not None:
-        network.initialize(settings.initialization, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        network.initialize(settings.initialization, rng, settings.log_std_init)
     return network
 
 

@@ -1,5 +1,8 @@
 """Spaces as JSON, so that a policy can be rebuilt without making its environment."""
 
+import math
+from collections import OrderedDict
+from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
@@ -8,20 +11,31 @@ import numpy as np
 from upright.ground import UprightError, shortened
 
 _INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
+_MOST_BITS = 2**24
 _DTYPES = ("bool", "float16", "float32", "float64", *_INTEGERS)
 
 
 def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
-    """A Box or a Discrete as JSON values; infinite bounds become None.
+    """A space that a policy can have, as JSON values; infinite bounds become None.
 
     Raises:
-        UprightError: Another kind of space.
+        UprightError: Another kind of space, or a Dict whose keys are no text.
     """
     if isinstance(space, gym.spaces.Box):
         bounds = {"low": _finite(space.low), "high": _finite(space.high)}
         return {"type": "Box", "dtype": str(space.dtype)} | bounds
     if isinstance(space, gym.spaces.Discrete):
         return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+    if isinstance(space, gym.spaces.MultiDiscrete):
+        numbers = {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
+        return {"type": "MultiDiscrete", "dtype": str(space.dtype)} | numbers
+    if isinstance(space, gym.spaces.MultiBinary):
+        return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else [*space.n]}
+    if isinstance(space, gym.spaces.Tuple):
+        return {"type": "Tuple", "spaces": [space_to_json(part) for part in space.spaces]}
+    if isinstance(space, gym.spaces.Dict) and all(isinstance(key, str) for key in space.spaces):
+        parts = [[key, space_to_json(part)] for key, part in space.spaces.items()]
+        return {"type": "Dict", "spaces": parts}
     raise UprightError(f"The space {space} cannot be recorded.")
 
 
@@ -34,18 +48,63 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
     try:
         if not isinstance(record, dict):
             raise TypeError("it is no table")
-        if record["type"] == "Discrete" and {type(record["n"]), type(record["start"])} == {int}:
-            return gym.spaces.Discrete(record["n"], start=record["start"])
-        if record["type"] == "Box":
-            if record["dtype"] not in _DTYPES:
-                raise ValueError("its type is unknown")
-            dtype = np.dtype(record["dtype"])
-            low = _bounds(record["low"], -np.inf, dtype)
-            high = _bounds(record["high"], np.inf, dtype)
-            return gym.spaces.Box(low, high, dtype=dtype.type)
+        if read := _READERS.get(record["type"]):
+            return read(record)
     except (AssertionError, KeyError, OverflowError, TypeError, ValueError) as error:
         raise _refused(record, "is not valid") from error
     raise _refused(record, "is of no kind that is supported")
+
+
+def _discrete(record: dict[str, Any]) -> gym.Space[Any]:
+    if {type(record["n"]), type(record["start"])} != {int}:
+        raise TypeError("its numbers are not whole")
+    return gym.spaces.Discrete(record["n"], start=record["start"])
+
+
+def _box(record: dict[str, Any]) -> gym.Space[Any]:
+    dtype = _dtype(record)
+    low = _bounds(record["low"], -np.inf, dtype)
+    high = _bounds(record["high"], np.inf, dtype)
+    return gym.spaces.Box(low, high, dtype=dtype.type)
+
+
+def _multi_discrete(record: dict[str, Any]) -> gym.Space[Any]:
+    dtype = _dtype(record)
+    nvec, start = (np.array(record[name], dtype=np.int64) for name in ("nvec", "start"))
+    return gym.spaces.MultiDiscrete(nvec, dtype=dtype.type, start=start)
+
+
+def _multi_binary(record: dict[str, Any]) -> gym.Space[Any]:
+    n = record["n"]
+    sides = [n] if isinstance(n, int) else list(n)
+    if {type(side) for side in sides} != {int} or not 0 < math.prod(sides) <= _MOST_BITS:
+        raise ValueError("its shape is none")
+    return gym.spaces.MultiBinary(n)
+
+
+def _tuple(record: dict[str, Any]) -> gym.Space[Any]:
+    return gym.spaces.Tuple([space_from_json(part) for part in record["spaces"]])
+
+
+def _dict(record: dict[str, Any]) -> gym.Space[Any]:
+    parts = [(str(key), space_from_json(part)) for key, part in record["spaces"]]
+    return gym.spaces.Dict(OrderedDict(parts))  # a plain dict would be sorted
+
+
+_READERS: dict[Any, Callable[[dict[str, Any]], gym.Space[Any]]] = {
+    "Discrete": _discrete,
+    "Box": _box,
+    "MultiDiscrete": _multi_discrete,
+    "MultiBinary": _multi_binary,
+    "Tuple": _tuple,
+    "Dict": _dict,
+}
+
+
+def _dtype(record: dict[str, Any]) -> Any:
+    if record["dtype"] not in _DTYPES:
+        raise ValueError("its type is unknown")
+    return np.dtype(record["dtype"])
 
 
 def _refused(record: object, why: str) -> UprightError:

@@ -7,13 +7,14 @@ are copies that `written` renews.
 
 import copy
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from upright.envs import Column
 from upright.ground import Array, UprightError
 from upright.policy.layers import Stack
 from upright.policy.networks import FREE, MLP, Network, Weights, views
@@ -156,6 +157,8 @@ class TorchMLP(nn.Module):
 
     def __init__(self, mlp: MLP) -> None:
         super().__init__()
+        lookup = mlp.actor.lookup or mlp.torso.lookup
+        self.spread = None if lookup is None else _Spread(lookup.columns)
         self.torso, self.actor = _sequential(mlp.torso), _sequential(mlp.actor)
         self.critic = _sequential(mlp.critic) if mlp.critic.layers else None
         free = mlp.weights.get(FREE)
@@ -163,7 +166,7 @@ class TorchMLP(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """The parameters [B, P] and the critic's output [B]."""
-        features = self.torso(obs)
+        features = self.torso(obs if self.spread is None else self.spread(obs))
         params: Tensor = self.actor(features)
         if self.free_params is not None:
             params = torch.cat([params, self.free_params.expand(len(params), -1)], dim=1)
@@ -193,21 +196,40 @@ class TorchPolicy(nn.Module):
         return params, values * self.value_scale
 
 
+class _Spread(nn.Module):
+    """What `Lookup` spares: each number that is one out of n as n numbers, of which one is 1."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        super().__init__()
+        self._columns = columns
+
+    def forward(self, obs: Tensor) -> Tensor:
+        parts = [
+            nn.functional.one_hot(obs[:, index].long() - start, n).float() if n else obs[:, [index]]
+            for index, (n, start) in enumerate(self._columns)
+        ]
+        return torch.cat(parts, dim=1)
+
+
 class _Standard(nn.Module):
     """A `RunningNormalizer` that learns no more."""
 
     mean: Tensor
     deviation: Tensor
+    counted: Tensor
 
     def __init__(self, normalizer: RunningNormalizer) -> None:
         super().__init__()
         mean, deviation = normalizer.moments()
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("deviation", torch.from_numpy(deviation))
+        self.register_buffer("counted", torch.from_numpy(normalizer.counted))
         self._clip = normalizer.CLIP
 
     def forward(self, obs: Tensor) -> Tensor:
-        return ((obs - self.mean) / self.deviation).clamp(-self._clip, self._clip)
+        flat = obs.flatten(1)
+        standard = ((flat - self.mean) / self.deviation).clamp(-self._clip, self._clip)
+        return torch.where(self.counted, flat, standard).reshape(obs.shape)
 
 
 def _sequential(stack: Stack) -> nn.Sequential:

@@ -25,20 +25,20 @@ class Store:
         keeps_finals: Whether a final observation is kept aside, since a reset takes its place.
     """
 
-    def __init__(self, obs: NDArray[np.float32], rows: int, keeps_finals: bool) -> None:
+    def __init__(self, obs: Array, rows: int, keeps_finals: bool) -> None:
         shape = (rows, len(obs))
-        self._obs = np.empty((rows + 1, *obs.shape), np.float32)
+        self._obs = np.empty((rows + 1, *obs.shape), obs.dtype)
         self._obs[0] = obs
         self._actions: Array = np.empty((rows, 0))
         self._rewards = np.empty(shape)
         self._terminated, self._truncated, self._valid = (np.empty(shape, np.bool_) for _ in "tuv")
-        self._finals: list[tuple[tuple[int, int], NDArray[np.float32]]] = []
+        self._finals: list[tuple[tuple[int, int], Array]] = []
         self._keeps_finals, self.length = keeps_finals, 0
 
     @property
-    def obs(self) -> NDArray[np.float32]:
+    def obs(self) -> Array:
         """What is to be acted on next, [N, ...]."""
-        obs: NDArray[np.float32] = self._obs[self.length]
+        obs: Array = self._obs[self.length]
         return obs
 
     def add(self, actions: Array, step: Step) -> None:
@@ -61,7 +61,7 @@ class Store:
                 ((self.length - 1, int(n)), step.obs[n].copy()) for n in cut.nonzero()[0]
             ]
 
-    def follow(self, obs: NDArray[np.float32]) -> None:
+    def follow(self, obs: Array) -> None:
         """Go on from these observations, since something was reset."""
         self._obs[self.length] = obs
 
@@ -73,7 +73,7 @@ class Store:
         """All of it; `finished` tells its episodes from rewards, ends and `valid`, each [T, N]."""
         t, shape = self.length, self._obs.shape[2:]
         index = np.array([place for place, _ in self._finals], np.int64).reshape(-1, 2)
-        finals = np.array([final for _, final in self._finals], np.float32).reshape(-1, *shape)
+        finals = np.array([final for _, final in self._finals], self._obs.dtype).reshape(-1, *shape)
         played: list[Array] = [self._rewards, self._terminated, self._truncated, self._valid]
         rewards, terminated, truncated, valid = (rows[:t] for rows in played)
         episodes = finished(rewards, (terminated | truncated) & valid, valid)
@@ -109,7 +109,7 @@ class LocalCollector:
     ) -> None:
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
-        self._obs: NDArray[np.float32] | None = None
+        self._obs: Array | None = None
         self._running_return: NDArray[np.floating] = np.zeros(envs.num_envs)
         self._running_length = np.zeros(envs.num_envs, np.int64)
 
@@ -163,7 +163,7 @@ class LocalCollector:
     def _step(self, store: Store, noise: Array) -> Step:
         """One step of every environment, stored."""
         actions = self._policy.act(store.obs, noise)
-        step = self._envs.step(actions)
+        step = self._envs.step(self._policy.distribution.bounded(actions))
         store.add(actions, step)
         return step
 
@@ -193,8 +193,8 @@ class LocalCollector:
         restore_generator(self._rng, own.value("rng", dict))
         recorded = state.part("envs")
         if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):
-            shape = (n, *(self._envs.observation_space.shape or ()))
-            obs = own.array("obs", shape, np.float32) if "obs" in own.arrays else None
+            codec = self._envs.observations
+            obs = own.array("obs", (n, *codec.shape), codec.dtype) if "obs" in own.arrays else None
             self._obs, lost = self._envs.restore(recorded, obs)
         else:  # a vector form's state says nothing to single environments, nor theirs to it
             self._obs, lost = self._envs.reset(), np.ones(n, np.bool_)

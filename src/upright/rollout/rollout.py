@@ -22,7 +22,7 @@ class Rollout:
     """T steps of N environments; arrays on the CPU, time first.
 
     Attributes:
-        obs: What was acted on, float32 [T + 1, N, ...]; the last row was not yet acted on.
+        obs: What was acted on, rows [T + 1, N, ...]; the last row was not yet acted on.
         actions: [T, N, ...].
         rewards: [T, N].
         terminated: The task ended at this step, [T, N].
@@ -31,18 +31,18 @@ class Rollout:
             share of episodes), [T, N]. Such rows count nowhere.
         final_index: (t, n) of the truncated steps whose true next observation is not
             obs[t + 1, n], int [K, 2].
-        final_obs: Those observations, float32 [K, ...].
+        final_obs: Those observations, [K, ...].
         episodes: The episodes that finished, in order of time.
     """
 
-    obs: NDArray[np.float32]
+    obs: Array
     actions: Array
     rewards: NDArray[np.floating]
     terminated: NDArray[np.bool_]
     truncated: NDArray[np.bool_]
     valid: NDArray[np.bool_]
     final_index: NDArray[np.int64]
-    final_obs: NDArray[np.float32]
+    final_obs: Array
     episodes: tuple[Episode, ...]
 
     @property

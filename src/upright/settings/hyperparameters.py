@@ -67,6 +67,15 @@ class Settings(BaseModel):
         "first weights: orthogonal with zero biases, or PyTorch's uniform",
         source="Huang et al. 2022, detail 2",
     )
+    log_std_init: Float = setting(
+        0.0,
+        "first log standard deviation of Box actions, in which 1 is half their range",
+        ge=-20,
+        le=20,
+    )
+    squash_actions: bool = setting(
+        False, "bring Box actions between their bounds by tanh, not by cutting off"
+    )
     normalize_obs: bool = setting(
         False, "standardise observations by a running mean and deviation kept in the policy"
     )

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from upright.envs import EnvSource, make_env, name_of
+from upright.envs import Codec, EnvSource, make_env, name_of
 from upright.ground import Array, Stream, UprightError, derive_seed
 from upright.policy import Policy
 
@@ -96,7 +96,7 @@ class Player:
         self._env, self._name = drawn_env(env), name_of(env)
         obs, action = self._env.observation_space, self._env.action_space
         if policy is not None and (
-            policy.observation_space.shape != obs.shape or policy.action_space != action
+            not policy.observations.fits(Codec(obs)) or policy.action_space != action
         ):
             self.close()
             raise UprightError(
@@ -163,15 +163,14 @@ class Player:
         if self._policy is None:
             return self._env.action_space.sample()
         noise = 0.0 if self._noiseless else self._policy.distribution.noise(rng, (1,))
-        batch = np.asarray(obs, np.float32)[None]
-        return self._policy.act(batch, noise)[0]
+        return self._policy.decide(obs, noise)
 
     def _opinion(self, obs: Any) -> tuple[tuple[float, ...] | None, float | None]:
         """What the policy thinks of an observation: pi(.|s) and V(s), where it has them."""
         policy = self._policy
         if policy is None:
             return None, None
-        batch = np.asarray(obs, np.float32)[None]
+        batch = policy.observations.row(obs)[None]
         params, values = policy.params(batch), policy.values(batch)
         found = policy.distribution.probabilities(params)
         probabilities = None if found is None else tuple(found[0].tolist())

@@ -1,0 +1,68 @@
+"""Every kind of space: its answer is learned, and a run over it is written down and read back."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import upright
+from learning.test_probes import ALGORITHMS, learn
+from probes.spaces import GUESSES, Guess, GuessAll
+from upright.judging.evaluator import Evaluator
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+@pytest.mark.parametrize("env", GUESSES)
+def test_what_every_space_asks_for_is_learned(env: type[Guess], algo: str) -> None:
+    updates = {"reinforce": 400, "actor-critic": 400, "ppo": 150}[algo]
+    policy = learn(env, algo, updates, num_envs=16, log_std_init=-0.5)
+    evaluation = Evaluator(env, 30).evaluate(policy, seed=7)
+    assert evaluation.mean > -0.05
+
+
+SMALL: dict[str, Any] = {
+    "preset": "default",
+    "total_timesteps": 256,
+    "num_envs": 4,
+    "num_steps": 16,
+    "num_epochs": 2,
+    "media": False,
+    "until": "budget",
+    "normalize_obs": True,
+}
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("env", GUESSES)
+def test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded(
+    tmp_path: Path, env: type[Guess], backend: str
+) -> None:
+    how = SMALL | {"backend": backend, "hidden_sizes": [8], "shared_network": env is GuessAll}
+    whole = upright.train(env, algo="ppo", out=tmp_path / "whole", **how)
+    cut = upright.train(env, algo="ppo", out=tmp_path / "cut", **how | {"total_timesteps": 128})
+    upright.resume(cut.path, env=env, total_timesteps=256)
+    again = upright.load(cut.path, env=env)
+    for name, array in whole.policy.weights.items():
+        np.testing.assert_array_equal(array, again.policy.weights[name], err_msg=name)
+    assert again.evaluate(episodes=20).returns == whole.evaluate(episodes=20).returns
+    assert upright.verify(again).holds
+    assert json.loads((again.path / "run.json").read_text())["action_space"]["type"] in str(
+        env.action_space
+    )
+
+
+@pytest.mark.parametrize("env", GUESSES)
+def test_predict_takes_one_observation_or_many_and_answers_in_the_action_space(
+    env: type[Guess],
+) -> None:
+    policy, made = learn(env, "ppo", 1), env()
+    obs, _ = made.reset(seed=0)
+    action, state = policy.predict(obs, deterministic=True)
+    assert state is None
+    assert made.action_space.contains(action)
+    rows = np.repeat(policy.observations.row(obs)[None], 3, axis=0)
+    many, _ = policy.predict(policy.observations.values(rows), deterministic=True)
+    first = policy.actions.rows(many)[0]
+    np.testing.assert_allclose(first, policy.actions.row(action), rtol=1e-5)
