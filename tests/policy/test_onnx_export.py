@@ -18,6 +18,7 @@ from upright.ground.errors import UprightError
 from upright.policy import onnx_export, torch_onnx
 from upright.policy.onnx_export import write_onnx
 from upright.policy.policy import Policy
+from upright.policy.torch_network import TorchMLP
 from upright.runs.export import export_onnx
 from upright.runs.run import Run
 from upright.settings.hyperparameters import SETTINGS
@@ -210,4 +211,57 @@ def test_without_the_extra_it_says_what_to_install(
     monkeypatch.setattr(onnx_export, "find_spec", lambda name: None)
     with pytest.raises(UprightError, match=r"pip install 'upright\[onnx\]'"):
         write_onnx(make_policy(Shape())[0], tmp_path / "policy.onnx", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+BOX = gym.spaces.Box(np.array([-2.0, 0.0], np.float32), np.array([1.0, np.inf], np.float32))
+PAIRS: dict[str, tuple[gym.Space[Any], gym.Space[Any], dict[str, Any]]] = {
+    "box": (gym.spaces.Box(-1, 1, (2, 2)), BOX, {"normalize_obs": True}),
+    "squashed": (
+        gym.spaces.MultiBinary(3),
+        gym.spaces.Box(-2, 1, (2, 1)),
+        {"squash_actions": True},
+    ),
+    "whole": (gym.spaces.Discrete(4, start=2), gym.spaces.Box(-2, 9, (1,), np.int32), {}),
+    "counted": (
+        gym.spaces.Dict(a=gym.spaces.Discrete(3), b=gym.spaces.Box(0, 255, (2,), np.uint8)),
+        gym.spaces.Discrete(3),
+        {"normalize_obs": True, "shared_network": True},
+    ),
+}
+
+
+@needs_onnx
+@pytest.mark.parametrize("own", [False, True])
+@pytest.mark.parametrize("pair", PAIRS)
+def test_the_file_takes_and_answers_rows_of_every_space(
+    pair: str, own: bool, tmp_path: Path
+) -> None:
+    observations, actions, options = PAIRS[pair]
+    settings = SETTINGS["ppo"](**options, hidden_sizes=(8,), initialization="uniform")
+
+    def module(space: gym.Space[Any], num_params: int) -> nn.Module:
+        like = Policy(observations, actions, settings, 3)
+        return TorchMLP(like.network)  # type: ignore[arg-type]
+
+    policy = Policy(observations, actions, settings, 3, make_module=module if own else None)
+    observations.seed(0)
+    values = [observations.sample() for _ in range(50)]
+    rows = np.array([policy.observations.row(value) for value in values])
+    if policy.normalizer is not None:
+        policy.normalizer.update(rows)
+    write_onnx(policy, tmp_path / "policy.onnx", {})
+    got = answers(tmp_path / "policy.onnx")(rows.astype(np.float32))
+    expected = [policy.predict(value, deterministic=True)[0] for value in values]
+    given = policy.actions.values(np.asarray(got["action"]))
+    np.testing.assert_allclose(given, np.array(expected), rtol=1e-5, atol=1e-5)
+    assert all(actions.contains(policy.actions.value(row)) for row in got["action"])
+    np.testing.assert_allclose(got["value"], policy.values(rows), rtol=1e-5, atol=1e-5)
+
+
+@needs_onnx
+def test_an_action_of_parts_is_refused(tmp_path: Path) -> None:
+    policy = Policy(gym.spaces.Discrete(2), gym.spaces.MultiDiscrete([2, 2]), SETTINGS["ppo"](), 0)
+    with pytest.raises(UprightError, match="does not support the action space MultiDiscrete"):
+        write_onnx(policy, tmp_path / "policy.onnx", {})
     assert list(tmp_path.iterdir()) == []

@@ -41,7 +41,7 @@ class DiagonalGaussian:
                 "Leave squash_actions out.",
             )
         self.low, self.high, self.squash = low, high, squash
-        self._whole = bool(np.issubdtype(space.dtype, np.integer))
+        self.whole = bool(np.issubdtype(space.dtype, np.integer))
         with np.errstate(invalid="ignore"):
             self.centre = np.where(finite, (low + high) / 2.0, 0.0).astype(np.float32)
             self.half = np.where(finite, (high - low) / 2.0, 1.0).astype(np.float32)
@@ -59,7 +59,7 @@ class DiagonalGaussian:
         """Between the bounds, [N, *shape]."""
         inside = np.tanh(actions) if self.squash else actions
         given = inside * self.half + self.centre
-        if self._whole:
+        if self.whole:
             given = np.rint(given)
         return given.clip(self.low, self.high).astype(self.dtype, copy=False)
 

@@ -1,14 +1,16 @@
 """A policy as one ONNX file: observations in, actions and their probabilities out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from upright.envs import Column
 from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
-from upright.policy.distributions import Categorical
+from upright.policy.discrete import Categorical
+from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.layers import Stack
 from upright.policy.networks import MLP
 from upright.policy.policy import Policy
@@ -18,15 +20,17 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET, IR_VERSION = 18, 10
+_INT64 = 7  # onnx.TensorProto.INT64
 
 
 def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
     """Write a policy as one ONNX file, its observation normaliser included.
 
-    Input: `obs` [batch, size], float32. Outputs: `action` [batch], int64, the most probable one in
-    the space's own numbering (the first of equals); `probabilities` [batch, n]; and `value` [batch]
-    where there is a critic. A dense network is written layer by layer; a module of PyTorch goes
-    through PyTorch's exporter.
+    Input: `obs` [batch, ...], float32, rows as in `envs.Codec`. Outputs: `action`, the most
+    probable one as the environment is given it, int64 [batch] in the space's own numbering (the
+    first of equals) for Discrete, float32 [batch, ...] for Box; `probabilities` [batch, n] for
+    Discrete; and `value` [batch] where there is a critic. A dense network is written layer by
+    layer; a module of PyTorch goes through PyTorch's exporter.
 
     Args:
         policy: What to write.
@@ -42,20 +46,20 @@ def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
     if any(find_spec(name) is None for name in needed):
         hint = "upright[onnx]" if dense else "upright[onnx]' 'onnxscript"
         raise UprightError("ONNX export needs an extra.", f"`pip install '{hint}'` adds it.")
-    if not isinstance(policy.distribution, Categorical):
+    if not isinstance(policy.distribution, Categorical | DiagonalGaussian):
         raise UprightError(
             f"ONNX export does not support the action space {policy.action_space} yet.",
-            "Supported: Discrete.",
+            "Supported: Discrete and Box.",
         )
     refuse_taken(out)
-    start = policy.distribution.start
-    outputs = ["action", "probabilities", *(["value"] if policy.has_critic else [])]
+    counted = ["probabilities"] if isinstance(policy.distribution, Categorical) else []
+    outputs = ["action", *counted, *(["value"] if policy.has_critic else [])]
     if dense:
-        model = _dense_model(policy, start, outputs)
+        model = _dense_model(policy, outputs)
     else:
         from upright.policy.torch_onnx import traced_model
 
-        model = traced_model(policy, start, outputs)
+        model = traced_model(policy, outputs)
     digest = sha256(weights_bytes(policy.weights))
     for name, value in (dict(metadata) | {"weights_sha256": digest}).items():
         model.metadata_props.add(key=name, value=value)
@@ -96,35 +100,70 @@ class _Graph:
         return x
 
 
-def _dense_model(policy: Policy, start: int, outputs: list[str]) -> Any:
+def _spread(graph: _Graph, x: str, columns: Sequence[Column]) -> str:
+    """Each number that is one out of n as n numbers, of which one is 1."""
+    parts = []
+    for index, (n, start) in enumerate(columns):
+        part = graph.node("Slice", x, *(np.array([at]) for at in (index, index + 1, 1)))
+        if n:
+            whole = graph.node("Sub", graph.node("Cast", part, to=_INT64), np.array(start))
+            flat = graph.node("Squeeze", whole, np.array([1]))
+            part = graph.node("OneHot", flat, np.array(n), np.array([0.0, 1.0], np.float32))
+        parts.append(part)
+    return graph.node("Concat", *parts, axis=1)
+
+
+def _action(graph: _Graph, params: str, policy: Policy) -> None:
+    """The most probable action, as the environment is given it, and what it is out of."""
+    distribution = policy.distribution
+    if isinstance(distribution, Categorical):
+        best = graph.node("ArgMax", params, axis=1, keepdims=0, select_last_index=0)
+        graph.node("Add", best, np.array(distribution.start), out="action")
+        graph.node("Softmax", params, axis=1, out="probabilities")
+        return
+    assert isinstance(distribution, DiagonalGaussian)
+    inside = graph.node("Tanh", params) if distribution.squash else params
+    shape = np.array([-1, *distribution.shape])
+    given = graph.node("Mul", graph.node("Reshape", inside, shape), distribution.half)
+    given = graph.node("Add", given, distribution.centre)
+    given = graph.node("Round", given) if distribution.whole else given
+    low, high = (bound.astype(np.float32) for bound in (distribution.low, distribution.high))
+    graph.node("Min", graph.node("Max", given, low), high, out="action")
+
+
+def _dense_model(policy: Policy, outputs: list[str]) -> Any:
     """The policy as a graph of ONNX's own operators."""
     from onnx import TensorProto, helper
 
-    graph, x, network = _Graph(), "obs", policy.network
+    graph, network, codec = _Graph(), policy.network, policy.observations
     assert isinstance(network, MLP)
+    x = graph.node("Reshape", "obs", np.array([-1, len(codec.columns)]))
     if policy.normalizer is not None:
         mean, deviation = policy.normalizer.moments()
         standard = graph.node("Div", graph.node("Sub", x, mean), deviation)
         clip = policy.normalizer.CLIP
-        x = graph.node("Clip", standard, np.array(-clip, np.float32), np.array(clip, np.float32))
+        bounds = (np.array(bound, np.float32) for bound in (-clip, clip))
+        x = graph.node("Where", policy.normalizer.counted, x, graph.node("Clip", standard, *bounds))
+    if (network.torso.lookup or network.actor.lookup) is not None:
+        x = _spread(graph, x, codec.columns)
     x = graph.stack(x, network.torso)
     params = graph.stack(x, network.actor)
-    best = graph.node("ArgMax", params, axis=1, keepdims=0, select_last_index=0)
-    graph.node("Add", best, np.array(start), out="action")
-    graph.node("Softmax", params, axis=1, out="probabilities")
+    _action(graph, params, policy)
     if policy.has_critic:
         value = graph.node("Squeeze", graph.stack(x, network.critic), np.array([1]))
         graph.node("Mul", value, np.array(policy.value_scale, np.float32), out="value")
-    kinds = {"action": TensorProto.INT64}
-    shapes: dict[str, list[str | int]] = {"probabilities": ["batch", network.num_params]}
+    shapes: dict[str, list[str | int]] = {
+        "action": ["batch", *policy.distribution.shape],
+        "probabilities": ["batch", network.num_params],
+    }
+    kinds = {"action": _INT64} if isinstance(policy.distribution, Categorical) else {}
     described = [
         helper.make_tensor_value_info(
             name, kinds.get(name, TensorProto.FLOAT), shapes.get(name, ["batch"])
         )
         for name in outputs
     ]
-    size = policy.observation_space.shape
-    obs = helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *(size or ())])
+    obs = helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *codec.shape])
     whole = helper.make_graph(graph.nodes, "policy", [obs], described, graph.constants)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(

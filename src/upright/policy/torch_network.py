@@ -153,7 +153,7 @@ class TorchNetwork:
 
 
 class TorchMLP(nn.Module):
-    """What an `MLP` computes, as a module of `nn.Linear`: obs [B, inputs] -> (params, values)."""
+    """What an `MLP` computes, as a module of `nn.Linear`: obs [B, ...] -> (params, values)."""
 
     def __init__(self, mlp: MLP) -> None:
         super().__init__()
@@ -166,12 +166,13 @@ class TorchMLP(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """The parameters [B, P] and the critic's output [B]."""
-        features = self.torso(obs if self.spread is None else self.spread(obs))
+        flat = _vectors(obs).to(torch.float32)
+        features = self.torso(flat if self.spread is None else self.spread(flat))
         params: Tensor = self.actor(features)
         if self.free_params is not None:
-            params = torch.cat([params, self.free_params.expand(len(params), -1)], dim=1)
+            params = torch.cat([params, self.free_params.expand(params.shape[0], -1)], dim=1)
         if self.critic is None:
-            return params, features.new_zeros(len(features))
+            return params, features.new_zeros(features.shape[0])
         return params, self.critic(features)[:, 0]
 
 
@@ -227,9 +228,14 @@ class _Standard(nn.Module):
         self._clip = normalizer.CLIP
 
     def forward(self, obs: Tensor) -> Tensor:
-        flat = obs.flatten(1)
+        flat = _vectors(obs)
         standard = ((flat - self.mean) / self.deviation).clamp(-self._clip, self._clip)
         return torch.where(self.counted, flat, standard).reshape(obs.shape)
+
+
+def _vectors(obs: Tensor) -> Tensor:
+    """A vector for each observation, [B, D] of obs [B, ...]."""
+    return obs[:, None] if obs.ndim == 1 else obs.flatten(1)
 
 
 def _sequential(stack: Stack) -> nn.Sequential:

@@ -10,37 +10,55 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from upright.policy.discrete import Categorical
+from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.policy import Policy
 
 
 class _Deployed(nn.Module):
-    """What a policy over a Discrete space does when it is used, as a function of tensors alone."""
+    """What a policy does when it is used, as a function of tensors alone."""
 
-    def __init__(self, policy: Policy, start: int, num_outputs: int) -> None:
+    def __init__(self, policy: Policy, outputs: list[str]) -> None:
         super().__init__()
-        self._start, self._num_outputs = start, num_outputs
+        self._distribution, self._outputs = policy.distribution, outputs
         self.policy = policy.to_torch().eval()
 
     def forward(self, obs: Tensor) -> tuple[Tensor, ...]:
-        """Actions [B], pi(.|s) [B, n] and V(s) [B] of obs [B, ...]."""
+        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of obs [B, ...]."""
         params, values = self.policy(obs)
-        outputs = (params.argmax(dim=-1) + self._start, torch.softmax(params, dim=-1), values)
-        return outputs[: self._num_outputs]
+        said = {"value": values, "action": self._action(params)}
+        if isinstance(self._distribution, Categorical):
+            said["probabilities"] = torch.softmax(params, dim=-1)
+        return tuple(said[name] for name in self._outputs)
+
+    def _action(self, params: Tensor) -> Tensor:
+        distribution = self._distribution
+        if isinstance(distribution, Categorical):
+            return params.argmax(dim=-1) + distribution.start
+        assert isinstance(distribution, DiagonalGaussian)
+        mean = params[:, : distribution.free_params].reshape(-1, *distribution.shape)
+        inside = torch.tanh(mean) if distribution.squash else mean
+        given = inside * torch.from_numpy(distribution.half) + torch.from_numpy(distribution.centre)
+        given = torch.round(given) if distribution.whole else given
+        low, high = (
+            torch.from_numpy(bound.astype("float32"))
+            for bound in (distribution.low, distribution.high)
+        )
+        return torch.minimum(torch.maximum(given, low), high)
 
 
-def traced_model(policy: Policy, start: int, outputs: list[str]) -> Any:
+def traced_model(policy: Policy, outputs: list[str]) -> Any:
     """The model of `write_onnx`, its metadata still to be added.
 
     Args:
-        policy: Over a Discrete space.
-        start: That space's first action.
+        policy: Over a Discrete or a Box.
         outputs: The names of what it returns.
     """
     # Two rows: the exporter takes a batch of one for a constant.
-    example = torch.zeros(2, *policy.observation_space.shape or ())
+    example = torch.zeros(2, *policy.observations.shape)
     with _hushed():
         program = torch.onnx.export(
-            _Deployed(policy, start, len(outputs)),
+            _Deployed(policy, outputs),
             (example,),
             dynamo=True,
             input_names=["obs"],
