@@ -1,5 +1,6 @@
 """Evaluation: whole episodes, on seeds of their own, none preferred for ending early."""
 
+from contextlib import closing
 from typing import Any
 
 import gymnasium as gym
@@ -106,6 +107,22 @@ def test_the_same_seed_gives_the_same_episodes_in_an_evaluator_that_was_used(bac
     assert first == again == fresh
     assert first.returns != other.returns
     assert first.backend == backend
+
+
+@pytest.mark.parametrize("deterministic", [True, False])
+@pytest.mark.parametrize("backend", ["vector", "sync"])
+def test_a_longer_evaluation_begins_with_the_episodes_of_a_shorter_one(
+    backend: str, deterministic: bool
+) -> None:
+    policy = policy_for("ppo")
+    with closing(Evaluator("CartPole-v1", 20, backend, num_envs=8)) as evaluator:
+        short = evaluator.evaluate(policy, 1, deterministic)
+        long = evaluator.evaluate(policy, 1, deterministic, episodes=90)
+        assert evaluator.evaluate(policy, 1, deterministic) == short
+    assert (len(short.returns), len(long.returns), long.num_envs) == (20, 90, 8)
+    assert (long.returns[:20], long.lengths[:20]) == (short.returns, short.lengths)
+    with closing(Evaluator("CartPole-v1", 90, backend, num_envs=8)) as other:
+        assert other.evaluate(policy, 1, deterministic) == long
 
 
 def test_both_reset_modes_count_every_step_of_cartpole() -> None:

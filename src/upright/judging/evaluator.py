@@ -24,8 +24,8 @@ class Evaluator:
 
     Args:
         env: A Gymnasium id, or a function that returns a new environment.
-        episodes: How many episodes an evaluation has; their numbers, not their ends, decide
-            which ones count, so short episodes are not preferred.
+        episodes: How many episodes an evaluation has that does not say otherwise; their numbers,
+            not their ends, decide which ones count, so short episodes are not preferred.
         backend: As in `make_envs`.
         num_envs: Environments side by side; 0 for what suits the backend.
     """
@@ -40,8 +40,17 @@ class Evaluator:
         self._envs: Envs = make_envs(env, lanes, 0, backend)
 
     @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
-    def evaluate(self, policy: "Policy", seed: int, deterministic: bool = True) -> Evaluation:
+    def evaluate(
+        self, policy: "Policy", seed: int, deterministic: bool = True, episodes: int = 0
+    ) -> Evaluation:
         """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ...
+
+        Args:
+            policy: For these environments.
+            seed: What the episodes' seeds derive from.
+            deterministic: Whether the most probable action is taken, not a drawn one.
+            episodes: How many; 0 for as many as the evaluator was made for. More of them on the
+                same seed begin with the same ones.
 
         Raises:
             UprightError: The policy is for another environment, an episode does not end, or its
@@ -54,14 +63,14 @@ class Evaluator:
                 f"The policy is for {policy.observation_space} and {policy.action_space}; this "
                 f"environment has {seen.space} and {action_space}."
             )
-        lanes = envs.num_envs
+        lanes, episodes = envs.num_envs, episodes or self._episodes
         rng = np.random.default_rng(derive_seed(seed, Stream.ACTIONS))
-        returns = np.zeros(self._episodes)
-        lengths = np.zeros(self._episodes, np.int64)
+        returns = np.zeros(episodes)
+        lengths = np.zeros(episodes, np.int64)
         number = np.arange(lanes)
         running_return, running_length = np.zeros(lanes), np.zeros(lanes, np.int64)
         obs, quiet = envs.reset(seed), 0
-        while (number < self._episodes).any():
+        while (number < episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
             step = envs.step(policy.distribution.bounded(policy.act(obs, noise)))
             running_return += step.rewards * step.valid
@@ -76,7 +85,7 @@ class Evaluator:
             if step.any_done:
                 done = step.done
                 obs, quiet = envs.restart(done, obs), 0
-                counted = done & (number < self._episodes)
+                counted = done & (number < episodes)
                 returns[number[counted]] = running_return[counted]
                 lengths[number[counted]] = running_length[counted]
                 running_return[done] = running_length[done] = 0
