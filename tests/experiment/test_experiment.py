@@ -253,7 +253,9 @@ def script_means(monkeypatch: pytest.MonkeyPatch, *means: float) -> None:
     """Make every evaluation find the next of these means."""
     left = list(means)
 
-    def evaluate(self: Evaluator, policy: Any, seed: int, deterministic: bool = True) -> Evaluation:
+    def evaluate(
+        self: Evaluator, policy: Any, seed: int, deterministic: bool = True, episodes: int = 0
+    ) -> Evaluation:
         return Evaluation((left.pop(0),), seed, deterministic, self.threshold, (1,))
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)

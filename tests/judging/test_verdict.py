@@ -19,7 +19,9 @@ class Scripted:
         self.means, self.threshold = list(means), threshold
         self.seeds: list[int] = []
 
-    def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
+    def evaluate(
+        self, policy: Policy, seed: int, deterministic: bool = True, episodes: int = 0
+    ) -> Evaluation:
         self.seeds.append(seed)
         return Evaluation((self.means.pop(0),), seed, deterministic, self.threshold, (1,))
 
@@ -31,11 +33,13 @@ class Asking(Scripted):
         super().__init__(means)
         self.said: list[list[float]] = []
 
-    def evaluate(self, policy: Policy, seed: int, deterministic: bool = True) -> Evaluation:
+    def evaluate(
+        self, policy: Policy, seed: int, deterministic: bool = True, episodes: int = 0
+    ) -> Evaluation:
         params, values = policy.forward(np.ones((1, 4), np.float32))
         assert params.tobytes() == policy.network.params(np.ones((1, 4), np.float32)).tobytes()
         self.said.append([*params[0], *values])
-        return super().evaluate(policy, seed, deterministic)
+        return super().evaluate(policy, seed, deterministic, episodes)
 
 
 def judge_of(*means: float, threshold: float | None = THRESHOLD, every: int = 100) -> Judge:

@@ -12,6 +12,9 @@ from upright.judging.evaluator import NUM_EPISODES, Evaluator
 from upright.judging.verdict import Candidate, Verdict
 from upright.policy import Policy, Weights
 
+# So many episodes has a proof that `NUM_EPISODES` would leave to luck.
+CLOSE_EPISODES = 1000
+
 
 class Judge:
     """Evaluates the greedy policy now and then, keeps the best one, and proves it.
@@ -47,7 +50,7 @@ class Judge:
             weights = {name: array.copy() for name, array in policy.weights.items()}
             self.best, self._failed_proof = Candidate(selection, timesteps, weights), None
             if selection.solved:
-                proof = self.latest_proof = self._proof(policy, timesteps)
+                proof = self.latest_proof = self._proof(policy, self.best)
                 if proof.solved:
                     self.verdict = Verdict(self.best, proof)
                 else:
@@ -70,7 +73,7 @@ class Judge:
             began = time.perf_counter()
             best = copy.deepcopy(policy)
             best.load(self.best.weights)
-            proof = self._failed_proof or self._proof(best, self.best.timesteps)
+            proof = self._failed_proof or self._proof(best, self.best)
             self.verdict = Verdict(self.best, proof)
             self.seconds += time.perf_counter() - began
         return self.verdict
@@ -104,8 +107,19 @@ class Judge:
         """Release the environments."""
         self.evaluator.close()
 
-    def _proof(self, policy: Policy, timesteps: int) -> Evaluation:
-        return self.evaluator.evaluate(policy, derive_seed(self._seed, Stream.PROOF, timesteps))
+    def _proof(self, policy: Policy, candidate: Candidate) -> Evaluation:
+        """The candidate's proof; where it passes by no more than chance explains, a longer one.
+
+        A proof that passes with the threshold inside its 95% interval may have passed by luck: it
+        goes on to `CLOSE_EPISODES`, of which it is the beginning, and the mean of all decides. One
+        that fails, fails at once, however close: it claims nothing and costs only more training,
+        and to play it on would be one more way past the threshold for policies that are below it.
+        """
+        seed = derive_seed(self._seed, Stream.PROOF, candidate.timesteps)
+        proof = self.evaluator.evaluate(policy, seed)
+        if Verdict(candidate, proof).is_close:
+            proof = self.evaluator.evaluate(policy, seed, episodes=CLOSE_EPISODES)
+        return proof
 
 
 def is_proven(state: State) -> bool:

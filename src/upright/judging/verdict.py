@@ -34,6 +34,12 @@ class Verdict:
             return None
         return bool(self.candidate.selection.solved and self.proof.solved)
 
+    @property
+    def is_close(self) -> bool:
+        """Whether it is solved with the threshold inside the proof's 95% interval."""
+        threshold = self.proof.threshold
+        return threshold is not None and bool(self.solved) and self.proof.interval[0] < threshold
+
 
 def verdict_sentence(verdict: Verdict) -> str:
     """What was measured, with its interval, the threshold and what it took."""
@@ -41,7 +47,7 @@ def verdict_sentence(verdict: Verdict) -> str:
     low, high = proof.interval
     goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
     return (
-        f"mean return {proof.mean:.1f} over {len(proof.returns)} fresh episodes "
+        f"mean return {proof.mean:.1f} over {len(proof.returns):,} fresh episodes "
         f"(95% interval {low:.1f} to {high:.1f}, {goal}) after "
         f"{verdict.candidate.timesteps:,} steps"
     )

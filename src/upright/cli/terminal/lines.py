@@ -83,7 +83,7 @@ class Lines(Silent):
         what = "verified" if evaluation.solved else "not verified, training goes on"
         self.say(
             f"{timesteps:>10,} steps   {what}: {of_threshold(evaluation)} "
-            f"on {len(evaluation.returns)} other episodes"
+            f"on {len(evaluation.returns):,} other episodes"
         )
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:

@@ -176,7 +176,7 @@ def _in_words(evaluation: Evaluation) -> str:
     low, high = evaluation.interval
     return (
         f"{evaluation.mean:.1f} (95% interval {low:.1f} to {high:.1f}) over "
-        f"{len(evaluation.returns)} episodes, seed {evaluation.seed}"
+        f"{len(evaluation.returns):,} episodes, seed {evaluation.seed}"
     )
 
 
