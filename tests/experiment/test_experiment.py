@@ -146,6 +146,7 @@ def test_a_row_of_metrics_has_the_names_that_are_promised(run: Run) -> None:
     assert rows[-1].keys() == {
         "iteration",
         "rollout/ep_rew_mean",
+        "rollout/ep_rew_std",
         "rollout/ep_len_mean",
         "train/policy_gradient_loss",
         "train/value_loss",

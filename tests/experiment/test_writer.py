@@ -160,6 +160,7 @@ def test_the_episodes_add_up_to_the_metrics(tmp_path: Path, algo: str) -> None:
         recent = [episode["return"] for episode in played[:seen]][-100:]
         if recent:
             assert each["rollout/ep_rew_mean"] == pytest.approx(sum(recent) / len(recent))
+            assert each["rollout/ep_rew_std"] == pytest.approx(np.std(recent))
     assert len(played) == seen
     assert all(episode["return"] == episode["length"] for episode in played)
     total = sum(episode["length"] for episode in played)

@@ -72,6 +72,8 @@ class RunningMetrics:
         if self._recent:
             returns = [episode.episode_return for episode in self._recent]
             row[Metric.EPISODE_RETURN] = float(np.mean(returns))
+            differ = min(returns) < max(returns)  # rounding leaves equal ones a deviation
+            row[Metric.EPISODE_DEVIATION] = float(np.std(returns)) if differ else 0.0
             row[Metric.EPISODE_LENGTH] = float(np.mean([each.length for each in self._recent]))
         row |= iteration.metrics
         if mean is not None:

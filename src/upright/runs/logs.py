@@ -19,6 +19,7 @@ class Metric:
 
     ITERATION = "iteration"
     EPISODE_RETURN = "rollout/ep_rew_mean"
+    EPISODE_DEVIATION = "rollout/ep_rew_std"
     EPISODE_LENGTH = "rollout/ep_len_mean"
     EVALUATION = "eval/mean_reward"
     TIMESTEPS = "time/total_timesteps"
