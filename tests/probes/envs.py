@@ -92,3 +92,19 @@ class EndlessReward(Probe):
 
     def step(self, action: int) -> Transition:
         return self.observe(), 1.0, False, False, {}
+
+
+class Stubborn(Probe):
+    """Reward 1 at every step, ended by 30 equal actions in a row: a greedy policy ends it at once.
+
+    A policy that draws its actions evenly would need a thousand million steps.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.last, self.equal = -1, 0
+
+    def step(self, action: int) -> Transition:
+        self.equal = self.equal + 1 if action == self.last else 1
+        self.last = int(action)
+        return self.observe(), 1.0, self.equal >= 30, False, {}

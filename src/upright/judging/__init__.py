@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
+    from upright.judging.diagnosis import Finding, diagnose
     from upright.judging.evaluation import Evaluation, Threshold
     from upright.judging.evaluator import NUM_EPISODES, Evaluator, Verification, repeated
     from upright.judging.judge import Judge, best_weights, is_proven
