@@ -13,6 +13,7 @@ from upright.policy import Own
 from upright.settings import Recipe, resolve
 
 if TYPE_CHECKING:
+    from upright.judging import Finding
     from upright.policy import ModuleFactory
     from upright.show.curves import Picture
     from upright.show.video import Replay
@@ -34,6 +35,10 @@ class Run(runs.Run):
         from upright.show.video import replay
 
         return replay(self, episodes=episodes, checkpoint=checkpoint, seed=seed)
+
+    def diagnose(self) -> "list[Finding]":
+        """What is unusual about the run, in plain words, and what to try; often nothing."""
+        return runs.findings_of(self)
 
     def _repr_html_(self) -> str:
         from upright.show.pages import card

@@ -159,7 +159,7 @@ def test_a_folder_that_is_no_run_is_refused_by_every_verb_that_takes_one(
     inside: Typed, tmp_path: Path
 ) -> None:
     (tmp_path / "empty").mkdir()
-    for verb in ("evaluate", "verify"):
+    for verb in ("evaluate", "verify", "diagnose"):
         assert_refused(inside(verb, "empty"), "empty is not a run folder")
     assert list((tmp_path / "empty").iterdir()) == []
 

@@ -81,8 +81,9 @@ def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path)
     assert device.startswith("device cpu: ")
     assert len(evaluations) >= 2
     assert all("steps   greedy policy: " in line for line in evaluations)
-    verdict, *rest = results.splitlines()
+    verdict, note, *rest = results.splitlines()
     assert verdict.startswith("Not solved: mean return ")
+    assert note.startswith("Note: Nothing has approached the threshold, 475: ")
     assert "threshold 475" in verdict
     assert rest == [
         f"Run:  {folder}",

@@ -78,6 +78,19 @@ def test_a_report_has_verdict_curve_replay_settings_and_versions(page: Page, run
     assert page.tags.count("source") == 3
 
 
+def test_a_report_tells_what_is_unusual_where_something_is(tmp_path: Path) -> None:
+    fast: dict[str, Any] = {"learning_rate": 0.3, "num_steps": 32, "total_timesteps": 4096}
+    run = upright.train("CartPole-v1", "ppo", preset="default", out=tmp_path, **fast)
+    text = Page(report.report(run)).text
+    assert "What is unusual" in text
+    found = run.diagnose()
+    assert found
+    assert all(each.sentence in text and each.hint in text for each in found)
+    solved = upright.train("CartPole-v1", "ppo", out=tmp_path, seed=6)
+    assert solved.diagnose() == []
+    assert "What is unusual" not in Page(report.report(solved)).text
+
+
 def test_a_report_asks_nobody_for_anything(page: Page) -> None:
     assert page.addresses
     assert all(each.startswith("data:") for each in page.addresses)

@@ -8,8 +8,10 @@ from typing import Any, TextIO
 
 from upright.cli.arguments import plain, program
 from upright.experiment import Listener
+from upright.ground import UprightError
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
+from upright.runs import Run, findings_of
 
 
 class Silent(Listener, contextlib.AbstractContextManager["Silent"]):
@@ -87,7 +89,7 @@ class Lines(Silent):
         )
 
     def concluded(self, verdict: Verdict, summary: dict[str, Any]) -> None:
-        """The verdict, where the run is, and what to type next."""
+        """The verdict, what is unusual if it is not solved, where the run is, and what to type."""
         super().concluded(verdict, summary)
         steps, run = summary["timesteps"], summary["run"]
         longer = "" if steps == verdict.candidate.timesteps else f"{steps:,} steps in all, "
@@ -96,6 +98,10 @@ class Lines(Silent):
             f"{summary['train_seconds']:.2f} s of training, "
             f"{summary['eval_seconds']:.2f} s of evaluations"
         )
+        if not verdict.solved:
+            with contextlib.suppress(UprightError):  # the verdict is told whatever became of a log
+                for found in findings_of(Run(run), verdict):
+                    self._result(f"Note: {found.sentence} {found.hint}")
         self._result(f"Run:  {run}")
         self._result(f"Next: {program()} watch {run}")
         self._result(f"      {program()} verify {run}")

@@ -15,8 +15,8 @@ from upright.ground import (
     write_atomically,
     write_new,
 )
-from upright.judging import Evaluation, Verdict
-from upright.runs import COMMAND_FILE, Run
+from upright.judging import Evaluation, Finding, Verdict
+from upright.runs import COMMAND_FILE, Run, findings_of
 from upright.show.curves import NARROW, SIZE, curve_of, picture, plot
 from upright.show.html import asset, data_uri, on_a_page
 from upright.show.pages.words import shown, told
@@ -81,6 +81,7 @@ def report(run: Run) -> str:
         replay=_replay(run),
         curve=_curve(run),
         verdict=_verdict(run, verdict) if verdict else _said(sentence),
+        diagnosis=_diagnosis(run, verdict),
         commands=_commands(run),
         settings=_table(run.recipe.flat().items()),
         conditions=_table(
@@ -170,6 +171,15 @@ def _verdict(run: Run, verdict: Verdict) -> str:
             ("SHA-256 of the weights", run.recorded_verdict().weights_sha256),
         ]
     )
+
+
+def _diagnosis(run: Run, verdict: Verdict | None) -> str:
+    """What is unusual, under a heading of its own; nothing where nothing is."""
+    findings: list[Finding] = []
+    with suppress(UprightError):  # the curve says what is wrong with the metrics
+        findings = findings_of(run, verdict)
+    points = (f"<li>{_text(each.sentence)} {_text(each.hint)}</li>" for each in findings)
+    return f"<h2>What is unusual</h2><ul>{''.join(points)}</ul>" if findings else ""
 
 
 def _in_words(evaluation: Evaluation) -> str:

@@ -1,0 +1,26 @@
+"""Say in plain words what is unusual about a run, while it trains or afterwards."""
+
+import argparse
+
+from upright.cli.arguments import add_switches, announce, plain, print_json
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright diagnose` takes."""
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    add_switches(parser, "--json", "--trust-code")
+
+
+def run(args: argparse.Namespace) -> None:
+    """Diagnose."""
+    announce(f"Looking at {args.run} ...")
+    from upright.runs import Run, findings_of
+
+    findings = findings_of(Run(args.run, trust_code=args.trust_code))
+    if args.json:
+        print_json({"run": args.run, "findings": [vars(each) for each in findings]})
+        return
+    for each in findings:
+        print(plain(f"{each.sentence} {each.hint}"))
+    if not findings:
+        print("Nothing unusual.")
