@@ -91,7 +91,7 @@ class Trial:
 def attempt(env: str, algo: str, settings: Settings, seed: int) -> tuple[float, int, bool]:
     """Seconds (evaluations apart), timesteps, and whether a verified policy came of it."""
     trainer = Trainer(env, algo, preset="default", seed=seed, **settings)
-    judge = Judge(env, seed, EVAL_EVERY)
+    judge = Judge(env, seed, EVAL_EVERY, trainer.recipe.reward_threshold)
     began = time.perf_counter()
     for iteration in trainer:
         if judge.is_due(iteration.timesteps):

@@ -197,3 +197,34 @@ def test_minus_1_to_1_is_stretched_between_the_bounds(
 def test_another_space_is_refused_with_what_is_supported(space: gym.Space[Any]) -> None:
     with pytest.raises(UprightError, match=r"not supported|no number"):
         distribution_over(space, PPOSettings())
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        gym.spaces.Box(0, 2**31 - 1, (1,), np.int32),
+        gym.spaces.Box(-(2**63), 2**63 - 1, (1,), np.int64),
+        gym.spaces.Box(-1e300, 1e300, (1,), np.float64),
+        gym.spaces.Box(0.1, 0.7, (1,), np.float64),
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("action", [-1.0, 0.0, 0.9, 1.0])
+def test_at_the_edge_of_a_type_too_the_environment_gets_what_is_in_its_space(
+    space: gym.spaces.Box, action: float
+) -> None:
+    given = DiagonalGaussian(space).bounded(np.array([[action]], np.float32))
+    value = Codec(space).value(given[0])
+    assert space.contains(value)
+    if space.dtype != np.float64 or space.high < 1.0:
+        expected = float(space.low[0]) + (action + 1) / 2 * (
+            float(space.high[0]) - float(space.low[0])
+        )
+        np.testing.assert_allclose(float(value[0]), expected, rtol=1e-6, atol=1e-6 * 2**63)
+
+
+def test_zero_of_any_kind_gives_a_joint_actions_mode() -> None:
+    distribution = distribution_over(gym.spaces.MultiDiscrete([3, 2]), PPOSettings())
+    params = np.array([[0.0, 1.0, 2.0, 1.0, 0.0]], np.float32)
+    for nothing in (0, 0.0):
+        assert distribution.sample(params, nothing).tolist() == [[2, 0]]

@@ -1,5 +1,7 @@
 """The policy: networks by its settings, acting, predicting."""
 
+from typing import Any
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -226,3 +228,41 @@ def test_auto_takes_the_cpu_and_says_why() -> None:
 def test_cuda_that_is_not_there_is_refused() -> None:
     with pytest.raises(UprightError, match="no GPU"):
         choose_device("cuda")
+
+
+FLOATS, COUNTS = gym.spaces.Box(-1, 1, (2,)), gym.spaces.Discrete(16)
+PAIR = gym.spaces.Tuple([gym.spaces.Discrete(3), FLOATS])
+
+
+@pytest.mark.parametrize(
+    ("space", "observation"),
+    [
+        (FLOATS, np.zeros(4)),
+        (FLOATS, np.zeros((2, 2, 2))),
+        (COUNTS, 99),
+        (COUNTS, 3.7),
+        (COUNTS, np.array([-1, 3])),
+        (COUNTS, np.array([[1]])),
+        (PAIR, (np.array([1, -1]), np.zeros((2, 2)))),
+        (PAIR, (np.array([1, 7]), np.zeros((2, 2)))),
+    ],
+    ids=str,
+)
+def test_what_is_no_observation_is_not_predicted_on(
+    space: gym.Space[Any], observation: Any
+) -> None:
+    policy = Policy(space, gym.spaces.Discrete(2), PPOSettings(hidden_sizes=(4,)))
+    with pytest.raises(ValueError, match=r"not in|where|shape"):
+        policy.predict(observation)
+
+
+def test_large_numbers_of_a_discrete_observation_stay_apart() -> None:
+    space = gym.spaces.Discrete(4, start=2**40)
+    policy = Policy(space, gym.spaces.Discrete(2), PPOSettings(hidden_sizes=(4,)))
+    rows = np.arange(2**40, 2**40 + 4)
+    assert len({params.tobytes() for params in policy.params(rows)}) == 4
+
+
+def test_a_space_beyond_any_memory_is_refused() -> None:
+    with pytest.raises(UprightError, match="No policy can have these sizes"):
+        Policy(gym.spaces.MultiDiscrete([2**62] * 4), gym.spaces.Discrete(2), PPOSettings())

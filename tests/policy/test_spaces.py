@@ -16,6 +16,8 @@ from upright.policy.spaces import space_from_json, space_to_json
     [
         gym.spaces.Discrete(2),
         gym.spaces.Discrete(3, start=5),
+        gym.spaces.Discrete(3, start=-5, dtype=np.int32),
+        gym.spaces.MultiDiscrete([2, 3], dtype=np.int32),
         gym.spaces.Box(-1.0, 1.0, (3,), np.float32),
         gym.spaces.Box(-np.inf, np.inf, (2,), np.float32),
         gym.spaces.Box(np.array([-4.8, -np.inf], np.float32), np.array([4.8, np.inf], np.float32)),
@@ -53,6 +55,8 @@ def test_another_kind_of_space_is_not_recorded() -> None:
         {"type": "MultiBinary", "n": [2**40]},
         {"type": "MultiBinary", "n": [-1]},
         {"type": "MultiDiscrete", "dtype": "int64", "nvec": [0], "start": [0]},
+        {"type": "MultiDiscrete", "dtype": "int64", "nvec": [2.5], "start": [0]},
+        {"type": "Discrete", "n": 2, "start": 0, "dtype": "object"},
         {"type": "Tuple", "spaces": 3},
         {"type": "Tuple", "spaces": [{"type": "Discrete"}]},
         {"type": "Dict", "spaces": [["a"]]},
@@ -63,5 +67,13 @@ def test_another_kind_of_space_is_not_recorded() -> None:
     ids=str,
 )
 def test_a_record_that_is_none_is_refused(record: dict[str, Any]) -> None:
+    with pytest.raises(UprightError, match="recorded space"):
+        space_from_json(record)
+
+
+def test_spaces_nested_beyond_what_can_be_read_are_refused() -> None:
+    record: dict[str, Any] = {"type": "Discrete", "n": 2, "start": 0}
+    for _ in range(100_000):
+        record = {"type": "Tuple", "spaces": [record]}
     with pytest.raises(UprightError, match="recorded space"):
         space_from_json(record)

@@ -86,8 +86,13 @@ class Codec:
         """The rows [N, *shape] of N values, batched as Gymnasium's vector environments do.
 
         They lie in rows in memory, as in a checkpoint: a product's last bit can see it.
+
+        Raises:
+            ValueError: They are none, in words.
         """
         if not self.is_composite:
+            if np.shape(batch)[1:] != self.shape or np.ndim(batch) == 0:
+                raise ValueError(f"shape {np.shape(batch)} where a batch of {self.space} should be")
             return np.ascontiguousarray(batch, self.dtype)
         return self._rows(batch, (len(_first_leaf(batch)),))
 
@@ -98,6 +103,20 @@ class Codec:
         except (ValueError, TypeError):
             return False
         return True
+
+    def within(self, rows: Array) -> bool:
+        """Whether every number of rows [N, *shape] that is one out of n is one of them."""
+        flat = rows.reshape(len(rows), -1)
+        counted = [(at, column) for at, column in enumerate(self.columns) if column.categories]
+        return all(
+            ((flat[:, at] >= column.start) & (flat[:, at] < column.start + column.categories)).all()
+            for at, column in counted
+        )
+
+    def bounds(self) -> tuple[Array, Array]:
+        """The least and the greatest of every number of a Box, [*shape]; infinite for others."""
+        low, high = (np.concatenate(bound) for bound in zip(*_bounds(self.space), strict=True))
+        return low.reshape(self.shape), high.reshape(self.shape)
 
     def value(self, row: Array) -> Any:
         """The value of the space that a row stands for."""
@@ -213,10 +232,25 @@ def _decoded(space: Space, row: Array, lead: tuple[int, ...]) -> Any:
         return dict(zip(space.spaces, values, strict=True))
     if isinstance(space, spaces.Discrete) and not lead:
         return int(row.reshape(()))
-    value = row.reshape((*lead, *(space.shape or ()))).astype(space.dtype)
-    if isinstance(space, spaces.Box):  # float32 may round to just beyond a bound of float64
-        return np.asarray(value.clip(space.low, space.high))
+    given = row.reshape((*lead, *(space.shape or ())))
+    with np.errstate(invalid="ignore"):  # what is beyond a bound is put on it
+        value = given.astype(space.dtype)
+    if isinstance(space, spaces.Box):  # float32 may round to just beyond a bound of its own type
+        value = np.where(given >= space.high, space.high, value)
+        value = np.where(given <= space.low, space.low, value).astype(space.dtype)
     return value
+
+
+def _bounds(space: Space) -> Iterator[tuple[Array, Array]]:
+    """Lower and upper bounds of a value's parts, float64 [n]."""
+    if isinstance(space, spaces.Tuple | spaces.Dict):
+        for _, part in _parts(space):
+            yield from _bounds(part)
+    elif isinstance(space, spaces.Box):
+        yield space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
+    else:
+        size = len(tuple(_columns(space, space)))
+        yield np.full(size, -np.inf), np.full(size, np.inf)
 
 
 def _first_leaf(batch: Any) -> Any:

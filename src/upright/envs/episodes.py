@@ -83,7 +83,7 @@ class SeededEnvs(ABC):
         """Every unfinished episode played again."""
         lost = np.zeros(self.num_envs, np.bool_)
         if not self._recall(state) or obs is None:
-            return obs, lost
+            return None, lost
         for n, stands in enumerate(self._replay(self._current_seeds())):
             lost[n] = stands is None or stands.tobytes() != obs[n].tobytes()
         return (self.restart(lost, obs) if lost.any() else obs), lost

@@ -38,7 +38,7 @@ class Experiment:
             self.trainer = Trainer(recipe, env, own)
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations
-            self.judge = Judge(env, recipe.seed, every)
+            self.judge = Judge(env, recipe.seed, every, recipe.reward_threshold)
             opened.callback(self.judge.close)
             self._metrics = RunningMetrics(self.judge)
             self._opened = opened.pop_all()

@@ -28,12 +28,18 @@ class Evaluator:
             not their ends, decide which ones count, so short episodes are not preferred.
         backend: As in `make_envs`.
         num_envs: Environments side by side; 0 for what suits the backend.
+        threshold: The mean return that counts as solved; None for the environment's own.
     """
 
     def __init__(
-        self, env: EnvSource, episodes: int, backend: str = "auto", num_envs: int = 0
+        self,
+        env: EnvSource,
+        episodes: int,
+        backend: str = "auto",
+        num_envs: int = 0,
+        threshold: float | None = None,
     ) -> None:
-        self.threshold = reward_threshold(env)
+        self.threshold = reward_threshold(env) if threshold is None else threshold
         self._episodes = episodes
         backend = fastest_backend(env) if backend == "auto" else backend
         lanes = num_envs or min(episodes, LANES[backend])
@@ -155,5 +161,6 @@ def repeated(
 
 def _again(recorded: Evaluation, policy: "Policy", env: EnvSource) -> Evaluation:
     episodes = len(recorded.returns)
-    with closing(Evaluator(env, episodes, recorded.backend, recorded.num_envs)) as evaluator:
+    place = (recorded.backend, recorded.num_envs, recorded.threshold)
+    with closing(Evaluator(env, episodes, *place)) as evaluator:
         return evaluator.evaluate(policy, recorded.seed, recorded.deterministic)

@@ -23,10 +23,13 @@ class Judge:
         env: What to evaluate on.
         seed: The run's seed; the judge draws from streams that training never uses.
         every: Timesteps between evaluations.
+        threshold: The mean return that counts as solved; None for the environment's own.
     """
 
-    def __init__(self, env: EnvSource, seed: int, every: int) -> None:
-        self.evaluator = Evaluator(env, NUM_EPISODES)
+    def __init__(
+        self, env: EnvSource, seed: int, every: int, threshold: float | None = None
+    ) -> None:
+        self.evaluator = Evaluator(env, NUM_EPISODES, threshold=threshold)
         self.seconds = 0.0
         self.best: Candidate | None = None
         self.verdict: Verdict | None = None

@@ -155,7 +155,7 @@ class Trainer:
         with self._refusing(rollout):
             refuse_nonfinite(rollout)
             if not self._accepts_outside:
-                refuse_outside(rollout, self.policy.observation_space)
+                refuse_outside(rollout, self.policy.observations)
             metrics = self._update(rollout)
         self.iterations += 1
         self.timesteps += rollout.timesteps

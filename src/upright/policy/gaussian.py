@@ -6,7 +6,7 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from upright.ground import Array, UprightError
+from upright.ground import LARGEST_FLOAT32, Array, UprightError
 from upright.policy.distribution import Evaluated
 
 
@@ -34,15 +34,17 @@ class DiagonalGaussian:
         self.shape, self.free_params = space.shape, math.prod(space.shape)
         self.num_params = 2 * self.free_params
         low, high = (bound.astype(np.float64) for bound in (space.low, space.high))
-        finite = np.isfinite(low) & np.isfinite(high)
+        finite = (np.abs(low) <= LARGEST_FLOAT32) & (np.abs(high) <= LARGEST_FLOAT32)
         if squash and not finite.all():
             raise UprightError(
                 f"squash_actions needs bounds, and {space} has infinite ones.",
                 "Leave squash_actions out.",
             )
-        self.low, self.high, self.squash = low, high, squash
+        self.low = low.clip(-LARGEST_FLOAT32, LARGEST_FLOAT32)
+        self.high = high.clip(-LARGEST_FLOAT32, LARGEST_FLOAT32)
+        self.squash = squash
         self.whole = bool(np.issubdtype(space.dtype, np.integer))
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", over="ignore"):
             self.centre = np.where(finite, (low + high) / 2.0, 0.0).astype(np.float32)
             self.half = np.where(finite, (high - low) / 2.0, 1.0).astype(np.float32)
 

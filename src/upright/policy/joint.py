@@ -43,7 +43,7 @@ class Joint:
         drawn, start = [], 0
         for part, own in self._each(params):
             width = part.num_params - part.free_params
-            share = noise if isinstance(noise, float) else noise[..., start : start + width]
+            share = noise[..., start : start + width] if isinstance(noise, np.ndarray) else noise
             drawn.append(part.sample(own, share))
             start += width
         return self._joined(drawn)

@@ -38,7 +38,7 @@ class Lookup:
         counted = np.array([column.categories > 0 for column in columns])
         widths = np.array([column.categories or 1 for column in columns])
         first = np.cumsum(widths) - widths
-        self.inputs = int(widths.sum())
+        self.inputs = sum(column.categories or 1 for column in columns)  # beyond any int64
         self._counted, self._numbers = counted.nonzero()[0], (~counted).nonzero()[0]
         starts = np.array([column.start for column in columns])
         self._shift = (first - starts)[self._counted]

@@ -40,6 +40,8 @@ class RunningNormalizer:
     @np.errstate(over="ignore")  # likewise
     def __call__(self, obs: Array) -> Array:
         """Standardised observations, float32 of obs' shape [B, ...]."""
+        if self.counted.all():
+            return obs
         mean, deviation = self.moments()
         flat = obs.reshape(len(obs), -1)
         standard = np.clip((flat - mean) / deviation, -self.CLIP, self.CLIP)

@@ -129,7 +129,7 @@ class Policy:
 
     def _seen(self, obs: Array) -> Array:
         """What the network meets: a vector of numbers, or the row as it is for a module."""
-        if obs.dtype != np.float32 and self._flat:
+        if obs.dtype != np.float32 and obs.dtype != np.int64 and self._flat:
             obs = obs.astype(np.float32)
         if obs.ndim != 2 and self._flat:
             obs = obs.reshape(len(obs), -1)
@@ -149,10 +149,15 @@ class Policy:
             state: Returned as it came; these policies have no memory.
             episode_start: Ignored, for the same reason.
             deterministic: The most probable action instead of a drawn one.
+
+        Raises:
+            ValueError: There is no such observation, in words.
         """
         single = self.observations.holds(observation)
         read = self.observations.row if single else self.observations.rows
         batch = read(observation).reshape(-1, *self.observations.shape)
+        if not self.observations.within(batch):
+            raise ValueError(f"an observation is not in {self.observation_space}")
         noise: Array | float = 0.0
         if not deterministic:
             noise = self.distribution.noise(self._rng, (len(batch),))

@@ -12,6 +12,7 @@ from upright.ground import UprightError, shortened
 
 _INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
 _MOST_BITS = 2**24
+_NONE = (AssertionError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 _DTYPES = ("bool", "float16", "float32", "float64", *_INTEGERS)
 
 
@@ -25,7 +26,8 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
         bounds = {"low": _finite(space.low), "high": _finite(space.high)}
         return {"type": "Box", "dtype": str(space.dtype)} | bounds
     if isinstance(space, gym.spaces.Discrete):
-        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)}
+        kind = {} if space.dtype == np.int64 else {"dtype": str(space.dtype)}
+        return {"type": "Discrete", "n": int(space.n), "start": int(space.start)} | kind
     if isinstance(space, gym.spaces.MultiDiscrete):
         numbers = {"nvec": space.nvec.tolist(), "start": space.start.tolist()}
         return {"type": "MultiDiscrete", "dtype": str(space.dtype)} | numbers
@@ -50,7 +52,7 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
             raise TypeError("it is no table")
         if read := _READERS.get(record["type"]):
             return read(record)
-    except (AssertionError, KeyError, OverflowError, TypeError, ValueError) as error:
+    except _NONE as error:
         raise _refused(record, "is not valid") from error
     raise _refused(record, "is of no kind that is supported")
 
@@ -58,7 +60,8 @@ def space_from_json(record: dict[str, Any]) -> gym.Space[Any]:
 def _discrete(record: dict[str, Any]) -> gym.Space[Any]:
     if {type(record["n"]), type(record["start"])} != {int}:
         raise TypeError("its numbers are not whole")
-    return gym.spaces.Discrete(record["n"], start=record["start"])
+    kind = {"dtype": _dtype(record).type} if "dtype" in record else {}
+    return gym.spaces.Discrete(record["n"], start=record["start"], **kind)
 
 
 def _box(record: dict[str, Any]) -> gym.Space[Any]:
@@ -70,7 +73,9 @@ def _box(record: dict[str, Any]) -> gym.Space[Any]:
 
 def _multi_discrete(record: dict[str, Any]) -> gym.Space[Any]:
     dtype = _dtype(record)
-    nvec, start = (np.array(record[name], dtype=np.int64) for name in ("nvec", "start"))
+    nvec, start = (np.array(record[name]) for name in ("nvec", "start"))
+    if nvec.dtype != np.int64 or start.dtype != np.int64:
+        raise TypeError("its numbers are not whole")
     return gym.spaces.MultiDiscrete(nvec, dtype=dtype.type, start=start)
 
 
@@ -108,7 +113,11 @@ def _dtype(record: dict[str, Any]) -> Any:
 
 
 def _refused(record: object, why: str) -> UprightError:
-    return UprightError(f"The recorded space {shortened(repr(record), 200)} {why}.")
+    try:
+        shown = shortened(repr(record), 200)
+    except RecursionError:
+        shown = "of so many parts within parts"
+    return UprightError(f"The recorded space {shown} {why}.")
 
 
 def _finite(bound: Any) -> Any:

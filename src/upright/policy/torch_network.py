@@ -166,8 +166,9 @@ class TorchMLP(nn.Module):
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """The parameters [B, P] and the critic's output [B]."""
-        flat = _vectors(obs).to(torch.float32)
-        features = self.torso(flat if self.spread is None else self.spread(flat))
+        flat = _vectors(obs)
+        spread = flat.to(torch.float32) if self.spread is None else self.spread(flat)
+        features = self.torso(spread)
         params: Tensor = self.actor(features)
         if self.free_params is not None:
             params = torch.cat([params, self.free_params.expand(params.shape[0], -1)], dim=1)
@@ -205,9 +206,10 @@ class _Spread(nn.Module):
         self._columns = columns
 
     def forward(self, obs: Tensor) -> Tensor:
+        numbers = obs.float()
         parts = [
-            nn.functional.one_hot(obs[:, index].long() - start, n).float() if n else obs[:, [index]]
-            for index, (n, start) in enumerate(self._columns)
+            nn.functional.one_hot(obs[:, at].long() - start, n).float() if n else numbers[:, [at]]
+            for at, (n, start) in enumerate(self._columns)
         ]
         return torch.cat(parts, dim=1)
 
@@ -225,9 +227,11 @@ class _Standard(nn.Module):
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("deviation", torch.from_numpy(deviation))
         self.register_buffer("counted", torch.from_numpy(normalizer.counted))
-        self._clip = normalizer.CLIP
+        self._clip, self._all_counted = normalizer.CLIP, bool(normalizer.counted.all())
 
     def forward(self, obs: Tensor) -> Tensor:
+        if self._all_counted:
+            return obs
         flat = _vectors(obs)
         standard = ((flat - self.mean) / self.deviation).clamp(-self._clip, self._clip)
         return torch.where(self.counted, flat, standard).reshape(obs.shape)

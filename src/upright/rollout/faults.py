@@ -2,10 +2,10 @@
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from numpy.typing import NDArray
 
+from upright.envs import Codec
 from upright.ground import LARGEST_FLOAT32, Array, Bools, NonFiniteError, UprightError
 from upright.policy import Policy
 from upright.rollout.rollout import Rollout
@@ -33,15 +33,14 @@ def refuse_nonfinite(rollout: Rollout) -> None:
             raise NonFiniteError(f"The {name}", float(rows[row + element]), place)
 
 
-def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
-    """Raise on the first observation of a rollout outside the bounds of its Box.
+def refuse_outside(rollout: Rollout, observations: Codec) -> None:
+    """Raise on the first observation of a rollout outside the bounds of a Box.
 
     Raises:
         UprightError: With the environment's index, the observation and the bound.
     """
-    if not isinstance(space, gym.spaces.Box):
-        return
-    low, high = _widened(space.low, -1.0), _widened(space.high, 1.0)
+    least, greatest = observations.bounds()
+    low, high = _widened(least, -1.0), _widened(greatest, 1.0)
     for rows, places in ((rollout.obs, None), (rollout.final_obs, rollout.final_index)):
         outside = (rows < low) | (rows > high)
         if outside.any():
@@ -49,7 +48,7 @@ def refuse_outside(rollout: Rollout, space: gym.Space[Any]) -> None:
             raise UprightError(
                 f"Environment {n} returned the observation {rows[row].tolist()}, outside its "
                 f"space: element {index[0] if len(index) == 1 else index} should be between "
-                f"{space.low[index]:g} and {space.high[index]:g}.",
+                f"{least[index]:g} and {greatest[index]:g}.",
                 "Mend the environment or its observation_space, or accept it with "
                 "--outside-space accept.",
             )

@@ -7,8 +7,15 @@ from typing import Any
 
 from upright.envs import is_code, reward_threshold
 from upright.ground import UprightError, read_json, status_of
-from upright.runs.folder import CHECKPOINTS, RUN_FILE, VERDICT_FILE, checkpoint_folders
+from upright.runs.folder import (
+    CHECKPOINTS,
+    RUN_FILE,
+    SETTINGS_FILE,
+    VERDICT_FILE,
+    checkpoint_folders,
+)
 from upright.runs.records import VerdictRecord
+from upright.settings import read_recipe
 
 
 def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
@@ -53,5 +60,7 @@ def _judged(folder: Path, env: object) -> tuple[float | None, bool | None]:
         return None, None
     if isinstance(env, str) and not is_code(env):
         with suppress(UprightError):  # of an environment that is not known here
-            solved = solved if recorded.threshold == reward_threshold(env) else None
+            chosen = read_recipe(folder / SETTINGS_FILE).reward_threshold
+            threshold = reward_threshold(env) if chosen is None else chosen
+            solved = solved if recorded.threshold == threshold else None
     return mean, solved

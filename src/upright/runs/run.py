@@ -210,6 +210,12 @@ class Run:
         own, settings = self._own_policy(), self.recipe.settings
         return Policy(observation_space, action_space, settings, seed=None, make_module=own)
 
+    @property
+    def threshold(self) -> float | None:
+        """The mean return that counts as solved: the recipe's, else the environment's own."""
+        chosen = self.recipe.reward_threshold
+        return reward_threshold(self.env) if chosen is None else chosen
+
     def evaluate(
         self, episodes: int = NUM_EPISODES, seed: int = 0, deterministic: bool = True
     ) -> Evaluation:
@@ -217,7 +223,8 @@ class Run:
         if episodes < 1:
             raise UprightError(f"episodes = {episodes}: should be at least 1.")
         seed = derive_seed(seed, Stream.EVALUATION)
-        with closing(Evaluator(self.env, episodes)) as evaluator:
+        threshold = self.recipe.reward_threshold
+        with closing(Evaluator(self.env, episodes, threshold=threshold)) as evaluator:
             return evaluator.evaluate(self.policy, seed, deterministic)
 
     def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
@@ -270,8 +277,8 @@ class Run:
         recorded, policy = self.recorded_verdict(), self.outline()
         digest = load_weights(self.path / WEIGHTS_FILE, policy)
         verdict = recorded.verdict(self.record.env, policy.weights, digest)
-        if verdict.proof.threshold != reward_threshold(self.env):
-            raise UprightError("The recorded threshold is not the environment's.")
+        if verdict.proof.threshold != self.threshold:
+            raise UprightError("The recorded threshold is not the one that the run names.")
         told = (self.record.solved, self.record.mean_return)
         if self.status == "finished" and told != (verdict.solved, verdict.proof.mean):
             raise UprightError("run.json tells of another verdict than evaluation.json.")

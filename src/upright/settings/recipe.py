@@ -47,12 +47,20 @@ class Recipe(BaseModel):
         "environments)",
         "HOW",
     )
+    reward_threshold: Float | None = described(
+        None,
+        "mean return that counts as solved",
+        "RETURN",
+        "the environment's own",
+        ge=-1e30,
+        le=1e30,
+    )
     env_timeout: Float = described(60.0, "seconds until a worker counts as hung", "S", gt=0, le=1e6)
     settings: SerializeAsAny[Settings]
 
     def flat(self) -> dict[str, Any]:
         """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
-        table = self.model_dump(mode="json", exclude={"settings"})
+        table = self.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
         return table | self.settings.model_dump(mode="json")
 
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
@@ -69,7 +77,7 @@ class Recipe(BaseModel):
         flat = self.flat()
         named = {name: flat[name] for name in ("algo", "preset", "seed")}
         usual = resolve(self.env, self.algo, preset=self.preset, seed=self.seed).flat()
-        changed = {name: value for name, value in flat.items() if value != usual[name]}
+        changed = {name: value for name, value in flat.items() if value != usual.get(name)}
         words = ["upright", "train", self.env]
         for name, value in (named | changed).items():
             flag = name.replace("_", "-")

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from upright.envs import reward_threshold
 from upright.ground import Array, UprightError, did_you_mean
 from upright.judging import bootstrap_band
 from upright.runs import Metric, Run
@@ -129,7 +128,7 @@ def curve_of(
     threshold, recipe = None, run.recipe
     if returns:
         with suppress(UprightError):  # an environment that cannot be asked has none
-            threshold = reward_threshold(run.env)
+            threshold = run.threshold
     return Curve(
         seed=recipe.seed,
         settings={"env": recipe.env, "algo": recipe.algo} | recipe.settings.model_dump(mode="json"),
