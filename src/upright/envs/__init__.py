@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         is_code,
         is_gymnasiums_own,
         make_env,
+        missing_extra,
         name_of,
         refuse_untrusted,
         reward_threshold,

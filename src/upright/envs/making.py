@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode
 from upright.envs.local import SyncEnvs
 from upright.envs.sources import (
     EnvSource,
-    install_hint,
+    cannot_make,
     is_code,
     is_gymnasiums_own,
     make_env,
@@ -47,7 +47,7 @@ def make_envs(
         try:
             vector = gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
         except (gym.error.Error, ImportError) as error:
-            raise UprightError(f"Cannot make {env}: {error}", install_hint(error)) from error
+            raise cannot_make(env, error) from error
         envs: Envs = NextStepEnvs(vector, seed)
         _take_unasked(env, [vector])
         return envs

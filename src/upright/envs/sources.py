@@ -15,6 +15,8 @@ import gymnasium as gym
 
 from upright.ground import UprightError, did_you_mean, in_a_line
 
+# The module that each of Upright's extras of environments brings along.
+EXTRAS = {"box2d": "Box2D", "mujoco": "mujoco"}
 EnvFactory = Callable[..., "gym.Env[Any, Any]"]
 EnvSource = str | EnvFactory
 
@@ -43,9 +45,7 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     except UprightError:
         raise
     except (gym.error.Error, ImportError) as error:
-        raise UprightError(
-            f"Cannot make {name_of(env)}: {_said(error)}.", install_hint(error)
-        ) from error
+        raise cannot_make(env, error) from error
     except (Exception, SystemExit) as error:
         raise UprightError(
             f"Cannot make {name_of(env)}: {type(error).__name__}: {_said(error)}.",
@@ -109,9 +109,30 @@ def refuse_untrusted(env: str, named_by: object) -> None:
         )
 
 
+def cannot_make(env: EnvSource, error: Exception) -> UprightError:
+    """What to say of an environment that lacks something; `error` said so first."""
+    extra = missing_extra(error)
+    said = f"{EXTRAS[extra]} is not installed" if extra else _said(error)
+    return UprightError(f"Cannot make {name_of(env)}: {said}.", install_hint(error))
+
+
 def install_hint(error: Exception) -> str:
     """What to do about an environment that lacks something."""
+    extra = missing_extra(error)
+    if extra:
+        return f"`pip install 'upright[{extra}]'` adds it."
     return "" if "pip install" in str(error) else "Install what it needs, then try again."
+
+
+def missing_extra(error: BaseException | None) -> str:
+    """The extra of Upright's whose module was not there to import, or nothing."""
+    while error is not None:
+        if isinstance(error, ModuleNotFoundError):
+            for extra, module in EXTRAS.items():
+                if error.name and error.name.partition(".")[0] == module:
+                    return extra
+        error = error.__cause__
+    return ""
 
 
 def _resolve(env: EnvSource) -> EnvSource:

@@ -6,14 +6,24 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs import Codec, make_env
+from upright.envs import Codec, make_env, missing_extra
 from upright.ground import UprightError
 from upright.settings import presets_of
 
 
 @dataclass(frozen=True)
 class Listed:
-    """One environment, in words."""
+    """One environment, in words.
+
+    Attributes:
+        id: As it is registered.
+        trainable: "yes", "no", "needs EXTRA" (one of Upright's own), "needs an extra" (another's)
+            or "does not start".
+        observation_space: In a few characters; "?" where it was not made.
+        action_space: Likewise.
+        threshold: The mean return from which it counts as solved, if it names one.
+        presets: Which tables of settings are recorded, and for which algorithms.
+    """
 
     id: str
     trainable: str
@@ -40,17 +50,18 @@ def _look_at(name: str) -> Listed:
     try:
         env = make_env(name)
     except Exception as error:
-        missing = "needs an extra" if _is_missing(error) else "does not start"
-        return Listed(name, missing, "?", "?", threshold, recorded)
+        return Listed(name, _why_not(error), "?", "?", threshold, recorded)
     obs, action = env.observation_space, env.action_space
     env.close()
     trainable = "yes" if is_supported(obs, action) else "no"
     return Listed(name, trainable, describe(obs), describe(action), threshold, recorded)
 
 
-def _is_missing(error: Exception) -> bool:
+def _why_not(error: Exception) -> str:
     causes = (ImportError, gym.error.DependencyNotInstalled)
-    return isinstance(error, causes) or isinstance(error.__cause__, causes)
+    if isinstance(error, causes) or isinstance(error.__cause__, causes):
+        return f"needs {missing_extra(error) or 'an extra'}"
+    return "does not start"
 
 
 def is_supported(observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> bool:

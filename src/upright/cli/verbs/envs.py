@@ -1,4 +1,4 @@
-"""List what can be trained: spaces, threshold, whether tuned settings are recorded."""
+"""List what can be trained, or which extra it needs: spaces, threshold, recorded settings."""
 
 import argparse
 
