@@ -49,8 +49,9 @@ def refusal_of(spec: gym.envs.registration.EnvSpec) -> str:
         return f"{EXTRAS[kind]} is not installed. `pip install 'upright[{kind}]'` adds it."
     if spec.id == "Pusher-v4":
         return "only supported on `mujoco<3`"
-    if kind in ("phys2d", "tabular") and not find_spec("jax"):
-        return "No module named 'jax'"
+    missing = next((name for name in ("jax", "flax") if not find_spec(name)), "")
+    if kind in ("phys2d", "tabular") and missing:
+        return f"No module named '{missing}'"
     return ""
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 NUM_EPISODES = 100
 # So many steps in which nothing ends are no evaluation, but an environment without a time limit.
-ENDLESS = 1_000_000
+ENDLESS = 100_000
 
 
 class Evaluator:
