@@ -16,6 +16,7 @@ from upright.ground import UprightError, did_you_mean, interrupting
 # Read once, when NumPy or PyTorch is loaded; `--threads` can still take more.
 ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 VERBS = {
+    "check": "say what of an environment will hurt training, before it is trained",
     "play": "act at random in an environment, and print what comes of it",
     "train": "train a policy until it is solved and verified",
     "resume": "go on with a run that was interrupted, or past its end",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
+    from upright.envs.checking import check
     from upright.envs.codec import Codec, Column
     from upright.envs.history import episodes_stand_alone
     from upright.envs.local import SyncEnvs

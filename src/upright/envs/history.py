@@ -1,4 +1,4 @@
-"""Whether an environment's episodes stand alone, which exact resuming rests on."""
+"""Whether an environment's episodes repeat and stand alone, which exact resuming rests on."""
 
 import numpy as np
 
@@ -6,6 +6,19 @@ from upright.envs.step import Envs
 from upright.ground import derive_seed
 
 STEPS = 32
+
+
+def episodes_repeat(envs: Envs, seed: int) -> bool:
+    """Whether the same seed and the same actions give the same episode twice in a row.
+
+    Args:
+        envs: Environments to play two episodes in.
+        seed: Where the episodes' seed derives from.
+
+    Raises:
+        UprightError: An environment is at fault.
+    """
+    return _play(envs, derive_seed(seed, 0)) == _play(envs, derive_seed(seed, 0))
 
 
 def episodes_stand_alone(used: Envs, new: Envs, seed: int) -> bool:

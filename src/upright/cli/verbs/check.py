@@ -1,0 +1,41 @@
+"""Say in plain words what of an environment will hurt training. Exit code 1 if it is wrong."""
+
+import argparse
+
+from upright.cli.arguments import add_switches, announce, count, plain, print_json, seed
+
+STEPS = 10_000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright check` takes."""
+    add = parser.add_argument
+    add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
+    add("--seed", type=seed, default=0, metavar="S", help="default 0")
+    add("--steps", type=count, default=STEPS, metavar="N", help=f"random play, default {STEPS:,}")
+    add_switches(parser, "--json")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check."""
+    announce(f"Playing {args.steps:,} random steps of {args.env} ...")
+    from upright.envs import check
+
+    found = check(args.env, args.seed, args.steps)
+    wrong = [each for each in found if each.outcome == "wrong"]
+    hurts = [each for each in found if each.outcome == "hurts"]
+    if args.json:
+        print_json({"env": args.env, "seed": args.seed, "checks": [vars(each) for each in found]})
+        return 1 if wrong else 0
+    for each in [each for each in found if each.outcome == "fine"] + hurts + wrong:
+        print(plain(f"{each.outcome:<7}{each.name:<19}{each.sentence}"))
+        if each.hint:
+            print(plain(f"{'':<7}{'try':<19}{each.hint}"))
+    print(_summary(len(hurts), len(wrong)))
+    return 1 if wrong else 0
+
+
+def _summary(hurts: int, wrong: int) -> str:
+    if not hurts and not wrong:
+        return "Nothing here will hurt training."
+    return f"{hurts} of these will hurt training, {wrong} will break it."
