@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 GUIDE = "https://gymnasium.farama.org/introduction/create_custom_env shows what it should be like."
-_SEED_HINT = "Begin reset with super().reset(seed=seed), and draw chance from self.np_random alone."
+SEED_HINT = "Begin reset with super().reset(seed=seed), and draw chance from self.np_random alone."
 # What the checker says, by a piece of it; None where another check says it better, or it concerns
 # pictures and not training. The first piece that is found counts.
 IN_OUR_WORDS: dict[str, Answer | None] = {
@@ -50,7 +50,7 @@ IN_OUR_WORDS: dict[str, Answer | None] = {
         "wrong", "A Box has a lower bound above its upper one.", "Exchange the two."
     ),
     "does not call `super().reset(seed=seed)`": Answer(
-        "wrong", "reset(seed=...) does not seed the environment's random numbers.", _SEED_HINT
+        "wrong", "reset(seed=...) does not seed the environment's random numbers.", SEED_HINT
     ),
     "does not provide a": Answer(
         "wrong",
@@ -63,13 +63,13 @@ IN_OUR_WORDS: dict[str, Answer | None] = {
         "Let seed be None by default.",
     ),
     "non-deterministic": Answer(
-        "wrong", "The same seed gives different first observations.", _SEED_HINT
+        "wrong", "The same seed gives different first observations.", SEED_HINT
     ),
     "Deterministic step": Answer(
-        "wrong", "The same seed and the same action give different steps.", _SEED_HINT
+        "wrong", "The same seed and the same action give different steps.", SEED_HINT
     ),
     "not equal although similar": Answer(
-        "hurts", "The same seed gives numbers that differ in their last digits.", _SEED_HINT
+        "hurts", "The same seed gives numbers that differ in their last digits.", SEED_HINT
     ),
     "share an object": Answer(
         "hurts",
@@ -82,7 +82,7 @@ IN_OUR_WORDS: dict[str, Answer | None] = {
         "Return True for truncated only where a limit outside the task is met.",
     ),
     "`seed` function is dropped": Answer(
-        "hurts", "It has a method seed(), which nobody calls any more.", _SEED_HINT
+        "hurts", "It has a method seed(), which nobody calls any more.", SEED_HINT
     ),
     "`return_info` is deprecated": Answer(
         "hurts",

@@ -1,0 +1,114 @@
+"""Looks at an environment as a program: contract, spaces, seeds, speed."""
+
+from contextlib import closing
+
+import gymnasium as gym
+import numpy as np
+
+from upright.envs.codec import Codec
+from upright.envs.conformance import SEED_HINT, Answer, gymnasiums_answer
+from upright.envs.history import episodes_repeat, episodes_stand_alone
+from upright.envs.making import fastest_backend, make_envs
+from upright.envs.sources import make_env
+from upright.envs.subject import Subject
+
+# Each value of a Discrete is an input or an output of its own, learned about by itself.
+MANY_VALUES = 1000
+# Microseconds: below, messages between processes take longer than the steps that they spare.
+WORTH_A_PROCESS, SLOW = 1_000.0, 10_000.0
+
+
+def look_at_contract(subject: Subject) -> Answer:
+    """Gymnasium's own checker, on the bare environment as it asks for."""
+    with closing(make_env(subject.source)) as made:
+        return gymnasiums_answer(made.unwrapped, subject.seed)
+
+
+def look_at_spaces(subject: Subject) -> Answer:
+    """Whether a policy can be made for them, and what of them is hard."""
+    observations, actions = Codec(subject.observation_space), Codec(subject.action_space)
+    for what, codec in (("Observations are", observations), ("Actions are", actions)):
+        most = max(column.categories for column in codec.columns)
+        if most > MANY_VALUES:
+            return Answer(
+                "hurts",
+                f"{what} one of {most:,} values, and each is learned about by itself.",
+                "Say the same in a few numbers (a Box or a MultiDiscrete) if they mean something.",
+            )
+    free = subject.action_space
+    if isinstance(free, gym.spaces.Box) and not free.is_bounded("both"):
+        return Answer(
+            "hurts",
+            "Actions have no bounds, so the first ones are of size 1, whatever size they should "
+            "be of.",
+            "Give action_space the bounds that make sense: actions are scaled to lie in them.",
+        )
+    return Answer("fine", f"Observations {_told(observations)}, actions {_told(actions)}.")
+
+
+def _told(codec: Codec) -> str:
+    categories = [column.categories for column in codec.columns]
+    if len(categories) == 1 and categories[0]:
+        return f"are one of {categories[0]:,} values"
+    return f"are {len(categories):,} number{'s' if len(categories) > 1 else ''}"
+
+
+def look_at_steps(subject: Subject) -> Answer:
+    """What reset and step return."""
+    played, space = subject.played, subject.observation_space
+    if played.fault is not None:
+        raise played.fault
+    if played.dtypes:
+        return Answer(
+            "hurts",
+            f"Observations are {' and '.join(sorted(played.dtypes))} where their space says "
+            f"{space.dtype}: each is converted, which takes time and can lose digits.",
+            f"Return np.array(..., dtype=np.{space.dtype}).",
+        )
+    return Answer(
+        "fine", f"{played.steps:,} random steps returned what reset and step should return."
+    )
+
+
+def look_at_seed(subject: Subject) -> Answer:
+    """Whether an episode repeats in one environment."""
+    envs = make_envs(subject.source, 1, subject.seed, "sync")
+    with closing(envs):
+        if episodes_repeat(envs, subject.seed):
+            return Answer("fine", "The same seed and actions give the same episode again.")
+    return Answer(
+        "hurts" if subject.is_nondeterministic else "wrong",
+        "The same seed and actions give another episode the second time: no run can be repeated.",
+        SEED_HINT,
+    )
+
+
+def look_at_fresh_one(subject: Subject) -> Answer:
+    """Whether an episode is the same in a new environment."""
+    used, new = (make_envs(subject.source, 1, subject.seed, "sync") for _ in range(2))
+    with closing(used), closing(new):
+        if episodes_stand_alone(used, new, subject.seed):
+            return Answer("fine", "A new environment plays the same episode as a used one.")
+    return Answer(
+        "hurts",
+        "An episode differs in a new environment: something outlives reset. A resumed run goes on "
+        "differently from one that was never stopped.",
+        "Set everything that an episode depends on in reset.",
+    )
+
+
+def look_at_speed(subject: Subject) -> Answer:
+    """How long a step takes, and what runs several environments fastest."""
+    micros = 1e6 * float(np.median(subject.played.seconds))
+    told = f"A step takes {micros:,.0f} microseconds (median)"
+    if fastest_backend(subject.source) == "vector":
+        return Answer("fine", f"{told}; it has a vector form, which is faster and used by itself.")
+    if micros < WORTH_A_PROCESS:
+        return Answer("fine", f"{told}: too short for processes of its own, so leave --backend.")
+    if micros < SLOW:
+        return Answer("fine", f"{told}: --backend async, a process for each, should be faster.")
+    return Answer(
+        "hurts",
+        f"{told}: a million of them take {micros / 3600:,.1f} hours.",
+        "Try --backend async with as many --num-envs as there are cores, or a faster simulation.",
+    )
