@@ -459,6 +459,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
     run, small = str(finished_run), ["--total-timesteps", "256", "--out", "runs"]
     write_bundle(finished_run, tmp_path / "bundled.zip")
     words: dict[str, list[str]] = {
+        "check": ["CartPole-v1", "--steps", "100"],
         "play": ["CartPole-v1", "--random"],
         "train": ["CartPole-v1", "--preset", "default", *small],
         "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed"],

@@ -103,6 +103,12 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "nothing to play": (("play", "CartPol-v1", "--random"), ("CartPole-v1",)),
     "nothing named to play": (("play", "--random"), ("ENV",)),
     "episodes of play": (("play", "CartPole-v1", "--random", "--episodes", "0"), ("at least 1",)),
+    "nothing to check": (("check", "CartPol-v1"), ("'CartPol-v1'", "CartPole-v1")),
+    "nothing named to check": (("check",), ("ENV",)),
+    "no file to check": (("check", "nothing.py:Mine"), ("There is no file nothing.py",)),
+    "no such class to check": (("check", "probes.envs:Prob"), ("'Prob'", "Did you mean Probe")),
+    "steps of check": (("check", "CartPole-v1", "--steps", "0"), ("at least 1",)),
+    "seed of check": (("check", "CartPole-v1", "--seed", "-1"), ("out of range",)),
     "seed of play": (("play", "CartPole-v1", "--random", "--seed", "-1"), ("out of range",)),
 }
 

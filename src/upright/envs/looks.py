@@ -10,7 +10,7 @@ from upright.envs.conformance import SEED_HINT, Answer, gymnasiums_answer
 from upright.envs.history import episodes_repeat, episodes_stand_alone
 from upright.envs.making import fastest_backend, make_envs
 from upright.envs.sources import make_env
-from upright.envs.subject import Subject
+from upright.envs.subject import Subject, close_quietly
 
 # Each value of a Discrete is an input or an output of its own, learned about by itself.
 MANY_VALUES = 1000
@@ -20,8 +20,10 @@ WORTH_A_PROCESS, SLOW = 1_000.0, 10_000.0
 
 def look_at_contract(subject: Subject) -> Answer:
     """Gymnasium's own checker, on the bare environment as it asks for."""
-    with closing(make_env(subject.source)) as made:
-        return gymnasiums_answer(made.unwrapped, subject.seed)
+    made = make_env(subject.source)
+    answer = gymnasiums_answer(made.unwrapped, subject.seed)
+    close_quietly(made)
+    return answer
 
 
 def look_at_spaces(subject: Subject) -> Answer:

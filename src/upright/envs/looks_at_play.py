@@ -149,9 +149,9 @@ def look_at_signal(subject: Subject) -> Answer | None:
     whose = f"{len(returns):,} random {'episodes' if len(ended) > 1 else 'steps'}"
     if low < high:
         usual, times = Counter(returns).most_common(1)[0]
-        other = len(returns) - times
-        told = f"{other:,} of them not what is usual, {usual:g}" if other < times else "most differ"
-        return Answer("fine", f"{whose} earned from {low:g} to {high:g}, {told}.")
+        rare = f"; {len(returns) - times:,} of them not the usual {usual:g}"
+        told = rare if times * 2 > len(returns) else ": some do better than others"
+        return Answer("fine", f"{whose} earned from {low:g} to {high:g}{told}.")
     return Answer(
         "hurts",
         f"All {whose} earned the same, {low:g}: until something earns more, there is nothing to "

@@ -31,8 +31,7 @@ class Subject:
         self.observation_space, self.action_space = made.observation_space, made.action_space
         self.time_limit = _time_limit(made)
         self.is_nondeterministic = made.spec is not None and made.spec.nondeterministic
-        with suppress(Exception, SystemExit):
-            made.close()
+        close_quietly(made)
 
     @cached_property
     def played(self) -> Played:
@@ -48,3 +47,9 @@ def _time_limit(env: gym.Env[Any, Any]) -> int | None:
             limits.append(int(env._max_episode_steps))
         env = env.env
     return min(limits, default=None)
+
+
+def close_quietly(env: gym.Env[Any, Any]) -> None:
+    """Release an environment; what it raises then is nobody's loss."""
+    with suppress(Exception, SystemExit):
+        env.close()
