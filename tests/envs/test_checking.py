@@ -93,6 +93,30 @@ class Sharing(Healthy):
         return self.kept
 
 
+class LateChance(Healthy):
+    """Draws what no seed rules, from its fiftieth step on."""
+
+    def observe(self) -> Any:
+        return super().observe() * np.float32(1.0 if self.now < 50 else random.random())
+
+    def over(self) -> bool:
+        return self.now >= 60
+
+
+class Pair(Healthy):
+    """The second of its two parts is far larger than the first."""
+
+    observation_space = spaces.Dict(
+        {"one": spaces.Discrete(3), "two": spaces.Box(-500.0, 500.0, (1,), np.float32)}
+    )
+
+    def observe(self) -> Any:
+        return {
+            "one": self.np_random.integers(3),
+            "two": self.np_random.uniform(-500.0, 500.0, 1).astype(np.float32),
+        }
+
+
 class Reading(Healthy):
     observation_space = spaces.Text(5)
 
@@ -235,11 +259,13 @@ PROVOKED: dict[str, tuple[Callable[[], gym.Env[Any, Any]], str, str, str]] = {
     "four values": (OldStep, "steps", "wrong", "returned 4 values"),
     "another type": (Doubles, "steps", "hurts", "are float64 where their space says float32"),
     "no number": (NotANumber, "observations", "wrong", "not finite (NaN or infinite)"),
-    "out of bounds": (Outside, "observations", "wrong", "number 1 was 1.2, its space says -1 to 1"),
+    "out of bounds": (Outside, "observations", "wrong", "obs[1] was 1.2, its space says -1 to 1"),
     "large numbers": (Metres, "observation-scale", "hurts", "so large that others hardly count"),
-    "small numbers": (Tiny, "observation-scale", "hurts", "number 1 moves only between -0.0"),
+    "small numbers": (Tiny, "observation-scale", "hurts", "obs[1] moves only between -0.0"),
     "chance of its own": (EveryDay, "same-seed", "wrong", "another episode the second time"),
-    "a memory": (Remembering, "fresh-environment", "hurts", "something outlives reset"),
+    "chance that comes late": (LateChance, "same-seed", "wrong", "another episode the second"),
+    "a large part": (Pair, "observation-scale", "hurts", "number 1 is about"),
+    "a memory": (Remembering, "replay", "hurts", "something outlives reset"),
     "no end": (Endless, "episode-length", "hurts", "none ended in 500 steps"),
     "a late end": (Lasting, "episode-length", "hurts", "one went on for 1,200"),
     "a limit for an end": (Clocked, "endings", "hurts", "terminated after exactly 10 steps"),
@@ -279,7 +305,7 @@ def test_every_check_but_that_of_speed_is_provoked() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "outcome", "words"),
-    [(1e-5, "fine", "leave --backend"), (2e-3, "fine", "async"), (2e-2, "hurts", "5.6 hours")],
+    [(1e-5, "fine", "would slow it down"), (2e-3, "fine", "async"), (2e-2, "hurts", "5.6 hours")],
 )
 def test_how_long_a_step_takes_says_what_should_run_it(
     monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: str, words: str

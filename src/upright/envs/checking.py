@@ -1,6 +1,6 @@
 """What will hurt a training in an environment, in plain words, from random play alone.
 
-The limits were chosen so that CartPole-v1 is fine in every respect, with any seed.
+The limits were chosen so that CartPole-v1 is fine in every respect.
 """
 
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from upright.envs.conformance import Answer, Outcome
 from upright.envs.looks import (
     look_at_contract,
-    look_at_fresh_one,
+    look_at_replay,
     look_at_seed,
     look_at_spaces,
     look_at_speed,
@@ -84,7 +84,7 @@ LOOKS: dict[str, Callable[[Subject], Answer | None]] = {
     "observations": look_at_observations,
     "observation-scale": look_at_size,
     "same-seed": look_at_seed,
-    "fresh-environment": look_at_fresh_one,
+    "replay": look_at_replay,
     "episode-length": look_at_length,
     "endings": look_at_endings,
     "rewards": look_at_rewards,

@@ -8,20 +8,22 @@ from upright.ground import derive_seed
 STEPS = 32
 
 
-def episodes_repeat(envs: Envs, seed: int) -> bool:
+def episodes_repeat(envs: Envs, seed: int, steps: int = STEPS) -> bool:
     """Whether the same seed and the same actions give the same episode twice in a row.
 
     Args:
         envs: Environments to play two episodes in.
         seed: Where the episodes' seed derives from.
+        steps: How far into an episode is looked.
 
     Raises:
         UprightError: An environment is at fault.
     """
-    return _play(envs, derive_seed(seed, 0)) == _play(envs, derive_seed(seed, 0))
+    first, again = (_play(envs, derive_seed(seed, 0), steps) for _ in range(2))
+    return first == again
 
 
-def episodes_stand_alone(used: Envs, new: Envs, seed: int) -> bool:
+def episodes_stand_alone(used: Envs, new: Envs, seed: int, steps: int = STEPS) -> bool:
     """Whether an episode is the same in a new environment and after another episode.
 
     Plays one episode of a used and of a new environment, the same seed and actions in both.
@@ -30,20 +32,22 @@ def episodes_stand_alone(used: Envs, new: Envs, seed: int) -> bool:
         used: Environments to play two episodes in.
         new: The same, untouched; one episode is played there.
         seed: Where the episodes' seeds derive from.
+        steps: How far into an episode is looked.
 
     Raises:
         UprightError: An environment is at fault.
     """
-    _play(used, derive_seed(seed, 0))
-    return _play(used, derive_seed(seed, 1)) == _play(new, derive_seed(seed, 1))
+    _play(used, derive_seed(seed, 0), steps)
+    again = derive_seed(seed, 1)
+    return _play(used, again, steps) == _play(new, again, steps)
 
 
-def _play(envs: Envs, seed: int) -> list[bytes]:
+def _play(envs: Envs, seed: int, steps: int) -> list[bytes]:
     """The first observations and rewards of episodes of random actions, as bytes."""
     space, row = envs.actions.space, envs.actions.row
     space.seed(seed % 2**31)
     seen = [envs.reset(seed).tobytes()]
-    for _ in range(STEPS):
+    for _ in range(steps):
         actions = np.array([row(space.sample()) for _ in range(envs.num_envs)])
         step = envs.step(actions)
         seen += [step.obs.tobytes(), step.rewards.tobytes()]

@@ -16,6 +16,8 @@ from upright.envs.subject import Subject, close_quietly
 MANY_VALUES = 1000
 # Microseconds: below, messages between processes take longer than the steps that they spare.
 WORTH_A_PROCESS, SLOW = 1_000.0, 10_000.0
+# Steps of an episode that is played again to be compared, if it is so long.
+FAR = 1000
 
 
 def look_at_contract(subject: Subject) -> Answer:
@@ -68,7 +70,7 @@ def look_at_steps(subject: Subject) -> Answer:
             f"Return np.array(..., dtype=np.{space.dtype}).",
         )
     return Answer(
-        "fine", f"{played.steps:,} random steps returned what reset and step should return."
+        "fine", f"reset and step return what they should, in all {played.steps:,} random steps."
     )
 
 
@@ -76,7 +78,7 @@ def look_at_seed(subject: Subject) -> Answer:
     """Whether an episode repeats in one environment."""
     envs = make_envs(subject.source, 1, subject.seed, "sync")
     with closing(envs):
-        if episodes_repeat(envs, subject.seed):
+        if episodes_repeat(envs, subject.seed, _far(subject)):
             return Answer("fine", "The same seed and actions give the same episode again.")
     return Answer(
         "hurts" if subject.is_nondeterministic else "wrong",
@@ -85,16 +87,21 @@ def look_at_seed(subject: Subject) -> Answer:
     )
 
 
-def look_at_fresh_one(subject: Subject) -> Answer:
+def _far(subject: Subject) -> int:
+    """How many steps into an episode are compared."""
+    return min(subject.steps, FAR)
+
+
+def look_at_replay(subject: Subject) -> Answer:
     """Whether an episode is the same in a new environment."""
     used, new = (make_envs(subject.source, 1, subject.seed, "sync") for _ in range(2))
     with closing(used), closing(new):
-        if episodes_stand_alone(used, new, subject.seed):
-            return Answer("fine", "A new environment plays the same episode as a used one.")
+        if episodes_stand_alone(used, new, subject.seed, _far(subject)):
+            return Answer("fine", "An episode can be replayed in a new environment, step by step.")
     return Answer(
         "hurts",
-        "An episode differs in a new environment: something outlives reset. A resumed run goes on "
-        "differently from one that was never stopped.",
+        "An episode cannot be replayed in a new environment: something outlives reset. "
+        "A resumed run goes on differently from one that was never stopped.",
         "Set everything that an episode depends on in reset.",
     )
 
@@ -104,9 +111,9 @@ def look_at_speed(subject: Subject) -> Answer:
     micros = 1e6 * float(np.median(subject.played.seconds))
     told = f"A step takes {micros:,.0f} microseconds (median)"
     if fastest_backend(subject.source) == "vector":
-        return Answer("fine", f"{told}; it has a vector form, which is faster and used by itself.")
+        return Answer("fine", f"{told}; training uses its vector form, which is faster still.")
     if micros < WORTH_A_PROCESS:
-        return Answer("fine", f"{told}: too short for processes of its own, so leave --backend.")
+        return Answer("fine", f"{told}: so quick that worker processes would slow it down.")
     if micros < SLOW:
         return Answer("fine", f"{told}: --backend async, a process for each, should be faster.")
     return Answer(

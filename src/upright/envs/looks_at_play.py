@@ -6,6 +6,7 @@ import numpy as np
 
 from upright.envs.codec import Codec
 from upright.envs.conformance import Answer
+from upright.envs.random_play import place_of
 from upright.envs.sources import is_gymnasiums_own
 from upright.envs.subject import Subject
 
@@ -43,8 +44,8 @@ def look_at_observations(subject: Subject) -> Answer:
 
 def look_at_size(subject: Subject) -> Answer | None:
     """Whether what a network is shown is of about the size that it is made for."""
-    played = subject.played
-    measured = [column.categories == 0 for column in Codec(subject.observation_space).columns]
+    played, space = subject.played, subject.observation_space
+    measured = [column.categories == 0 for column in Codec(space).columns]
     if not played.rms.size or not any(measured):
         return None
     rms, span = played.rms, played.high - played.low
@@ -55,11 +56,12 @@ def look_at_size(subject: Subject) -> Answer | None:
         return Answer("fine", f"Observations are of a good size for a network: {size}.")
     if large.size:
         worst = int(large[rms[large].argmax()])
-        said = f"number {worst} is about {rms[worst]:,.3g}, so large that others hardly count"
+        size = f"{rms[worst]:,.3g}"
+        said = f"{place_of(space, worst)} is about {size}, so large that others hardly count"
     else:
         worst = int(small[span[small].argmin()])
         said = (
-            f"number {worst} moves only between {played.low[worst]:.3g} and "
+            f"{place_of(space, worst)} moves only between {played.low[worst]:.3g} and "
             f"{played.high[worst]:.3g}, and a network hardly sees it"
         )
     more = large.size + small.size - 1
@@ -129,7 +131,7 @@ def look_at_worth(subject: Subject) -> Answer | None:
     if not np.isfinite(worths).all():
         return None
     size = float(np.sqrt(np.mean(worths * worths)))
-    told = f"What is still to come in an episode (discounted by {GAMMA:g}) is about {size:,.3g}"
+    told = f"From a step on, an episode's rewards add up to about {size:,.3g} (gamma {GAMMA:g})"
     if size <= LARGE_WORTH:
         return Answer("fine", f"{told}, which a critic can learn.")
     return Answer(

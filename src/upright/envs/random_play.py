@@ -138,13 +138,21 @@ class _Numbers:
         if outside.size:
             at, space = int(outside[0]), self._space
             bounds = f"{space.low.ravel()[at]:g} to {space.high.ravel()[at]:g}"  # type: ignore[attr-defined]
-            self._played.outside = f"number {at} was {row[at]:g}, its space says {bounds}"
+            self._played.outside = f"{place_of(space, at)} was {row[at]:g}, its space says {bounds}"
 
     def close(self) -> None:
         """What was seen, to `played`."""
         if self._count:
             self._played.low, self._played.high = self._low, self._high
             self._played.rms = np.sqrt(self._squares / self._count)
+
+
+def place_of(space: gym.Space[Any], number: int) -> str:
+    """How a program writes one number of an observation, or its place in a row of several."""
+    if not isinstance(space, gym.spaces.Box) or not space.shape:
+        return f"number {number}"
+    index = np.unravel_index(number, space.shape)
+    return f"obs[{', '.join(str(int(each)) for each in index)}]"
 
 
 @np.errstate(all="ignore")  # what is not finite is looked for

@@ -43,7 +43,7 @@ def test_what_hurts_comes_last_with_what_to_do(inside: Typed) -> None:
     assert normalize.split()[:4] == ["try", "Train", "with", "--normalize-obs,"]
     assert signal.startswith("hurts  reward-signal")
     assert reward.split()[:2] == ["try", "Reward"]
-    assert last == "2 of these will hurt training, 0 will break it."
+    assert last == "2 of these will hurt training."
 
 
 def test_what_is_wrong_fails_and_a_file_of_ones_own_will_do(inside: Typed, tmp_path: Path) -> None:
@@ -52,9 +52,9 @@ def test_what_is_wrong_fails_and_a_file_of_ones_own_will_do(inside: Typed, tmp_p
     assert outcome.code == 1
     *_, wrong, hint, last = outcome.out.splitlines()
     assert wrong.startswith("wrong  observations")
-    assert "number 0 was 7, its space says -1 to 1" in wrong
+    assert "obs[0] was 7, its space says -1 to 1" in wrong
     assert "--outside-space accept" in hint
-    assert last == "1 of these will hurt training, 1 will break it."
+    assert last == "1 of these is wrong, and 1 will hurt training."
     assert {path.name for path in tmp_path.iterdir()} <= {"mine.py", "__pycache__"}
 
 

@@ -4,7 +4,7 @@ import argparse
 
 from upright.cli.arguments import add_switches, announce, count, plain, print_json, seed
 
-STEPS = 10_000
+RANDOM_STEPS = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -12,7 +12,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
     add("--seed", type=seed, default=0, metavar="S", help="default 0")
-    add("--steps", type=count, default=STEPS, metavar="N", help=f"random play, default {STEPS:,}")
+    add(
+        "--steps",
+        type=count,
+        default=RANDOM_STEPS,
+        metavar="N",
+        help="of random play, default 10000",
+    )
     add_switches(parser, "--json")
 
 
@@ -36,6 +42,9 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _summary(hurts: int, wrong: int) -> str:
-    if not hurts and not wrong:
-        return "Nothing here will hurt training."
-    return f"{hurts} of these will hurt training, {wrong} will break it."
+    if wrong:
+        rest = f", and {hurts} will hurt training" if hurts else ""
+        return f"{wrong} of these {'is' if wrong == 1 else 'are'} wrong{rest}."
+    if hurts:
+        return f"{hurts} of these will hurt training."
+    return "Nothing here will hurt training."
