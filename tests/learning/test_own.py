@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 import upright
+from upright.envs.checking import check
 from upright.ground.errors import UprightError
 from upright.learning.trainer import Trainer
 from upright.policy.own import Own
@@ -17,14 +18,29 @@ from upright.policy.torch_network import TorchNetwork
 from upright.runs.folder import checkpoint_folders
 from upright.settings.recipe import resolve
 
-PAGE = Path(upright.__file__).parents[2] / "docs" / "torch.md"
+DOCS = Path(upright.__file__).parents[2] / "docs"
 SMALL: dict[str, Any] = {"seed": 1, "total_timesteps": 6000, "until": "budget", "eval_every": 3000}
 SMALL["schedule_timesteps"] = 6000
 
 
-def examples() -> list[str]:
-    """The page's blocks of code."""
-    return re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+def examples(page: str = "torch.md") -> list[str]:
+    """A page's blocks of code."""
+    return re.findall(r"```python\n(.*?)```", (DOCS / page).read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_engines_page_runs() -> None:
+    _, code = examples("engine.md")  # the first is the lesson's own line
+    names: dict[str, Any] = {}
+    exec(code, names)
+    assert names["network"].grad.any()
+
+
+def test_the_environment_of_ones_own_that_is_on_the_page_is_sound() -> None:
+    (code,) = examples("environments.md")
+    names: dict[str, Any] = {}
+    exec(code, names)
+    found = check(names["Target"], seed=0, steps=1000)
+    assert {one.outcome for one in found} <= {"fine", "hurts"}
 
 
 class Normed(nn.Module):
