@@ -14,7 +14,9 @@ from upright.envs.subject import Subject
 GAMMA = 0.99
 # A critic's output starts near 0 and learns to be about so large without a value_scale.
 LARGE_WORTH = 100.0
-# First layers are made for inputs of about 1; tanh is flat beyond a few of them.
+# First layers are made for inputs of about 1; tanh is flat beyond a few of them. PPO's default
+# settings bring CartPole-v1 to 500 in 60,000 steps, to about 60 with observations divided by 50,
+# and to about 94 with the position multiplied by 300; with normalize_obs to 500 and 469.
 LARGE_INPUT, SMALL_INPUT = 10.0, 0.1
 # Half of the longest time limit of Gymnasium's own, 2,000 steps.
 LONG_EPISODE = 1000
