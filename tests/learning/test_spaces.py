@@ -12,11 +12,16 @@ from learning.test_probes import ALGORITHMS, learn
 from probes.spaces import GUESSES, Guess, GuessAll
 from upright.judging.evaluator import Evaluator
 
+OTHERS = [algo for algo in ALGORITHMS if algo != "ppo"]
 
-@pytest.mark.parametrize("algo", ALGORITHMS)
+
+# PPO in the short form, the others in the long one.
+@pytest.mark.parametrize(
+    "algo", ["ppo", *(pytest.param(algo, marks=pytest.mark.long) for algo in OTHERS)]
+)
 @pytest.mark.parametrize("env", GUESSES)
 def test_what_every_space_asks_for_is_learned(env: type[Guess], algo: str) -> None:
-    updates = {"reinforce": 400, "actor-critic": 400, "ppo": 150}[algo]
+    updates = {"reinforce": 400, "actor-critic": 400, "ppo": 100}[algo]
     policy = learn(env, algo, updates, num_envs=16, log_std_init=-0.5)
     evaluation = Evaluator(env, 30).evaluate(policy, seed=7)
     assert evaluation.mean > -0.05
