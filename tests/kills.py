@@ -39,8 +39,7 @@ CANDIDATES = (
     "Pendulum-v1",
     "MountainCarContinuous-v0",
     "FrozenLake-v1",
-    "CliffWalking-v1",
-    "Taxi-v3",
+    "Taxi-v4",
     "Blackjack-v1",
 )
 SMALL: dict[str, dict[str, Any]] = {

@@ -96,7 +96,6 @@ def long_episodes() -> list[Any]:
         for backend in kills.backends()
         for env in kills.environments(backend)
         if env != "CartPole-v1"
-        and (algo, env) != ("reinforce", "CliffWalking-v1")  # episodes without end
     ]
 
 
