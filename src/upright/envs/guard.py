@@ -32,7 +32,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         self._rows, self._acts = Codec(env.observation_space), Codec(env.action_space)
         self.observation_space, self.action_space = self._rows.row_space, self._acts.row_space
         self._shape, self._dtype = env.observation_space.shape, env.observation_space.dtype
-        self._counts = isinstance(env.action_space, gym.spaces.Discrete)
+        self._acts_as_it_is = isinstance(env.action_space, gym.spaces.Discrete)
         self._is_box = isinstance(env.observation_space, gym.spaces.Box)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
@@ -57,7 +57,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         Raises:
             UprightError: It raised, or returned something else than it should.
         """
-        if not self._counts:
+        if not self._acts_as_it_is:
             action = self._acts.value(np.asarray(action))
         try:
             returned = self.env.step(action)

@@ -79,8 +79,10 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     return made.spec
 
 
-def reward_threshold(env: EnvSource) -> float | None:
-    """The mean return from which the environment counts as solved, if it names one."""
+def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | None:
+    """The mean return that counts as solved: the chosen one, else the environment's, if any."""
+    if chosen is not None:
+        return chosen
     spec = spec_of(env)
     return None if spec is None else spec.reward_threshold
 

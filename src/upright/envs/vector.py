@@ -40,7 +40,7 @@ class NextStepEnvs:
         self.num_envs = vector.num_envs
         self.observations = Codec(vector.single_observation_space)
         self.actions = Codec(vector.single_action_space)
-        self._counts = isinstance(vector.single_action_space, gym.spaces.Discrete)
+        self._acts_as_it_is = isinstance(vector.single_action_space, gym.spaces.Discrete)
         self.exact = type(vector.unwrapped) in RESTORABLE
         self._was_done = np.zeros(self.num_envs, np.bool_)
         self._fresh, self._anew = True, 0
@@ -60,7 +60,7 @@ class NextStepEnvs:
 
     def step(self, actions: Array) -> Step:
         """One action in every environment; rows that are resetting come back not valid."""
-        taken = actions if self._counts else self.actions.values(actions)
+        taken = actions if self._acts_as_it_is else self.actions.values(actions)
         try:
             obs, rewards, terminated, truncated, _ = self._vector.step(taken)
         except Exception as error:

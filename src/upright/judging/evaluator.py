@@ -39,7 +39,7 @@ class Evaluator:
         num_envs: int = 0,
         threshold: float | None = None,
     ) -> None:
-        self.threshold = reward_threshold(env) if threshold is None else threshold
+        self.threshold = reward_threshold(env, threshold)
         self._episodes = episodes
         backend = fastest_backend(env) if backend == "auto" else backend
         lanes = num_envs or min(episodes, LANES[backend])

@@ -61,6 +61,5 @@ def _judged(folder: Path, env: object) -> tuple[float | None, bool | None]:
     if isinstance(env, str) and not is_code(env):
         with suppress(UprightError):  # of an environment that is not known here
             chosen = read_recipe(folder / SETTINGS_FILE).reward_threshold
-            threshold = reward_threshold(env) if chosen is None else chosen
-            solved = solved if recorded.threshold == threshold else None
+            solved = solved if recorded.threshold == reward_threshold(env, chosen) else None
     return mean, solved

@@ -213,8 +213,7 @@ class Run:
     @property
     def threshold(self) -> float | None:
         """The mean return that counts as solved: the recipe's, else the environment's own."""
-        chosen = self.recipe.reward_threshold
-        return reward_threshold(self.env) if chosen is None else chosen
+        return reward_threshold(self.env, self.recipe.reward_threshold)
 
     def evaluate(
         self, episodes: int = NUM_EPISODES, seed: int = 0, deterministic: bool = True
