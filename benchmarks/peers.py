@@ -56,7 +56,7 @@ class Greedy:
         self.observation_space, self.action_space = policy.observation_space, policy.action_space
 
     @torch.no_grad()
-    def act(self, obs: NDArray[Any], noise: Any) -> NDArray[Any]:
+    def act(self, obs: NDArray[Any], noise: Any, masks: Any = None) -> NDArray[Any]:
         """The most probable actions [N] of obs [N, ...]; noise there is none."""
         modes = self._policy.get_distribution(torch.from_numpy(obs)).mode()
         return cast("NDArray[Any]", modes.numpy())

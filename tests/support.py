@@ -119,7 +119,7 @@ class Steered:
     def __init__(self, policy: Policy) -> None:
         self.distribution = policy.distribution
 
-    def act(self, obs: np.ndarray, noise: Any) -> np.ndarray:
+    def act(self, obs: np.ndarray, noise: Any, masks: Any = None) -> np.ndarray:
         balancing = (obs[:, 2] + 0.5 * obs[:, 3] > 0.0).astype(np.int64)
         pushed = np.ones(len(obs), np.int64)
         return np.where(np.arange(len(obs)) == 0, balancing, pushed)

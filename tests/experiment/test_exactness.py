@@ -15,6 +15,7 @@ import kills
 import upright
 from kills import differences
 from probes.envs import Transition
+from probes.masked import Forbidding, ForbiddingTwo
 from support import checkpoint_of, same_weights, weights_of
 from upright.envs import EnvSource
 from upright.experiment.listener import Listener
@@ -106,6 +107,16 @@ def test_a_trainer_goes_on_exactly_where_it_was_cut(
     settings = kills.small(algo) | {"backend": backend} | kills.options(algo)[option]
     settings["num_envs"] = 2 if backend == "async" else settings["num_envs"]
     check_cuts("CartPole-v1", algo, settings, tmp_path, (1, 2, 5))
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("algo", kills.algorithms())
+@pytest.mark.parametrize("env", [Forbidding, ForbiddingTwo])
+def test_a_trainer_under_masks_goes_on_exactly_where_it_was_cut(
+    tmp_path: Path, algo: str, backend: str, env: Any
+) -> None:
+    settings = kills.small(algo) | {"backend": backend, "num_envs": 2}
+    check_cuts(env, algo, settings, tmp_path, (1, 2, 5))
 
 
 @pytest.mark.parametrize("backend", kills.backends())

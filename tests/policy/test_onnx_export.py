@@ -265,3 +265,27 @@ def test_an_action_of_parts_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UprightError, match="does not support the action space MultiDiscrete"):
         write_onnx(policy, tmp_path / "policy.onnx", {})
     assert list(tmp_path.iterdir()) == []
+
+
+@needs_onnx
+@pytest.mark.parametrize("module", [None, Own])
+def test_a_masked_model_takes_what_its_second_input_allows(
+    tmp_path: Path, module: Callable[[Any, int], nn.Module] | None
+) -> None:
+    import onnxruntime
+
+    policy, obs = make_policy(Shape("Acrobot-v1", start=4), module)
+    out = tmp_path / "policy.onnx"
+    write_onnx(policy, out, {}, masked=True)
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    assert [each.name for each in session.get_inputs()] == ["obs", "action_mask"]
+    masks = np.random.default_rng(1).random((len(obs), 3)) < 0.5
+    masks[~masks.any(axis=1)] = True
+    for rows in (slice(0, 1), slice(None)):
+        action, probabilities = session.run(
+            ["action", "probabilities"], {"obs": obs[rows], "action_mask": masks[rows]}
+        )
+        expected = policy.distribution.probabilities(policy.params(obs[rows], masks[rows]))
+        np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
+        assert (probabilities[~masks[rows]] == 0.0).all()
+        assert masks[rows][np.arange(len(action)), action - 4].all()

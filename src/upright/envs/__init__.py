@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from upright.envs.history import episodes_stand_alone
     from upright.envs.local import SyncEnvs
     from upright.envs.making import fastest_backend, make_envs
+    from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
     from upright.envs.sources import (
         EnvSource,
         is_code,

@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
+from upright.envs.guard import Stand
 from upright.ground import Array, Bools, State, UprightError, derive_seed
 
 
@@ -26,6 +27,7 @@ class SeededEnvs(ABC):
     def __init__(self, like: gym.Env[Any, Any], num_envs: int, seed: int) -> None:
         self.num_envs = num_envs
         self.observations, self.actions = Codec(like.observation_space), Codec(like.action_space)
+        self.masks: Bools | None = None
         self._everything = np.ones(num_envs, np.bool_)
         self._everything.flags.writeable = False
         self._begin_anew(seed)
@@ -55,6 +57,26 @@ class SeededEnvs(ABC):
         self._reset_into(fresh, seeds, done)
         return fresh
 
+    def _allow(self, done: Bools, given: Sequence[Bools | None]) -> None:
+        """Note what the environments that are done allow now, [P] each; None says nothing of it.
+
+        Raises:
+            UprightError: Some of them give masks and others do not.
+        """
+        if self.masks is None and all(mask is None for mask in given):
+            return
+        masks = None if self.masks is None else self.masks.copy()
+        for n in done.nonzero()[0].tolist():
+            mask = given[n]
+            if mask is None:
+                raise UprightError(
+                    f"Environment {n} gives no action mask, and others do.",
+                    "Give one everywhere, or train without: --mask off.",
+                )
+            masks = np.ones((self.num_envs, len(mask)), np.bool_) if masks is None else masks
+            masks[n] = mask
+        self.masks = masks
+
     def _acted(self, actions: Array) -> list[Any]:
         """One action in every environment, noted; a Discrete one as an int, checked fastest."""
         plain = actions.tolist() if actions.ndim == 1 else list(actions)
@@ -70,22 +92,30 @@ class SeededEnvs(ABC):
         """The counts, and the actions of the unfinished episodes where they are needed."""
         logs = self._actions if unfinished else [[] for _ in self._actions]
         flat, codec = [action for taken in logs for action in taken], self.actions
-        return State(
-            {"kind": "episodes", "unfinished": unfinished},
-            {
-                "counts": np.array(self._counts, np.int64),
-                "lengths": np.array([len(taken) for taken in logs], np.int64),
-                "actions": np.array(flat, codec.dtype).reshape(-1, *codec.shape),
-            },
-        )
+        arrays = {
+            "counts": np.array(self._counts, np.int64),
+            "lengths": np.array([len(taken) for taken in logs], np.int64),
+            "actions": np.array(flat, codec.dtype).reshape(-1, *codec.shape),
+        }
+        if self.masks is not None and unfinished:
+            arrays["masks"] = self.masks.copy()
+        return State({"kind": "episodes", "unfinished": unfinished}, arrays)
 
     def restore(self, state: State, obs: Array | None) -> tuple[Array | None, Bools]:
         """Every unfinished episode played again."""
         lost = np.zeros(self.num_envs, np.bool_)
         if not self._recall(state) or obs is None:
             return None, lost
-        for n, stands in enumerate(self._replay(self._current_seeds())):
-            lost[n] = stands is None or stands.tobytes() != obs[n].tobytes()
+        known = "masks" in state.arrays
+        recorded = state.array("masks", (self.num_envs, None), np.bool_) if known else None
+        given: list[Bools | None] = []
+        for n, stand in enumerate(self._replay(self._current_seeds())):
+            shown, mask = stand or (None, None)
+            given.append(mask)
+            lost[n] = shown is None or shown.tobytes() != obs[n].tobytes()
+            if recorded is not None and not lost[n]:
+                lost[n] = mask is None or mask.tobytes() != recorded[n].tobytes()
+        self._allow(~lost, given)
         return (self.restart(lost, obs) if lost.any() else obs), lost
 
     def _recall(self, state: State) -> bool:
@@ -110,5 +140,5 @@ class SeededEnvs(ABC):
         """Reset the environments that are done to their seeds; their first observations to obs."""
 
     @abstractmethod
-    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Stand | None]:
         """Each environment's `Guard.replay` of its unfinished episode."""

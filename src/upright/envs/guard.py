@@ -10,12 +10,16 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
+from upright.envs.masks import MASK, Mask, MaskReader
 from upright.envs.sources import EnvSource, make_env
-from upright.ground import Array, UprightError, in_a_line, shortened
+from upright.ground import Array, Bools, UprightError, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
+_HINT = "The environment is at fault; mend it, or train another."
+_MASK_HINT = "Mend its action masks, or train without them: --mask off."
+Stand = tuple[Array, Bools | None]
 
 
 class Guard(gym.Wrapper[Any, Any, Any, Any]):
@@ -24,11 +28,16 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
     Args:
         env: The environment.
         index: Its number among those that are stepped together.
+        mask: Whether it is asked for action masks.
+
+    Attributes:
+        mask: What the newest observation allows, [P]; None where the environment gives no masks.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
+    def __init__(self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto") -> None:
         super().__init__(env)
-        self._index = index
+        self._index, self._masks = index, MaskReader(env, mask)
+        self.mask: Bools | None = None
         self._rows, self._acts = Codec(env.observation_space), Codec(env.action_space)
         self.observation_space, self.action_space = self._rows.row_space, self._acts.row_space
         self._shape, self._dtype = env.observation_space.shape, env.observation_space.dtype
@@ -49,7 +58,9 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
             raise self._raised("reset", error) from error
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise self._returned("reset", returned, "(observation, info)")
-        return self._observation("reset", returned[0]), returned[1]
+        obs = self._observation("reset", returned[0])
+        self._read(self._masks.after_reset, returned[1])
+        return obs, returned[1]
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
         """One action.
@@ -72,15 +83,20 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
             reward = self._reward(reward)
         if type(terminated) is not bool or type(truncated) is not bool:
             terminated, truncated = self._flag(terminated), self._flag(truncated)
-        return self._observation("step", obs), reward, terminated, truncated, info
+        obs = self._observation("step", obs)
+        if self.mask is not None or terminated or truncated:
+            self._read(self._masks.after_step, info, terminated or truncated)
+        return obs, reward, terminated, truncated, info
 
     def close(self) -> None:
         """Release the environment; what it raises then is nobody's loss."""
         with suppress(Exception, SystemExit):
             self.env.close()
 
-    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Array | None:
-        """Where its unfinished episode stands, played again; None where it does not come so far.
+    def replay(self, seeds: Sequence[int], actions: Sequence[Sequence[Any]]) -> Stand | None:
+        """The observation and the mask of its unfinished episode, played again.
+
+        None where it does not come so far.
 
         Args:
             seeds: Of all environments' episodes.
@@ -94,7 +110,14 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
                     return None
         except UprightError:
             return None
-        return np.array(obs, self._rows.dtype)
+        return np.array(obs, self._rows.dtype), self.mask
+
+    def _read(self, read: Callable[..., None], *said: Any) -> None:
+        try:
+            read(*said)
+        except ValueError as error:
+            raise self._fault(_shown(error, str), _MASK_HINT) from error
+        self.mask = self._masks.mask
 
     def _observation(self, call: str, obs: Any) -> Any:
         if not self._is_box:
@@ -153,36 +176,36 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
     def _raised(self, call: str, error: BaseException) -> UprightError:
         return self._fault(f"{call}() raised {type(error).__name__}: {_shown(error, str)}")
 
-    def _fault(self, what: str) -> UprightError:
-        return UprightError(
-            f"Environment {self._index} ({_name(self.env)}): {what}.",
-            "The environment is at fault; mend it, or train another.",
-        )
+    def _fault(self, what: str, hint: str = _HINT) -> UprightError:
+        return UprightError(f"Environment {self._index} ({_name(self.env)}): {what}.", hint)
 
 
 class WorkerGuard(Guard):
     """The same in a worker process: a fault travels as a value, so that the worker lives on."""
 
-    def __init__(self, env: gym.Env[Any, Any], index: int) -> None:
-        super().__init__(env, index)
+    def __init__(self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto") -> None:
+        super().__init__(env, index, mask)
         space = self.observation_space
         self._nothing = np.zeros(space.shape or (), space.dtype)
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """A new episode; `FAULT` in info says what went wrong."""
+        """A new episode; `FAULT` in info says what went wrong, and what to do about it."""
         try:
             obs, _ = super().reset(**options)
         except UprightError as error:
-            return self._nothing, {FAULT: error.message}
-        return obs, {}
+            return self._nothing, {FAULT: (error.message, error.hint)}
+        return obs, self._told()
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """One action; `FAULT` in info says what went wrong."""
+        """One action; `FAULT` in info says what went wrong, and what to do about it."""
         try:
             obs, reward, terminated, truncated, _ = super().step(action)
         except UprightError as error:
-            return self._nothing, 0.0, False, True, {FAULT: error.message}
-        return obs, reward, terminated, truncated, {}
+            return self._nothing, 0.0, False, True, {FAULT: (error.message, error.hint)}
+        return obs, reward, terminated, truncated, self._told()
+
+    def _told(self) -> dict[str, Any]:
+        return {} if self.mask is None else {MASK: self.mask}
 
 
 class Unmade(gym.Env[Any, Any]):
@@ -202,7 +225,7 @@ class Unmade(gym.Env[Any, Any]):
 
 
 def make_worker(
-    env: EnvSource, spaces: Spaces, parent: int, timeout: float, index: int
+    env: EnvSource, spaces: Spaces, parent: int, timeout: float, mask: Mask, index: int
 ) -> WorkerGuard:
     """One environment in a worker process, which leaves signals to its parent.
 
@@ -211,10 +234,11 @@ def make_worker(
         spaces: What it should have; where it cannot be made, the first reset says why.
         parent: Process id of the parent.
         timeout: Seconds after which the process ends if it has not made the environment.
+        mask: Whether it is asked for action masks.
         index: The environment's number.
     """
     if os.getpid() == parent:
-        return WorkerGuard(Unmade(spaces, ""), index)
+        return WorkerGuard(Unmade(spaces, ""), index, mask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     with _alarm(timeout):
@@ -224,7 +248,7 @@ def make_worker(
             made = Unmade(spaces, error.message)
     if (made.observation_space, made.action_space) != spaces:
         made = Unmade(spaces, "it has other spaces than the first one")
-    return WorkerGuard(made, index)
+    return WorkerGuard(made, index, mask)
 
 
 @contextmanager

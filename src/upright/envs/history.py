@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from upright.envs.masks import sample_allowed
 from upright.envs.step import Envs
 from upright.ground import derive_seed
 
@@ -48,7 +49,8 @@ def _play(envs: Envs, seed: int, steps: int) -> list[bytes]:
     space.seed(seed % 2**31)
     seen = [envs.reset(seed).tobytes()]
     for _ in range(steps):
-        actions = np.array([row(space.sample()) for _ in range(envs.num_envs)])
+        masks = [None] * envs.num_envs if envs.masks is None else envs.masks
+        actions = np.array([row(sample_allowed(space, mask)) for mask in masks])
         step = envs.step(actions)
         seen += [step.obs.tobytes(), step.rewards.tobytes()]
         if step.any_done:

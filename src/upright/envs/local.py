@@ -7,7 +7,8 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.episodes import SeededEnvs
-from upright.envs.guard import Guard
+from upright.envs.guard import Guard, Stand
+from upright.envs.masks import Mask
 from upright.envs.step import Backend, Step
 from upright.ground import Array, Bools
 
@@ -17,9 +18,9 @@ class SyncEnvs(SeededEnvs):
 
     backend: Backend = "sync"
 
-    def __init__(self, envs: list[gym.Env[Any, Any]], seed: int) -> None:
+    def __init__(self, envs: list[gym.Env[Any, Any]], seed: int, mask: Mask = "auto") -> None:
         super().__init__(envs[0], len(envs), seed)
-        self._envs = [Guard(env, index) for index, env in enumerate(envs)]
+        self._envs = [Guard(env, index, mask) for index, env in enumerate(envs)]
         self._obs, self._rewards = self._room(), np.empty(self.num_envs)
         self._terminated, self._truncated = np.empty((2, self.num_envs), np.bool_)
 
@@ -31,14 +32,17 @@ class SyncEnvs(SeededEnvs):
             obs[n], rewards[n], ended, cut, _ = self._envs[n].step(action)
             terminated[n], truncated[n] = ended, cut
             any_done = any_done or ended or cut
+        if self.masks is not None:
+            self.masks = np.array([env.mask for env in self._envs])
         return Step(obs, rewards, terminated, truncated, self._everything, any_done)
 
     def _reset_into(self, obs: Array, seeds: Sequence[int | None], done: Bools) -> None:
         for n, seed in enumerate(seeds):
             if seed is not None:
                 obs[n], _ = self._envs[n].reset(seed=seed)
+        self._allow(done, [env.mask for env in self._envs])
 
-    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Stand | None]:
         return (env.replay(seeds, self._actions) for env in self._envs)
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
 from upright.envs.local import SyncEnvs
+from upright.envs.masks import Mask
 from upright.envs.sources import (
     EnvSource,
     cannot_make,
@@ -25,7 +26,12 @@ from upright.ground import UprightError
 
 
 def make_envs(
-    env: EnvSource, num_envs: int, seed: int, backend: str = "auto", timeout: float = 60.0
+    env: EnvSource,
+    num_envs: int,
+    seed: int,
+    backend: str = "auto",
+    timeout: float = 60.0,
+    mask: Mask = "auto",
 ) -> Envs:
     """N environments behind one interface.
 
@@ -35,6 +41,7 @@ def make_envs(
         seed: Where all episodes of these environments derive from.
         backend: "vector" (a form of its own), "sync", "async", or "auto" for the fastest there is.
         timeout: Seconds after which a worker process that does not answer counts as hung.
+        mask: Whether the environments are asked which actions they allow, "auto" or "off".
 
     Raises:
         UprightError: The environment cannot be made, or has no such backend.
@@ -48,13 +55,13 @@ def make_envs(
             vector = gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
         except (gym.error.Error, ImportError) as error:
             raise cannot_make(env, error) from error
-        envs: Envs = NextStepEnvs(vector, seed)
+        envs: Envs = NextStepEnvs(vector, seed, mask)
         _take_unasked(env, [vector])
         return envs
     if backend == "async":
-        return AsyncEnvs(env, num_envs, seed, timeout)
+        return AsyncEnvs(env, num_envs, seed, timeout, mask)
     made = [make_env(env) for _ in range(num_envs)]
-    envs = SyncEnvs(made, seed)
+    envs = SyncEnvs(made, seed, mask)
     _take_unasked(env, made)
     return envs
 

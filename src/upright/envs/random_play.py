@@ -9,6 +9,7 @@ import numpy as np
 
 from upright.envs.codec import Codec, is_image
 from upright.envs.local import SyncEnvs
+from upright.envs.masks import sample_allowed
 from upright.ground import Array, Floats, UprightError
 
 # Room for rounding to float32, relative to a bound.
@@ -181,7 +182,8 @@ def _play_on(envs: SyncEnvs, played: Played, numbers: _Numbers, seed: int, steps
     space.seed(seed % 2**31)
     numbers.see(envs.reset()[0])
     for _ in range(steps):
-        step = envs.step(row(space.sample())[None])
+        mask = None if envs.masks is None else envs.masks[0]
+        step = envs.step(row(sample_allowed(space, mask))[None])
         played.rewards.append(float(step.rewards[0]))
         played.unfinished += 1
         numbers.see(step.obs[0])

@@ -46,6 +46,9 @@ class Envs(Protocol):
         exact: Whether `restore` brings every episode to where it stood.
         observations: What rows of observations stand for.
         actions: Likewise, of actions.
+        masks: Which actions are allowed at the observations to act on next, [N, P], an array that
+            is replaced and never written to; None where the environments say nothing of it, or
+            before the first reset.
     """
 
     num_envs: int
@@ -54,6 +57,7 @@ class Envs(Protocol):
     exact: bool
     observations: Codec
     actions: Codec
+    masks: Bools | None
 
     def reset(self, seed: int | None = None) -> Array:
         """A new episode everywhere, from a new seed if one is given; observations [N, ...]."""

@@ -8,6 +8,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleVectorEnv
 from gymnasium.vector import VectorEnv
 
 from upright.envs.codec import Codec
+from upright.envs.masks import MASK, Mask, MaskLayout
 from upright.envs.step import Backend, Step
 from upright.ground import (
     Array,
@@ -35,11 +36,13 @@ class NextStepEnvs:
     backend: Backend = "vector"
     replaces_final_obs = False
 
-    def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int) -> None:
-        self._vector, self._seed = vector, seed
+    def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int, mask: Mask = "auto") -> None:
+        self._vector, self._seed, self._mask = vector, seed, mask
+        self.masks: Bools | None = None
         self.num_envs = vector.num_envs
         self.observations = Codec(vector.single_observation_space)
         self.actions = Codec(vector.single_action_space)
+        self._layout = MaskLayout(self.actions)
         self._acts_as_it_is = isinstance(vector.single_action_space, gym.spaces.Discrete)
         self.exact = type(vector.unwrapped) in RESTORABLE
         self._was_done = np.zeros(self.num_envs, np.bool_)
@@ -51,23 +54,26 @@ class NextStepEnvs:
             self._seed, self._fresh = seed, True
         start = derive_seed(self._seed, self._anew) if self._fresh else None
         try:
-            obs, _ = self._vector.reset(seed=start)
+            obs, infos = self._vector.reset(seed=start)
         except Exception as error:
             raise self._fault("reset", error) from error
         self._fresh = False
         self._was_done = np.zeros(self.num_envs, np.bool_)
+        self.masks = self._allowed(infos) if self._mask == "auto" else None
         return self.observations.rows(obs)
 
     def step(self, actions: Array) -> Step:
         """One action in every environment; rows that are resetting come back not valid."""
         taken = actions if self._acts_as_it_is else self.actions.values(actions)
         try:
-            obs, rewards, terminated, truncated, _ = self._vector.step(taken)
+            obs, rewards, terminated, truncated, infos = self._vector.step(taken)
         except Exception as error:
             raise self._fault("step", error) from error
         valid = ~self._was_done
         self._was_done = terminated | truncated
         any_done = bool(np.count_nonzero(self._was_done))
+        if self.masks is not None:
+            self.masks = self._allowed(infos)
         return Step(self.observations.rows(obs), rewards, terminated, truncated, valid, any_done)
 
     def restart(self, done: Bools, obs: Array) -> Array:
@@ -110,6 +116,28 @@ class NextStepEnvs:
     def close(self) -> None:
         """Release what the environments hold."""
         self._vector.close()
+
+    def _allowed(self, infos: dict[str, Any]) -> Bools | None:
+        """The masks in `infos["action_mask"]`, [N, P]; a done row's, whose action is ignored, full.
+
+        Raises:
+            UprightError: They will not do, or there are none any more.
+        """
+        given = infos.get(MASK)
+        if given is None and self.masks is None:
+            return None
+        try:
+            if not isinstance(given, np.ndarray) or given.shape[:1] != (self.num_envs,):
+                raise ValueError(f"infos[{MASK!r}] is no array with a row for each environment")
+            masks = np.array(given)
+            masks[self._was_done] = True
+            return self._layout.rows(masks)
+        except ValueError as error:
+            name = type(self._vector.unwrapped).__name__
+            raise UprightError(
+                f"The environments ({name}): {error}.",
+                "--backend sync asks them one by one; --mask off trains without masks.",
+            ) from error
 
     def _fault(self, call: str, error: Exception) -> UprightError:
         name = type(self._vector.unwrapped).__name__

@@ -13,7 +13,8 @@ import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
 from upright.envs.episodes import SeededEnvs
-from upright.envs.guard import FAULT, Guard, make_worker
+from upright.envs.guard import FAULT, Guard, Stand, make_worker
+from upright.envs.masks import MASK, Mask
 from upright.envs.sources import EnvSource, make_env, name_of
 from upright.envs.step import Backend, Step
 from upright.ground import Array, Bools, UprightError
@@ -29,16 +30,19 @@ class AsyncEnvs(SeededEnvs):
         num_envs: N.
         seed: Where all episodes derive from.
         timeout: Seconds after which a worker that does not answer counts as hung.
+        mask: Whether the environments are asked for action masks.
     """
 
     backend: Backend = "async"
 
-    def __init__(self, env: EnvSource, num_envs: int, seed: int, timeout: float) -> None:
+    def __init__(
+        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask = "auto"
+    ) -> None:
         like, parent = make_env(env), os.getpid()
         super().__init__(like, num_envs, seed)
         spaces = (self.observations.space, self.actions.space)
         Guard(like, 0).close()
-        make = partial(make_worker, env, spaces, parent, timeout)
+        make = partial(make_worker, env, spaces, parent, timeout, mask)
         factories = [partial(make, n) for n in range(num_envs)]
         before, began = set(multiprocessing.active_children()), time.monotonic()
         try:
@@ -60,6 +64,8 @@ class AsyncEnvs(SeededEnvs):
             self._vector.step_async(actions)
             shown, rewards, terminated, truncated, infos = self._vector.step_wait(self._timeout)
         self._refuse_faults(infos)
+        if self.masks is not None:
+            self.masks = infos[MASK]
         obs = np.array(shown, self.observations.dtype)
         any_done = bool((terminated | truncated).any())
         return Step(obs, rewards, terminated, truncated, self._everything, any_done)
@@ -70,8 +76,11 @@ class AsyncEnvs(SeededEnvs):
             fresh, infos = self._vector.reset_wait(self._timeout)
         self._refuse_faults(infos)
         obs[done] = fresh[done]
+        nothing: list[None] = [None] * self.num_envs
+        said = zip(infos.get(MASK, nothing), infos.get(f"_{MASK}", nothing), strict=True)
+        self._allow(done, [mask if is_said else None for mask, is_said in said])
 
-    def _replay(self, seeds: Sequence[int]) -> Iterable[Array | None]:
+    def _replay(self, seeds: Sequence[int]) -> Iterable[Stand | None]:
         with self._asking():
             self._vector.call_async("replay", seeds, self._actions)
             return self._vector.call_wait(self._timeout * (1 + max(map(len, self._actions))))
@@ -121,9 +130,7 @@ class AsyncEnvs(SeededEnvs):
     def _refuse_faults(self, infos: dict[str, Any]) -> None:
         if FAULT in infos:
             index = int(infos[f"_{FAULT}"].nonzero()[0][0])
-            raise UprightError(
-                str(infos[FAULT][index]), "The environment is at fault; mend it, or train another."
-            )
+            raise UprightError(*infos[FAULT][index])
 
 
 def _end(processes: Sequence[BaseProcess], patience: float) -> None:

@@ -38,12 +38,14 @@ class Experiment:
             self.trainer = Trainer(recipe, env, own)
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations
-            self.judge = Judge(env, recipe.seed, every, recipe.reward_threshold)
+            chosen = (recipe.reward_threshold, recipe.settings.mask)
+            self.judge = Judge(env, recipe.seed, every, *chosen)
             opened.callback(self.judge.close)
             self._metrics = RunningMetrics(self.judge)
             self._opened = opened.pop_all()
         self._due = recipe.checkpoint_after(0)
         self._mean: float | None = None
+        self._noted_masks = False
 
     def close(self) -> None:
         """Release what is open: the judge, then the trainer."""
@@ -121,6 +123,7 @@ class Experiment:
             return
         for iteration in self.trainer:
             self._mean = None
+            self._note_masks()
             if self.judge.is_due(iteration.timesteps) or self.trainer.progress >= 1.0:
                 evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
                 self._mean = evaluation.mean
@@ -137,6 +140,14 @@ class Experiment:
             if iteration.timesteps >= self._due:
                 self._due = self.trainer.recipe.checkpoint_after(iteration.timesteps)
                 self._save()
+
+    def _note_masks(self) -> None:
+        """Say and write down, once a rollout shows it, that the environment masks actions."""
+        size = self.trainer.mask_size
+        if size is not None and not self._noted_masks:
+            self._noted_masks = True
+            self.writer.update(masks=size)
+            self.listener.masked(size)
 
     def _save(self) -> None:
         self.writer.checkpoint(self.checkpoint(), self._mean)

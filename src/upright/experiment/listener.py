@@ -17,6 +17,9 @@ class Listener:
     def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
         """A run goes on; `notes` are sentences that a person should read."""
 
+    def masked(self, size: int) -> None:
+        """The first rollout has action masks [T, N, P]; `size` is P."""
+
     def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
         """An iteration ended; `row` is what went to metrics.jsonl."""
 

@@ -188,6 +188,7 @@ def _named(conditions: Conditions) -> dict[str, Any]:
 
 
 def _stands_alone(trainer: Trainer) -> bool:
-    chosen = (trainer.env, 1, 0, trainer.backend, trainer.recipe.env_timeout)
+    recipe = trainer.recipe
+    chosen = (trainer.env, 1, 0, trainer.backend, recipe.env_timeout, recipe.settings.mask)
     with closing(make_envs(*chosen)) as one, closing(make_envs(*chosen)) as other:
-        return episodes_stand_alone(one, other, trainer.recipe.seed)
+        return episodes_stand_alone(one, other, recipe.seed)

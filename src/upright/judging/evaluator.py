@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from upright.envs import Envs, EnvSource, fastest_backend, make_envs, reward_threshold
+from upright.envs import Envs, EnvSource, Mask, fastest_backend, make_envs, reward_threshold
 from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed
 from upright.judging.evaluation import LANES, Evaluation
 from upright.judging.verdict import Verdict
@@ -29,6 +29,7 @@ class Evaluator:
         backend: As in `make_envs`.
         num_envs: Environments side by side; 0 for what suits the backend.
         threshold: The mean return that counts as solved; None for the environment's own.
+        mask: As in `make_envs`; the choice with which the policies were trained.
     """
 
     def __init__(
@@ -38,12 +39,13 @@ class Evaluator:
         backend: str = "auto",
         num_envs: int = 0,
         threshold: float | None = None,
+        mask: Mask = "auto",
     ) -> None:
         self.threshold = reward_threshold(env, threshold)
         self._episodes = episodes
         backend = fastest_backend(env) if backend == "auto" else backend
         lanes = num_envs or min(episodes, LANES[backend])
-        self._envs: Envs = make_envs(env, lanes, 0, backend)
+        self._envs: Envs = make_envs(env, lanes, 0, backend, mask=mask)
 
     @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
     def evaluate(
@@ -78,7 +80,7 @@ class Evaluator:
         obs, quiet = envs.reset(seed), 0
         while (number < episodes).any():
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
-            step = envs.step(policy.distribution.bounded(policy.act(obs, noise)))
+            step = envs.step(policy.distribution.bounded(policy.act(obs, noise, envs.masks)))
             running_return += step.rewards * step.valid
             running_length += step.valid
             obs, quiet = step.obs, quiet + 1
@@ -161,6 +163,6 @@ def repeated(
 
 def _again(recorded: Evaluation, policy: "Policy", env: EnvSource) -> Evaluation:
     episodes = len(recorded.returns)
-    place = (recorded.backend, recorded.num_envs, recorded.threshold)
+    place = (recorded.backend, recorded.num_envs, recorded.threshold, policy.mask)
     with closing(Evaluator(env, episodes, *place)) as evaluator:
         return evaluator.evaluate(policy, recorded.seed, recorded.deterministic)

@@ -5,7 +5,7 @@ import time
 
 import numpy as np
 
-from upright.envs import EnvSource
+from upright.envs import EnvSource, Mask
 from upright.ground import State, Stream, UprightError, derive_seed, layout_of
 from upright.judging.evaluation import Evaluation
 from upright.judging.evaluator import NUM_EPISODES, Evaluator
@@ -24,12 +24,18 @@ class Judge:
         seed: The run's seed; the judge draws from streams that training never uses.
         every: Timesteps between evaluations.
         threshold: The mean return that counts as solved; None for the environment's own.
+        mask: As in `Evaluator`.
     """
 
     def __init__(
-        self, env: EnvSource, seed: int, every: int, threshold: float | None = None
+        self,
+        env: EnvSource,
+        seed: int,
+        every: int,
+        threshold: float | None = None,
+        mask: Mask = "auto",
     ) -> None:
-        self.evaluator = Evaluator(env, NUM_EPISODES, threshold=threshold)
+        self.evaluator = Evaluator(env, NUM_EPISODES, threshold=threshold, mask=mask)
         self.seconds = 0.0
         self.best: Candidate | None = None
         self.verdict: Verdict | None = None

@@ -118,7 +118,7 @@ class Algorithm(ABC, Generic[SettingsT]):
             NonFiniteError: The loss is.
         """
         policy = self.policy
-        params, values = policy.forward(batch.obs)
+        params, values = policy.forward(batch.obs, batch.masks)
         said = policy.distribution.evaluate(params, batch.actions)
         loss = self.loss(batch, said, values, schedule_progress)
         if self._own_loss is not None:

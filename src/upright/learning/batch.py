@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from upright.ground import Array, Floats, mean, variance
+from upright.ground import Array, Bools, Floats, mean, variance
 from upright.policy import Policy
 from upright.rollout import Rollout
 
@@ -14,9 +14,9 @@ Advantages = Callable[[Rollout, Floats, Floats], Floats]
 
 
 class Batch(NamedTuple):
-    """The valid transitions of a rollout, flat: obs [B, ...], the rest [B].
+    """The valid transitions of a rollout, flat: obs [B, ...], masks [B, P], the rest [B].
 
-    PPO alone fills in the old log-probs.
+    PPO alone fills in the old log-probs; masks are None where the environments gave none.
     """
 
     obs: Array
@@ -25,10 +25,11 @@ class Batch(NamedTuple):
     returns: Array
     old_values: Array
     old_log_probs: Array = np.empty(0, np.float32)
+    masks: Bools | None = None
 
     def rows(self, index: Array) -> "Batch":
         """The transitions at `index`."""
-        return Batch(*(field[index] for field in self))
+        return Batch(*(None if field is None else field[index] for field in self))  # type: ignore[arg-type]
 
 
 def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Batch:
@@ -47,9 +48,13 @@ def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Bat
     old_values = values[:-1]
     advantages = advantages_of(rollout, old_values, next_values).astype(np.float32)
     fields = (rollout.obs[:-1], rollout.actions, advantages, advantages + old_values, old_values)
-    if rollout.valid.all():
-        return Batch(*(field.reshape(-1, *field.shape[2:]) for field in fields))
-    return Batch(*(field[rollout.valid] for field in fields))
+    counts = slice(None) if rollout.valid.all() else rollout.valid.ravel()
+
+    def flat(field: Array) -> Array:
+        return field.reshape(-1, *field.shape[2:])[counts]
+
+    batch = Batch(*map(flat, fields))
+    return batch if rollout.masks is None else batch._replace(masks=flat(rollout.masks))
 
 
 def standardize(advantages: Array, eps: float = 1e-8) -> Array:

@@ -30,7 +30,8 @@ class PPO(Algorithm[PPOSettings]):
     def batch(self, rollout: Rollout) -> Batch:
         """The transitions, with their log-probs under the policy that acted."""
         batch = super().batch(rollout)
-        return batch._replace(old_log_probs=self.policy.log_probs(batch.obs, batch.actions))
+        log_probs = self.policy.log_probs(batch.obs, batch.actions, batch.masks)
+        return batch._replace(old_log_probs=log_probs)
 
     def loss(self, batch: Batch, said: Evaluated, values: Array, schedule_progress: float) -> Loss:
         """The clipped surrogate, the critic's squared error, the entropy bonus."""

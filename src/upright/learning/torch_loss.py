@@ -23,7 +23,7 @@ def expressed(
     Args:
         function: (log_probs [B], entropy [B], values [B], batch) -> a tensor of one number; the
             batch's fields are tensors: obs, actions, advantages (standardised where the settings
-            say so), returns, old_values, old_log_probs (PPO's alone).
+            say so), returns, old_values, old_log_probs (PPO's alone), masks (or None).
         usual: The algorithm's own loss, whose report is kept beside the new value.
         batch: What it is of.
         said: What the policy says of it.
@@ -36,7 +36,8 @@ def expressed(
     arguments = [
         torch.tensor(each, requires_grad=True) for each in (said.log_probs, said.entropy, values)
     ]
-    value = function(*arguments, Batch(*(torch.from_numpy(each) for each in batch)))  # type: ignore[arg-type, call-arg]
+    tensors = (None if each is None else torch.from_numpy(each) for each in batch)
+    value = function(*arguments, Batch(*tensors))  # type: ignore[arg-type, call-arg]
     if not isinstance(value, Tensor) or value.numel() != 1 or not value.requires_grad:
         raise UprightError(
             "The loss function returned no tensor of one number that depends on its arguments.",

@@ -75,6 +75,9 @@ class Trainer:
         env: What makes the environment: the recipe's name for it, or a function.
         own: The user's own network and loss.
 
+    Attributes:
+        mask_size: P, where the newest rollout had action masks [T, N, P]; else None.
+
     Raises:
         UprightError: The environment or one of its spaces will not do, or PyTorch is missing.
     """
@@ -90,6 +93,7 @@ class Trainer:
             derive_seed(seed, Stream.TRAINING),
             chosen.backend,
             recipe.env_timeout,
+            chosen.mask,
         )
         try:
             self._learn_from(envs, own or Own())
@@ -127,6 +131,7 @@ class Trainer:
             chosen.episodes_per_env,
         )
         self.iterations = self.timesteps = self.episodes = 0
+        self.mask_size: int | None = None
 
     @property
     def progress(self) -> float:
@@ -157,6 +162,7 @@ class Trainer:
             if not self._accepts_outside:
                 refuse_outside(rollout, self.policy.observations)
             metrics = self._update(rollout)
+        self.mask_size = None if rollout.masks is None else rollout.masks.shape[2]
         self.iterations += 1
         self.timesteps += rollout.timesteps
         self.episodes += len(rollout.episodes)

@@ -12,6 +12,7 @@ from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
 from upright.policy.discrete import Categorical
 from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.layers import Stack
+from upright.policy.masking import FORBIDDEN
 from upright.policy.networks import MLP
 from upright.policy.policy import Policy
 from upright.policy.weights import weights_bytes
@@ -23,19 +24,23 @@ OPSET, IR_VERSION = 18, 10
 _INT64 = 7  # onnx.TensorProto.INT64
 
 
-def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
+def write_onnx(
+    policy: Policy, out: Path, metadata: Mapping[str, str], masked: bool = False
+) -> None:
     """Write a policy as one ONNX file, its observation normaliser included.
 
     Input: `obs` [batch, ...], float32, rows as in `envs.Codec`. Outputs: `action`, the most
     probable one as the environment is given it, int64 [batch] in the space's own numbering (the
     first of equals) for Discrete, float32 [batch, ...] for Box; `probabilities` [batch, n] for
     Discrete; and `value` [batch] where there is a critic. A dense network is written layer by
-    layer; a module of PyTorch goes through PyTorch's exporter.
+    layer; a module of PyTorch goes through PyTorch's exporter. Where it is masked, a second input
+    `action_mask`, bool [batch, n], says what is allowed; nothing else is taken, or probable.
 
     Args:
         policy: What to write.
         out: A new file.
         metadata: Goes into the model's `metadata_props`, with the SHA-256 of the weights.
+        masked: Whether actions, which are of a Discrete then, can be forbidden.
 
     Raises:
         UprightError: `onnx` is not installed, the policy's actions are not Discrete, or the file
@@ -55,11 +60,11 @@ def write_onnx(policy: Policy, out: Path, metadata: Mapping[str, str]) -> None:
     counted = ["probabilities"] if isinstance(policy.distribution, Categorical) else []
     outputs = ["action", *counted, *(["value"] if policy.has_critic else [])]
     if dense:
-        model = _dense_model(policy, outputs)
+        model = _dense_model(policy, outputs, masked)
     else:
         from upright.policy.torch_onnx import traced_model
 
-        model = traced_model(policy, outputs)
+        model = traced_model(policy, outputs, masked)
     digest = sha256(weights_bytes(policy.weights))
     for name, value in (dict(metadata) | {"weights_sha256": digest}).items():
         model.metadata_props.add(key=name, value=value)
@@ -131,7 +136,7 @@ def _action(graph: _Graph, params: str, policy: Policy) -> None:
     graph.node("Min", graph.node("Max", given, low), high, out="action")
 
 
-def _dense_model(policy: Policy, outputs: list[str]) -> Any:
+def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
     """The policy as a graph of ONNX's own operators."""
     from onnx import TensorProto, helper
 
@@ -148,6 +153,8 @@ def _dense_model(policy: Policy, outputs: list[str]) -> Any:
         x = _spread(graph, x, codec.columns)
     x = graph.stack(x, network.torso)
     params = graph.stack(x, network.actor)
+    if masked:
+        params = graph.node("Where", "action_mask", params, np.array(FORBIDDEN, np.float32))
     _action(graph, params, policy)
     if policy.has_critic:
         value = graph.node("Squeeze", graph.stack(x, network.critic), np.array([1]))
@@ -163,8 +170,11 @@ def _dense_model(policy: Policy, outputs: list[str]) -> Any:
         )
         for name in outputs
     ]
-    obs = helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *codec.shape])
-    whole = helper.make_graph(graph.nodes, "policy", [obs], described, graph.constants)
+    inputs = [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *codec.shape])]
+    if masked:
+        shape: list[str | int] = ["batch", network.num_params]
+        inputs.append(helper.make_tensor_value_info("action_mask", TensorProto.BOOL, shape))
+    whole = helper.make_graph(graph.nodes, "policy", inputs, described, graph.constants)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(
         whole, producer_name="upright", opset_imports=opset, ir_version=IR_VERSION

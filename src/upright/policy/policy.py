@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any, cast
 import gymnasium as gym
 import numpy as np
 
-from upright.envs import Codec, Column
-from upright.ground import Array, UprightError
+from upright.envs import Codec, Column, MaskLayout
+from upright.ground import Array, Bools, UprightError
 from upright.policy.distribution import Distribution
 from upright.policy.distributions import distribution_over
 from upright.policy.layers import Lookup
+from upright.policy.masking import masked
 from upright.policy.networks import MLP, Network, Weights
 from upright.policy.normalizer import RunningNormalizer
 from upright.settings import Settings
@@ -33,6 +34,9 @@ class Policy:
         make_module: Makes a module of PyTorch in the place of the dense network, from the
             observation space and P: forward(obs [B, ...]) -> (params [B, P], values [B]).
 
+    Attributes:
+        mask: Whether who uses it is to ask the environment for action masks, "auto" or "off".
+
     Raises:
         UprightError: A space is not supported, the sizes are beyond any memory, or PyTorch is
             needed and not there.
@@ -50,6 +54,7 @@ class Policy:
         self.observation_space, self.action_space = observation_space, action_space
         self.observations, self.actions = Codec(observation_space), Codec(action_space)
         self.distribution = distribution_over(action_space, settings)
+        self.mask = settings.mask
         self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
         columns = self.observations.columns
         self.normalizer = RunningNormalizer(columns) if settings.normalize_obs else None
@@ -82,44 +87,53 @@ class Policy:
             array[...] = weights[name]
         self.network.written()
 
-    def forward(self, obs: Array) -> tuple[Array, Array]:
+    def forward(self, obs: Array, masks: Bools | None = None) -> tuple[Array, Array]:
         """The distribution's parameters [B, P] and the values [B] of obs [B, ...].
 
-        Values are in units of the return. What `backward` needs is remembered.
+        Values are in units of the return. What `backward` needs is remembered. Here and below
+        masks [B, P] say which actions are allowed; None allows all.
         """
         params, values = self.network.forward(self._seen(obs))
-        return params, values * self.value_scale
+        return masked(params, masks), values * self.value_scale
 
     def backward(self, d_params: Array, d_values: Array) -> None:
         """Fill the network's gradient from the derivatives of what `forward` last returned."""
         self.network.backward(d_params, d_values * self.value_scale)
 
-    def params(self, obs: Array) -> Array:
+    def params(self, obs: Array, masks: Bools | None = None) -> Array:
         """The distribution's parameters alone, to act on, [B, P] for obs [B, ...]."""
-        return self.network.params(self._seen(obs))
+        return masked(self.network.params(self._seen(obs)), masks)
 
     def values(self, obs: Array) -> Array:
         """V(s) in units of the return, shape [B] for obs [B, ...]."""
         return self.network.values(self._seen(obs)) * self.value_scale
 
-    def log_probs(self, obs: Array, actions: Array) -> Array:
+    def log_probs(self, obs: Array, actions: Array, masks: Bools | None = None) -> Array:
         """Log pi(a|s) of actions [B, ...] at obs [B, ...], shape [B]."""
-        return self.distribution.evaluate(self.params(obs), actions).log_probs
+        return self.distribution.evaluate(self.params(obs, masks), actions).log_probs
 
-    def act(self, obs: Array, noise: Array | float) -> Array:
+    def act(self, obs: Array, noise: Array | float, masks: Bools | None = None) -> Array:
         """Actions [N, ...] of obs [N, ...]; noise is a row of `distribution.noise`, 0 the mode.
 
         What the environment is given for them is `distribution.bounded`.
         """
-        return self.distribution.sample(self.params(obs), noise)
+        return self.distribution.sample(self.params(obs, masks), noise)
 
-    def decide(self, observation: Any, noise: Array | float = 0.0) -> Any:
-        """What the environment is to be given for one observation, both as its spaces have them."""
-        actions = self.act(self.observations.row(observation)[None], noise)
+    def decide(
+        self, observation: Any, noise: Array | float = 0.0, mask: Bools | None = None
+    ) -> Any:
+        """What the environment is to be given for one observation, both as its spaces have them.
+
+        The mask is [P], or None.
+        """
+        masks = None if mask is None else mask[None]
+        actions = self.act(self.observations.row(observation)[None], noise, masks)
         return self.actions.value(self.distribution.bounded(actions)[0])
 
     def to_torch(self) -> "TorchPolicy":
         """A module of PyTorch with the same numbers: obs [B, ...] -> (params [B, P], values [B]).
+
+        It knows of no masks: its params are those of all actions.
 
         Raises:
             UprightError: PyTorch is not installed.
@@ -141,6 +155,7 @@ class Policy:
         state: Any = None,
         episode_start: Any = None,
         deterministic: bool = False,
+        action_masks: Any = None,
     ) -> tuple[Any, Any]:
         """Actions in Stable-Baselines3's manner, for one observation or a batch of them.
 
@@ -149,9 +164,10 @@ class Policy:
             state: Returned as it came; these policies have no memory.
             episode_start: Ignored, for the same reason.
             deterministic: The most probable action instead of a drawn one.
+            action_masks: What is allowed: one mask as the environment gives it, or [B, P].
 
         Raises:
-            ValueError: There is no such observation, in words.
+            ValueError: There is no such observation or no such mask, in words.
         """
         single = self.observations.holds(observation)
         read = self.observations.row if single else self.observations.rows
@@ -161,10 +177,18 @@ class Policy:
         noise: Array | float = 0.0
         if not deterministic:
             noise = self.distribution.noise(self._rng, (len(batch),))
-        given = self.distribution.bounded(self.act(batch, noise))
+        masks = None if action_masks is None else self._allowed(action_masks, single)
+        given = self.distribution.bounded(self.act(batch, noise, masks))
         if single:
             return self.actions.value(given[0]), state
         return self.actions.values(given), state
+
+    def _allowed(self, action_masks: Any, single: bool) -> Bools:
+        """Masks that somebody gave, [B, P]."""
+        layout, is_array = MaskLayout(self.actions), isinstance(action_masks, np.ndarray)
+        if not single:
+            return layout.rows(np.asarray(action_masks))
+        return layout.row(action_masks.ravel() if is_array else action_masks)[None]
 
 
 def _mlp(

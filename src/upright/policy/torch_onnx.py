@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from upright.policy.discrete import Categorical
 from upright.policy.gaussian import DiagonalGaussian
+from upright.policy.masking import FORBIDDEN
 from upright.policy.policy import Policy
 
 
@@ -23,9 +24,14 @@ class _Deployed(nn.Module):
         self._distribution, self._outputs = policy.distribution, outputs
         self.policy = policy.to_torch().eval()
 
-    def forward(self, obs: Tensor) -> tuple[Tensor, ...]:
-        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of obs [B, ...]."""
+    def forward(self, obs: Tensor, action_mask: Tensor | None = None) -> tuple[Tensor, ...]:
+        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of obs [B, ...].
+
+        Allowed is what the mask [B, n] says, or everything.
+        """
         params, values = self.policy(obs)
+        if action_mask is not None:
+            params = torch.where(action_mask, params, FORBIDDEN)
         said = {"value": values, "action": self._action(params)}
         if isinstance(self._distribution, Categorical):
             said["probabilities"] = torch.softmax(params, dim=-1)
@@ -47,23 +53,27 @@ class _Deployed(nn.Module):
         return torch.minimum(torch.maximum(given, low), high)
 
 
-def traced_model(policy: Policy, outputs: list[str]) -> Any:
+def traced_model(policy: Policy, outputs: list[str], masked: bool = False) -> Any:
     """The model of `write_onnx`, its metadata still to be added.
 
     Args:
         policy: Over a Discrete or a Box.
         outputs: The names of what it returns.
+        masked: Whether it takes action masks.
     """
     # Two rows: the exporter takes a batch of one for a constant.
-    example = torch.zeros(2, *policy.observations.shape)
+    inputs = {"obs": torch.zeros(2, *policy.observations.shape)}
+    if masked:
+        inputs["action_mask"] = torch.ones(2, policy.distribution.num_params, dtype=torch.bool)
+    batch = torch.export.Dim("batch")
     with _hushed():
         program = torch.onnx.export(
             _Deployed(policy, outputs),
-            (example,),
+            tuple(inputs.values()),
             dynamo=True,
-            input_names=["obs"],
+            input_names=list(inputs),
             output_names=outputs,
-            dynamic_shapes={"obs": {0: torch.export.Dim("batch")}},
+            dynamic_shapes={name: {0: batch} for name in inputs},
             external_data=False,
             verbose=False,
         )

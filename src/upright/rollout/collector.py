@@ -32,6 +32,7 @@ class Store:
         self._actions: Array = np.empty((rows, 0))
         self._rewards = np.empty(shape)
         self._terminated, self._truncated, self._valid = (np.empty(shape, np.bool_) for _ in "tuv")
+        self._masks: Bools | None = None
         self._finals: list[tuple[tuple[int, int], Array]] = []
         self._keeps_finals, self.length = keeps_finals, 0
 
@@ -41,16 +42,20 @@ class Store:
         obs: Array = self._obs[self.length]
         return obs
 
-    def add(self, actions: Array, step: Step) -> None:
+    def add(self, actions: Array, step: Step, masks: Bools | None = None) -> None:
         """One transition of every environment, and what comes after it if nothing is reset."""
         t = self.length
         if t == 0:
             self._actions = np.empty((len(self._rewards), *actions.shape), actions.dtype)
+            if masks is not None:
+                self._masks = np.empty((len(self._rewards), *masks.shape), np.bool_)
         if t == len(self._rewards):
             self._grow()
         self._actions[t], self._rewards[t] = actions, step.rewards
         self._terminated[t], self._truncated[t] = step.terminated, step.truncated
         self._valid[t], self._obs[t + 1] = step.valid, step.obs
+        if self._masks is not None:
+            self._masks[t] = masks
         self.length = t + 1
 
     def end(self, step: Step, playing: Bools) -> None:
@@ -78,11 +83,15 @@ class Store:
         rewards, terminated, truncated, valid = (rows[:t] for rows in played)
         episodes = finished(rewards, (terminated | truncated) & valid, valid)
         obs, actions = self._obs[: t + 1], self._actions[:t]
-        return Rollout(obs, actions, rewards, terminated, truncated, valid, index, finals, episodes)
+        masks = None if self._masks is None else self._masks[:t]
+        return Rollout(
+            obs, actions, rewards, terminated, truncated, valid, index, finals, episodes, masks
+        )
 
     def _grow(self) -> None:
         """Room for as many rows again."""
-        for name in ("_obs", "_actions", "_rewards", "_terminated", "_truncated", "_valid"):
+        names = ("_obs", "_actions", "_rewards", "_terminated", "_truncated", "_valid")
+        for name in names if self._masks is None else (*names, "_masks"):
             rows = getattr(self, name)
             more = np.empty((self.length, *rows.shape[1:]), rows.dtype)
             setattr(self, name, np.concatenate([rows, more]))
@@ -162,9 +171,10 @@ class LocalCollector:
 
     def _step(self, store: Store, noise: Array) -> Step:
         """One step of every environment, stored."""
-        actions = self._policy.act(store.obs, noise)
+        masks = self._envs.masks
+        actions = self._policy.act(store.obs, noise, masks)
         step = self._envs.step(self._policy.distribution.bounded(actions))
-        store.add(actions, step)
+        store.add(actions, step, masks)
         return step
 
     def state(self) -> State:

@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from upright.ground import Array, State
+from upright.ground import Array, Bools, State
 
 
 class Episode(NamedTuple):
@@ -33,6 +33,7 @@ class Rollout:
             obs[t + 1, n], int [K, 2].
         final_obs: Those observations, [K, ...].
         episodes: The episodes that finished, in order of time.
+        masks: Which actions were allowed, [T, N, P]; None where the environments did not say.
     """
 
     obs: Array
@@ -44,6 +45,7 @@ class Rollout:
     final_index: NDArray[np.int64]
     final_obs: Array
     episodes: tuple[Episode, ...]
+    masks: Bools | None = None
 
     @property
     def timesteps(self) -> int:

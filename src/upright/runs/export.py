@@ -21,4 +21,5 @@ def export_onnx(run: Run, out: Path, checkpoint: str = "best") -> None:
     """
     policy, info = run.policy_at(checkpoint), run.info
     metadata = {name: str(info[name]) for name in RECORDED if name in info}
-    write_onnx(policy, out, metadata | {"checkpoint": checkpoint})
+    masked = run.record.masks is not None
+    write_onnx(policy, out, metadata | {"checkpoint": checkpoint}, masked)

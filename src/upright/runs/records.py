@@ -114,7 +114,10 @@ class _Identity(Record):
 
 
 class RunRecord(Conditions, _Identity):
-    """run.json: what a run is, the conditions it runs under, and how it ended."""
+    """run.json: what a run is, the conditions it runs under, and how it ended.
+
+    `masks` is P of the action masks [P] that the environment gives, where it was trained with them.
+    """
 
     model_config = ConfigDict(extra="allow")  # a person's own notes stay where they are
 
@@ -125,6 +128,7 @@ class RunRecord(Conditions, _Identity):
 
     own_policy: str | None = None
     own_loss: str | None = None
+    masks: Annotated[int, Field(ge=1)] | None = None
     run: str | None = None
     timesteps: Count | None = None
     iterations: Count | None = None

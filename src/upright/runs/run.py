@@ -222,8 +222,8 @@ class Run:
         if episodes < 1:
             raise UprightError(f"episodes = {episodes}: should be at least 1.")
         seed = derive_seed(seed, Stream.EVALUATION)
-        threshold = self.recipe.reward_threshold
-        with closing(Evaluator(self.env, episodes, threshold=threshold)) as evaluator:
+        threshold, mask = self.recipe.reward_threshold, self.recipe.settings.mask
+        with closing(Evaluator(self.env, episodes, threshold=threshold, mask=mask)) as evaluator:
             return evaluator.evaluate(self.policy, seed, deterministic)
 
     def metrics(self, length: int | None = None) -> list[dict[str, Any]]:

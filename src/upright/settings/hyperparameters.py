@@ -73,6 +73,11 @@ class Settings(BaseModel):
         ge=-20,
         le=20,
     )
+    mask: Literal["auto", "off"] = setting(
+        "auto",
+        "auto: never take an action that the environment's action mask forbids; off: ignore it",
+        source="Huang & Ontañón 2022",
+    )
     squash_actions: bool = setting(
         False, "bring Box actions between their bounds by tanh, not by cutting off"
     )

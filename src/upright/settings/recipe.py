@@ -105,6 +105,8 @@ class Recipe(BaseModel):
         return next(early, timesteps - timesteps % every + every)
 
 
+# What runs did that are older than the setting.
+OLDER = {"mask": "off"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
 FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_schema_extra)
@@ -163,7 +165,7 @@ def read_recipe(path: str | Path) -> Recipe:
     if algo not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
     _refuse_unknown(file.table, algo, file)
-    return _validate(file.table, SETTINGS[algo])
+    return _validate({**OLDER, **file.table}, SETTINGS[algo])
 
 
 def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:

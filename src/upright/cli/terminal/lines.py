@@ -53,6 +53,10 @@ class Lines(Silent):
         if not trainer.exact:
             self.say("not exact: this vector form cannot be restored, so a resume will differ")
 
+    def masked(self, size: int) -> None:
+        """Say that the environment says which actions are allowed."""
+        self.say(f"masks: of {size} actions the environment says which are allowed")
+
     def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
         """Say where it goes on, and what should be known about that."""
         self.started(trainer, folder)

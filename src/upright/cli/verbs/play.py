@@ -37,18 +37,22 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print(name: str, seed: int | None, episodes: int) -> None:
-    from upright.envs import make_env
+    from upright.envs import MaskReader, make_env, sample_allowed
 
     env = make_env(name)
     env.action_space.seed(seed)
     print(f"Action space: {env.action_space}")
     print(f"Observation space: {env.observation_space}")
+    masks = MaskReader(env)
     for episode in range(episodes):
-        env.reset(seed=seed if episode == 0 else None)
+        _, info = env.reset(seed=seed if episode == 0 else None)
+        masks.after_reset(info)
         total, over = 0.0, False
         while not over:
-            obs, reward, terminated, truncated, _ = env.step(env.action_space.sample())
+            action = sample_allowed(env.action_space, masks.mask)
+            obs, reward, terminated, truncated, info = env.step(action)
             over = terminated or truncated
+            masks.after_step(info, over)
             total += float(reward)
             print(f"{obs} -> {reward}")
         print(f"Total reward: {total:g}")

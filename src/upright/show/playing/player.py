@@ -3,14 +3,14 @@
 import itertools
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
-from upright.envs import Codec, EnvSource, make_env, name_of
+from upright.envs import Codec, EnvSource, MaskReader, make_env, name_of, sample_allowed
 from upright.ground import Array, Stream, UprightError, derive_seed
 from upright.policy import Policy
 
@@ -94,6 +94,7 @@ class Player:
         self.returns: list[float] = []
         self._noiseless = deterministic
         self._env, self._name = drawn_env(env), name_of(env)
+        self._masks = MaskReader(self._env, "auto" if policy is None else policy.mask)
         obs, action = self._env.observation_space, self._env.action_space
         if policy is not None and (
             not policy.observations.fits(Codec(obs)) or policy.action_space != action
@@ -126,7 +127,8 @@ class Player:
         self._env.action_space.seed(derive_seed(self._seed, Stream.ACTIONS) % 2**32)
         for number in itertools.islice(itertools.count(), episodes):
             seed = derive_seed(self._seed, Stream.EVALUATION, number) % 2**32
-            obs, _ = self._ask("reset", seed=seed)
+            obs, info = self._ask("reset", seed=seed)
+            self._read(self._masks.after_reset, info)
             episode_return, reward, end = 0.0, 0.0, ""
             for step in itertools.count():
                 over = bool(end) or step == max_steps
@@ -140,7 +142,8 @@ class Player:
                 if over:
                     self.returns += [episode_return] if end else []
                     break
-                obs, given, terminated, truncated, _ = self._ask("step", action)
+                obs, given, terminated, truncated, info = self._ask("step", action)
+                self._read(self._masks.after_step, info, terminated or truncated)
                 reward = float(given)
                 episode_return += reward
                 end = "terminated" if terminated else "truncated" if truncated else ""
@@ -159,11 +162,18 @@ class Player:
                 "--debug shows where it happened.",
             ) from error
 
+    def _read(self, read: Callable[..., None], *said: Any) -> None:
+        try:
+            read(*said)
+        except ValueError as error:
+            raise UprightError(f"{self._name}: {error}.", "Mend its action masks.") from error
+
     def _act(self, obs: Any, rng: np.random.Generator) -> Any:
+        mask = self._masks.mask
         if self._policy is None:
-            return self._env.action_space.sample()
+            return sample_allowed(self._env.action_space, mask)
         noise = 0.0 if self._noiseless else self._policy.distribution.noise(rng, (1,))
-        return self._policy.decide(obs, noise)
+        return self._policy.decide(obs, noise, mask)
 
     def _opinion(self, obs: Any) -> tuple[tuple[float, ...] | None, float | None]:
         """What the policy thinks of an observation: pi(.|s) and V(s), where it has them."""
@@ -171,7 +181,9 @@ class Player:
         if policy is None:
             return None, None
         batch = policy.observations.row(obs)[None]
-        params, values = policy.params(batch), policy.values(batch)
+        mask = self._masks.mask
+        params = policy.params(batch, None if mask is None else mask[None])
+        values = policy.values(batch)
         found = policy.distribution.probabilities(params)
         probabilities = None if found is None else tuple(found[0].tolist())
         return probabilities, float(values[0]) if policy.has_critic else None

@@ -1,0 +1,134 @@
+"""Masks as environments give them: read wherever they run, and named where they will not do."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+from envs.test_guard import Steady, played
+from probes.masked import MASKED, Forbidding
+from upright.envs import make_envs
+from upright.ground.errors import UprightError
+
+BACKENDS = ("sync", "async")
+FINE = np.array([1, 0], np.int8)
+
+
+class Says(Steady):
+    """Gives a mask, another one from `later` on the action 1; none where it is None."""
+
+    def __init__(self, first: Any = FINE, later: Any = FINE, space: Any = None) -> None:
+        super().__init__()
+        self.first, self.later = first, later
+        self.action_space = space or self.action_space
+
+    def reset(self, **options: Any) -> Any:
+        obs, _ = super().reset(**options)
+        return obs, {} if self.first is None else {"action_mask": self.first}
+
+    def step(self, action: Any) -> Any:
+        said = self.later if np.any(action == 1) else self.first
+        obs, reward, terminated, truncated, _ = super().step(action)
+        info = {} if said is None else {"action_mask": said}
+        return obs, reward, terminated, truncated, info
+
+
+def fault(backend: str, make: Callable[[], gym.Env[Any, Any]]) -> str:
+    with pytest.raises(UprightError) as caught:
+        played(make_envs(make, 3, 0, backend))
+    assert "--mask off" in caught.value.hint
+    return caught.value.message
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (np.ones(3, np.int8), "has the shape (3,); Discrete(2) has (2,)"),
+        (np.array([1, 2]), "holds 2; 0 forbids an action, 1 allows it"),
+        (np.array([np.nan, 1.0]), "holds nan"),
+        (np.array([0, 0], np.int8), "forbids everything, and the episode goes on"),
+        ("no", "has the shape (1,)"),
+        (None, "step() returned no info['action_mask'], and reset() one"),
+    ],
+)
+def test_a_mask_that_will_not_do_is_named_with_the_index(
+    backend: str, later: Any, said: str
+) -> None:
+    message = fault(backend, lambda: Says(later=later))
+    assert message.startswith("Environment 1 (Says): ")
+    assert said in message
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_masks_are_for_counted_actions_alone(backend: str) -> None:
+    space = gym.spaces.Box(-1.0, 1.0, (1,))
+    message = fault(backend, lambda: Says(space=space))
+    assert "Environment 0 (Says): it gives action masks, which are for Discrete" in message
+    assert "Box(" in message
+    envs = make_envs(lambda: Says(space=space), 2, 0, backend, mask="off")
+    envs.reset()
+    assert envs.masks is None
+    envs.close()
+
+
+@pytest.mark.parametrize("mask", [[1, 0], (True, False), FINE, FINE.astype(bool), [1.0, 0.0]])
+def test_flags_of_every_type_are_taken(mask: Any) -> None:
+    envs = make_envs(lambda: Says(mask, mask), 2, 0)
+    envs.reset()
+    assert envs.masks is not None
+    assert envs.masks.tolist() == [[True, False]] * 2
+    envs.close()
+
+
+def test_parts_of_other_lengths_are_named() -> None:
+    space = gym.spaces.MultiDiscrete([3, 2])
+    envs = make_envs(lambda: Says([[1, 1], [1, 1, 1]], None, space), 1, 0)
+    with pytest.raises(UprightError, match=r"has parts of shapes \(2,\), \(3,\)"):
+        envs.reset()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("env", MASKED)
+def test_masks_belong_to_the_observations_to_act_on_next(
+    backend: str, env: type[Forbidding]
+) -> None:
+    envs, alone = make_envs(env, 2, 3, backend), make_envs(env, 2, 3, "sync")
+    first, space = alone.reset(), envs.actions.space
+    assert envs.reset().tobytes() == first.tobytes()
+    for t in range(10):
+        assert envs.masks is not None
+        assert alone.masks is not None
+        assert envs.masks.tobytes() == alone.masks.tobytes()
+        held = [each.unwrapped.mask() for each in alone._envs]  # type: ignore[attr-defined]
+        parts = [np.concatenate(one) if isinstance(one, tuple) else one for one in held]
+        assert alone.masks[:, :3].tolist() == [part[:3].tolist() for part in parts]
+        kept = envs.masks.copy()
+        before, space = envs.masks, envs.actions.space
+        rows = np.array([envs.actions.row(space.sample()) for _ in range(2)])
+        step, same = envs.step(rows), alone.step(rows)
+        assert before.tobytes() == kept.tobytes(), t
+        if step.any_done:
+            envs.restart(step.done, step.obs)
+            alone.restart(same.done, same.obs)
+    envs.close()
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_restored_environment_has_the_mask_of_its_replay(backend: str) -> None:
+    envs = make_envs(Forbidding, 3, 5, backend)
+    envs.reset()
+    assert envs.masks is not None
+    step = envs.step(5 + envs.masks.argmax(axis=1))
+    state, obs = envs.state(), step.obs.copy()
+    other = make_envs(Forbidding, 3, 5, backend)
+    found, lost = other.restore(state, obs)
+    assert not lost.any()
+    assert other.masks is not None
+    assert other.masks.tobytes() == envs.masks.tobytes()
+    state.arrays["masks"][1] = ~state.arrays["masks"][1]
+    assert other.restore(state, obs)[1].tolist() == [False, True, False]
+    envs.close()
+    other.close()
