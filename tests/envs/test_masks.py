@@ -1,15 +1,16 @@
 """Masks as environments give them: read wherever they run, and named where they will not do."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.vector import AutoresetMode
 
 from envs.test_guard import Steady, played
 from probes.masked import MASKED, Forbidding
-from upright.envs import make_envs
+from upright.envs import NextStepEnvs, make_envs
 from upright.ground.errors import UprightError
 
 BACKENDS = ("sync", "async")
@@ -124,7 +125,7 @@ def test_a_restored_environment_has_the_mask_of_its_replay(backend: str) -> None
     step = envs.step(5 + envs.masks.argmax(axis=1))
     state, obs = envs.state(), step.obs.copy()
     other = make_envs(Forbidding, 3, 5, backend)
-    found, lost = other.restore(state, obs)
+    _, lost = other.restore(state, obs)
     assert not lost.any()
     assert other.masks is not None
     assert other.masks.tobytes() == envs.masks.tobytes()
@@ -132,3 +133,59 @@ def test_a_restored_environment_has_the_mask_of_its_replay(backend: str) -> None
     assert other.restore(state, obs)[1].tolist() == [False, True, False]
     envs.close()
     other.close()
+
+
+class Pair(gym.vector.VectorEnv[Any, Any, Any]):
+    """Two environments with a vector form of their own, whose episodes last two steps."""
+
+    metadata: ClassVar[dict[str, Any]] = {"autoreset_mode": AutoresetMode.NEXT_STEP}
+    single_observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
+    single_action_space = gym.spaces.Discrete(2)
+    num_envs = 2
+
+    def __init__(self, masks: list[Any]) -> None:
+        self.masks, self.now = masks, 0
+
+    def told(self) -> dict[str, Any]:
+        said = self.masks[self.now % len(self.masks)]
+        return {} if said is None else {"action_mask": np.array(said, np.int8)}
+
+    def reset(self, **options: Any) -> Any:
+        self.now = 0
+        return np.zeros((2, 1), np.float32), self.told()
+
+    def step(self, actions: Any) -> Any:
+        self.now += 1
+        over = np.array([self.now % 3 == 2] * 2)
+        return np.zeros((2, 1), np.float32), np.ones(2), over, over & False, self.told()
+
+
+def test_a_vector_form_tells_its_masks_and_none_is_needed_where_it_is_done() -> None:
+    rows = [[[1, 0], [0, 1]], [[1, 1], [0, 1]], [[0, 0], [0, 0]]]
+    envs = NextStepEnvs(Pair(rows), 0)
+    envs.reset()
+    for expected in ([[1, 0], [0, 1]], [[1, 1], [0, 1]], [[1, 1], [1, 1]], [[1, 0], [0, 1]]):
+        assert envs.masks is not None
+        assert envs.masks.tolist() == np.array(expected, bool).tolist()
+        envs.step(np.zeros(2, np.int64))
+    plain = NextStepEnvs(Pair(rows), 0, "off")
+    plain.reset()
+    plain.step(np.zeros(2, np.int64))
+    assert plain.masks is None
+
+
+@pytest.mark.parametrize(
+    ("later", "said"),
+    [
+        (None, "is no array with a row for each environment"),
+        ([[1, 0], [0, 0]], "forbids everything"),
+        ([[1, 0, 1], [1, 1, 1]], "has the shape (3,)"),
+    ],
+)
+def test_masks_of_a_vector_form_that_will_not_do_are_named(later: Any, said: str) -> None:
+    envs = NextStepEnvs(Pair([[[1, 0], [0, 1]], later]), 0)
+    envs.reset()
+    with pytest.raises(UprightError) as caught:
+        envs.step(np.zeros(2, np.int64))
+    assert said in caught.value.message
+    assert "--backend sync" in caught.value.hint

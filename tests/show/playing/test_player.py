@@ -5,10 +5,12 @@ import subprocess
 import sys
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 
+import upright
 from probes.drawn import Drawn
 from upright.ground.errors import UprightError
 from upright.runs.run import Run
@@ -177,4 +179,25 @@ def test_the_returns_of_episodes_that_ended_are_kept() -> None:
     assert player.returns == [moment.episode_return for moment in moments]
     list(player.play(1, max_steps=3))
     assert len(player.returns) == 2
+    player.close()
+
+
+@pytest.mark.parametrize("mask", ["auto", "off"])
+def test_a_policy_that_plays_obeys_masks_as_it_was_trained_and_shows_0_for_what_they_forbid(
+    mask: str,
+) -> None:
+    trainer = upright.Trainer("Taxi-v4", preset="default", mask=mask, num_envs=1)
+    player = Player("Taxi-v4", trainer.policy, deterministic=False)
+    shown = [moment.probabilities for moment in player.play(1, max_steps=20)]
+    player.close()
+    trainer.close()
+    assert any(share == 0.0 for shares in shown if shares for share in shares) == (mask == "auto")
+
+
+def test_random_play_takes_what_is_allowed() -> None:
+    player = Player("Taxi-v4", None)
+    moments = list(player.play(1, max_steps=60))
+    taxi = gym.make("Taxi-v4").unwrapped
+    for moment in moments[:-1]:
+        assert taxi.action_mask(moment.obs)[moment.action] == 1  # type: ignore[attr-defined]
     player.close()
