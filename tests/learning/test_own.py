@@ -36,11 +36,17 @@ def test_the_engines_page_runs() -> None:
 
 
 def test_the_environment_of_ones_own_that_is_on_the_page_is_sound() -> None:
-    (code,) = examples("environments.md")
+    _, code = examples("environments.md")
     names: dict[str, Any] = {}
     exec(code, names)
     found = check(names["Target"], seed=0, steps=1000)
     assert {one.outcome for one in found} <= {"fine", "hurts"}
+
+
+def test_the_example_of_masks_that_is_on_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _ = examples("environments.md")
+    exec(code, {})
+    assert capsys.readouterr().out == "(32, 4, 6)\n"
 
 
 class Normed(nn.Module):
