@@ -121,3 +121,16 @@ WRONG: list[tuple[gym.Space[Any], Any]] = [
 def test_what_is_no_value_is_refused(space: gym.Space[Any], value: Any) -> None:
     with pytest.raises(ValueError, match=r"where|not in|has no"):
         Codec(space).row(value)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("lead", [(), (2,)], ids=["one", "many"])
+def test_what_is_beyond_a_bound_is_put_on_it(dtype: Any, lead: tuple[int, ...]) -> None:
+    low, high = np.array([[-1, -np.inf, 0.1, 0], [2, 5, 0.3, 1]], dtype)
+    codec = Codec(gym.spaces.Box(low, high, dtype=dtype))
+    row = np.broadcast_to(np.array([-7, -7, 7, np.nan], np.float32), (*lead, 4))
+    value = codec.values(row) if lead else codec.value(row)
+    expected = np.array([-1, -7, 0.3, np.nan], dtype)
+    assert value.dtype == dtype
+    np.testing.assert_array_equal(value, np.broadcast_to(expected, (*lead, 4)))
+    assert not np.shares_memory(value, row)

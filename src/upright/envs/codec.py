@@ -233,6 +233,8 @@ def _decoded(space: Space, row: Array, lead: tuple[int, ...]) -> Any:
     if isinstance(space, spaces.Discrete) and not lead:
         return int(row.reshape(()))
     given = row.reshape((*lead, *(space.shape or ())))
+    if isinstance(space, spaces.Box) and given.dtype == space.dtype:  # most are, and each step asks
+        return np.minimum(np.maximum(given, space.low), space.high)
     with np.errstate(invalid="ignore"):  # what is beyond a bound is put on it
         value = given.astype(space.dtype)
     if isinstance(space, spaces.Box):  # float32 may round to just beyond a bound of its own type

@@ -16,6 +16,7 @@ from upright.ground import Array, Bools, UprightError, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
+_NUMPYS_FLOATS = (np.float64, np.float32)
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
 _HINT = "The environment is at fault; mend it, or train another."
 _MASK_HINT = "Mend its action masks, or train without them: --mask off."
@@ -80,7 +81,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
             raise self._returned("step", returned, _CONTRACT)
         obs, reward, terminated, truncated, info = returned
         if type(reward) is not float:
-            reward = self._reward(reward)
+            reward = float(reward) if type(reward) in _NUMPYS_FLOATS else self._reward(reward)
         if type(terminated) is not bool or type(truncated) is not bool:
             terminated, truncated = self._flag(terminated), self._flag(truncated)
         obs = self._observation("step", obs)
