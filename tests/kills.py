@@ -51,6 +51,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "plain": {},
     "schedules": {"learning_rate": "0.01:0.001", "clip_range": "0.3:0.1"},
     "normalize_obs": {"normalize_obs": True},
+    "normalize_rewards": {"normalize_rewards": True, "reward_scale": 0.5, "clip_rewards": 2.0},
     "shared_network": {"shared_network": True},
     "separate_optimizers": {"separate_optimizers": True},
     "baseline": {"baseline": True},

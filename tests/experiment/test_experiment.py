@@ -112,6 +112,7 @@ def test_the_settings_file_alone_reproduces_the_run(tmp_path: Path) -> None:
         {},
         {"normalize_obs": True, "bias": False, "hidden_sizes": [8, 4], "learning_rate": "0.01:0"},
         {"hidden_sizes": [], "until": "budget", "threads": 2},
+        {"normalize_rewards": True, "reward_scale": 0.1, "clip_rewards": 5.0, "clip_obs": 4.0},
     ],
     ids=str,
 )

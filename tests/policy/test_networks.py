@@ -252,12 +252,13 @@ def test_a_new_normalizer_changes_nothing_and_outliers_are_clipped() -> None:
 
 
 def test_the_normalizers_module_is_the_normalizer() -> None:
-    policy = make_policy(PPOSettings(normalize_obs=True), gym.spaces.Box(-1, 1, (3,)))
+    settings = PPOSettings(normalize_obs=True, clip_obs=3.0)
+    policy = make_policy(settings, gym.spaces.Box(-1, 1, (3,)))
     policy.normalizer.update(noise(50, 3) * 4.0 + 1.0)
     x = noise(20, 3) * 50.0
     module = policy.to_torch().normalizer
     np.testing.assert_allclose(module(torch.tensor(x)), policy.normalizer(x), atol=1e-5)
-    assert np.abs(policy.normalizer(x)).max() == RunningNormalizer.CLIP
+    assert np.abs(policy.normalizer(x)).max() == policy.normalizer.clip == 3.0
 
 
 def test_a_constant_observation_is_normalized_to_0() -> None:

@@ -155,7 +155,8 @@ def _value_explains_nothing(course: Course) -> Said | None:
     else:
         hint = (
             "Returns far from 0 are out of its reach at first: try a value_scale of their size "
-            f"({settings.value_scale:g}), or a larger learning_rate ({_learning_rate(course)})."
+            f"({settings.value_scale:g}), normalize_rewards, or a larger learning_rate "
+            f"({_learning_rate(course)})."
         )
     return Said(
         f"The value function explains nothing: its explained variance is {late:.2f} over the "

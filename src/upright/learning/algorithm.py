@@ -2,7 +2,7 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
@@ -21,6 +21,7 @@ from upright.learning.adam import Adam
 from upright.learning.batch import Batch, batch_of
 from upright.learning.losses import Derived
 from upright.learning.returns import explained_variance
+from upright.learning.rewards import rewards_of
 from upright.policy import Evaluated, Policy
 from upright.rollout import Rollout
 from upright.settings import Settings
@@ -69,6 +70,7 @@ class Algorithm(ABC, Generic[SettingsT]):
         own_loss: "OwnLoss | None" = None,
     ) -> None:
         self.policy, self.settings, self.rng, self._own_loss = policy, settings, rng, own_loss
+        self.rewards = rewards_of(settings)
         network, spans = policy.network, [slice(None)]
         if settings.separate_optimizers and policy.has_critic:
             if not network.spans:
@@ -100,7 +102,7 @@ class Algorithm(ABC, Generic[SettingsT]):
         Raises:
             NonFiniteError: A number was not finite; weights may have changed before it was met.
         """
-        batch = self.batch(rollout)
+        batch = self.batch(rollout if self.rewards is None else self.rewards(rollout))
         reports = self.learn(batch, schedule_progress)
         self._refuse_weights()
         if self.policy.normalizer is not None:
@@ -146,7 +148,8 @@ class Algorithm(ABC, Generic[SettingsT]):
     ) -> Loss:
         """Policy loss + vf_coef * value loss - ent_coef * E[H], with its derivatives.
 
-        The value loss is taken in units of the critic's output, hence `value_scale`.
+        The value loss is taken in units of the critic's output, hence `value_scale`: the returns
+        that it learns, which are of the rewards that `Rewards` made, are that many of them.
 
         Args:
             policy_loss: Its value, and its derivative with respect to log-probs.
@@ -183,9 +186,12 @@ class Algorithm(ABC, Generic[SettingsT]):
         self.policy.network.written()
 
     def state(self) -> State:
-        """What an update depends on besides the weights: the optimisers and the generator."""
+        """What an update depends on besides the weights: optimisers, generator, rewards."""
         parts = {f"optimizer{index}": each.state() for index, each in enumerate(self.optimizers)}
-        return State.joined(parts | {"minibatches": State({"rng": generator_state(self.rng)})})
+        parts["minibatches"] = State({"rng": generator_state(self.rng)})
+        if self.rewards is not None:
+            parts["rewards"] = self.rewards.state()
+        return State.joined(parts)
 
     def restore(self, state: State) -> None:
         """Go on where `state` was taken.
@@ -196,6 +202,13 @@ class Algorithm(ABC, Generic[SettingsT]):
         for index, optimizer in enumerate(self.optimizers):
             optimizer.restore(state.part(f"optimizer{index}"))
         restore_generator(self.rng, state.part("minibatches").value("rng", dict))
+        if self.rewards is not None:
+            self.rewards.restore(state.part("rewards"))
+
+    def begin_anew(self, envs: Sequence[int]) -> None:
+        """Take note that these environments' episodes could not be gone on with."""
+        if self.rewards is not None:
+            self.rewards.begin_anew(envs)
 
     def _refuse_weights(self) -> None:
         for optimizer in self.optimizers:

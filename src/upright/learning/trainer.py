@@ -216,6 +216,7 @@ class Trainer:
         self.policy.load(weights)
         self.algorithm.restore(state.part("algorithm"))
         lost = self.collector.restore(state.part("collector"))
+        self.algorithm.begin_anew(lost)
         self.iterations = counters.count("iterations")
         self.timesteps = counters.count("timesteps")
         self.episodes = counters.count("episodes")

@@ -9,19 +9,18 @@ from upright.ground import Array
 
 
 class RunningNormalizer:
-    """(obs - mean) / deviation, with statistics of all observations seen so far.
+    """clip((obs - mean) / deviation, -clip, clip), with statistics of all observations seen so far.
 
     The statistics are merged batch by batch (Chan, Golub and LeVeque, 1979), and travel with the
     policy's weights. A number that is one out of n stays what it is.
 
     Args:
         columns: Of an observation.
+        clip: How many deviations away the rest is cut off.
     """
 
-    CLIP = 10.0
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        size = len(columns)
+    def __init__(self, columns: Sequence[Column], clip: float = 10.0) -> None:
+        size, self.clip = len(columns), clip
         self.counted = np.array([column.categories > 0 for column in columns])
         self._any_counted = bool(self.counted.any())
         self.mean, self.variance, self.count = np.zeros(size), np.ones(size), np.zeros(())
@@ -44,7 +43,7 @@ class RunningNormalizer:
             return obs
         mean, deviation = self.moments()
         flat = obs.reshape(len(obs), -1)
-        standard = np.clip((flat - mean) / deviation, -self.CLIP, self.CLIP)
+        standard = np.clip((flat - mean) / deviation, -self.clip, self.clip)
         if self._any_counted:
             standard[:, self.counted] = flat[:, self.counted]
         return standard.reshape(obs.shape)

@@ -146,7 +146,7 @@ def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
     if policy.normalizer is not None:
         mean, deviation = policy.normalizer.moments()
         standard = graph.node("Div", graph.node("Sub", x, mean), deviation)
-        clip = policy.normalizer.CLIP
+        clip = policy.normalizer.clip
         bounds = (np.array(bound, np.float32) for bound in (-clip, clip))
         x = graph.node("Where", policy.normalizer.counted, x, graph.node("Clip", standard, *bounds))
     if (network.torso.lookup or network.actor.lookup) is not None:

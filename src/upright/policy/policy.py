@@ -57,7 +57,8 @@ class Policy:
         self.mask = settings.mask
         self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
         columns = self.observations.columns
-        self.normalizer = RunningNormalizer(columns) if settings.normalize_obs else None
+        clip = settings.clip_obs
+        self.normalizer = RunningNormalizer(columns, clip) if settings.normalize_obs else None
         self._flat = make_module is None
         self.network: Network
         if make_module is not None:
@@ -90,8 +91,8 @@ class Policy:
     def forward(self, obs: Array, masks: Bools | None = None) -> tuple[Array, Array]:
         """The distribution's parameters [B, P] and the values [B] of obs [B, ...].
 
-        Values are in units of the return. What `backward` needs is remembered. Here and below
-        masks [B, P] say which actions are allowed; None allows all.
+        Values are in units of the return that is learned. What `backward` needs is
+        remembered. Here and below masks [B, P] say which actions are allowed; None allows all.
         """
         params, values = self.network.forward(self._seen(obs))
         return masked(params, masks), values * self.value_scale
@@ -105,7 +106,7 @@ class Policy:
         return masked(self.network.params(self._seen(obs)), masks)
 
     def values(self, obs: Array) -> Array:
-        """V(s) in units of the return, shape [B] for obs [B, ...]."""
+        """V(s) in units of the return that is learned, shape [B] for obs [B, ...]."""
         return self.network.values(self._seen(obs)) * self.value_scale
 
     def log_probs(self, obs: Array, actions: Array, masks: Bools | None = None) -> Array:

@@ -227,7 +227,7 @@ class _Standard(nn.Module):
         self.register_buffer("mean", torch.from_numpy(mean))
         self.register_buffer("deviation", torch.from_numpy(deviation))
         self.register_buffer("counted", torch.from_numpy(normalizer.counted))
-        self._clip, self._all_counted = normalizer.CLIP, bool(normalizer.counted.all())
+        self._clip, self._all_counted = normalizer.clip, bool(normalizer.counted.all())
 
     def forward(self, obs: Tensor) -> Tensor:
         if self._all_counted:

@@ -9,6 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from upright.settings.fields import (
+    LARGEST_SETTING,
     Amount,
     Float,
     Fraction,
@@ -84,9 +85,32 @@ class Settings(BaseModel):
     normalize_obs: bool = setting(
         False, "standardise observations by a running mean and deviation kept in the policy"
     )
+    clip_obs: Float = setting(
+        10.0,
+        "cut off what normalize_obs makes of observations at this many deviations",
+        source="Huang et al. 2022, on continuous actions",
+        gt=0,
+        le=LARGEST_SETTING,
+    )
+    normalize_rewards: bool = setting(
+        False, "learn from rewards divided by the running deviation of the discounted return"
+    )
+    reward_scale: Float = setting(
+        1.0,
+        "learn from rewards times this; value_scale is the critic's units alone",
+        ge=1 / LARGEST_SETTING,
+        le=LARGEST_SETTING,
+    )
+    clip_rewards: Amount = setting(
+        0.0, "cut off what is learned from as a reward at plus or minus this; 0 for no clipping"
+    )
     vf_coef: Amount = setting(0.5, "weight of the value loss beside the policy's", source=PPO_PAPER)
     value_scale: Float = setting(
-        1.0, "return per unit of the critic's output", "return", ge=1e-30, le=1e30
+        1.0,
+        "return, of scaled rewards, per unit of the critic's output",
+        "return",
+        ge=1e-30,
+        le=1e30,
     )
     shared_network: bool = setting(False, "one hidden stack under actor and critic")
     separate_optimizers: bool = setting(

@@ -144,7 +144,7 @@ def _normalizer(normalizer: RunningNormalizer) -> dict[str, Any]:
     return {
         "mean": _base64(normalizer.mean),
         "deviation": _base64(np.sqrt(normalizer.variance + 1e-8)),
-        "clip": RunningNormalizer.CLIP,
+        "clip": normalizer.clip,
     }
 
 
