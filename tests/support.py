@@ -10,6 +10,7 @@ from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorE
 
 from upright.experiment import Listener
 from upright.ground.files import as_json, write_atomically
+from upright.ground.reading import read_json
 from upright.ground.state import State
 from upright.policy.layers import Stack
 from upright.policy.networks import Weights
@@ -86,6 +87,15 @@ def make_rollout(
 
 def write_json(path: Path, value: Any) -> None:
     write_atomically(path, as_json(value))
+
+
+def renamed(folder: Path, env: str) -> None:
+    """A run folder's files name another environment."""
+    record = read_json(folder / "run.json")
+    settings = folder / "settings.toml"
+    text = settings.read_text().replace(f'env = "{record["env"]}"', f'env = "{env}"')
+    settings.write_text(text)
+    write_json(folder / "run.json", record | {"env": env})
 
 
 def checkpoint_of(timesteps: int, weights: Any, trainer: State | None = None) -> Checkpoint:

@@ -232,7 +232,7 @@ def verify(run: runs.Run) -> judging.Verification:
     except UprightError as error:
         return judging.Verification(False, error.message)
     same = recorded.versions == versions(run.policy.network.torch_version)
-    return judging.repeated(verdict, run.policy, run.env, same)
+    return judging.repeated(verdict, run.policy, run.eval_env, same)
 
 
 def _resolved(
@@ -245,8 +245,8 @@ def _resolved(
     """The complete recipe, and what makes the environment."""
     name = None if env is None else name_of(env)
     recipe = resolve(name, algo, config=config, **settings)
-    if env is None and not trust_code:
-        refuse_untrusted(recipe.env, config)
+    if config is not None and not trust_code:
+        refuse_untrusted(recipe, {"env": env, **settings}, config)
     return recipe, recipe.env if env is None else env
 
 

@@ -62,13 +62,13 @@ WORDS = (
 @pytest.fixture(autouse=True)
 def as_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Any:
     """Nothing that one test imports or registers is there in the next; it runs in a new folder."""
-    from upright.envs import sources
+    from upright.envs import loading
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     modules, registered = set(sys.modules), set(gym.registry)
     yield
-    sources._load_file.cache_clear()
+    loading._load_file.cache_clear()
     for name in set(sys.modules) - modules:
         if name.startswith(("upright_env_", "sourced")):
             del sys.modules[name]
@@ -272,9 +272,9 @@ def trained(folder: Path) -> Run:
     path = write(folder)
     run = upright.train(f"{path}:Env", out=folder / "runs", **SMALL)
     (folder / "imported.txt").unlink()
-    from upright.envs import sources
+    from upright.envs import loading
 
-    sources._load_file.cache_clear()
+    loading._load_file.cache_clear()
     return run
 
 

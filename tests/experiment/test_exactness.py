@@ -119,6 +119,22 @@ def test_a_trainer_under_masks_goes_on_exactly_where_it_was_cut(
     check_cuts(env, algo, settings, tmp_path, (1, 2, 5))
 
 
+@pytest.mark.parametrize("backend", ["sync", "async"])
+def test_a_trainer_of_a_wrapped_environment_goes_on_exactly_where_it_was_cut(
+    tmp_path: Path, backend: str
+) -> None:
+    around = {
+        "env_kwargs": {"g": 9.0},
+        "wrapper": [
+            "gymnasium.wrappers:TimeLimit(max_episode_steps=30)",
+            "gymnasium.wrappers:ClipReward(min_reward=-5.0, max_reward=0.0)",
+        ],
+        "eval_env_kwargs": {"g": 10.0},
+    }
+    settings = kills.small("ppo") | {"backend": backend, "num_envs": 2}
+    check_cuts("Pendulum-v1", "ppo", settings | around, tmp_path, (1, 2, 5))
+
+
 @pytest.mark.parametrize("backend", kills.backends())
 @pytest.mark.parametrize("algo", kills.algorithms())
 def test_a_trainer_goes_on_exactly_before_its_first_iteration(

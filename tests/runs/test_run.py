@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import upright
-from support import same_weights, weights_of, write_json
+from support import renamed, same_weights, weights_of, write_json
 from upright.ground.errors import UprightError
 from upright.ground.reading import read_json
 from upright.runs.run import Run
@@ -148,9 +148,15 @@ def test_a_spoilt_folder_is_a_clear_error(run_copy: Path, spoil: Callable[[Path]
 
 
 def test_a_run_names_the_module_it_would_have_to_import_and_does_not(run_copy: Path) -> None:
+    renamed(run_copy, "some_module:CartPole-v1")
+    with pytest.raises(UprightError, match="some_module"):
+        upright.load(run_copy).evaluate(episodes=1)
+
+
+def test_a_run_whose_two_files_name_other_environments_is_refused(run_copy: Path) -> None:
     info = read_json(run_copy / "run.json")
     write_json(run_copy / "run.json", info | {"env": "some_module:CartPole-v1"})
-    with pytest.raises(UprightError, match="some_module"):
+    with pytest.raises(UprightError, match="name other environments"):
         upright.load(run_copy).evaluate(episodes=1)
 
 

@@ -7,9 +7,12 @@ import shutil
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_origin
 
 from upright.ground import printable, shortened
+
+if TYPE_CHECKING:
+    from upright.envs import EnvSource
 
 IntOrFloat = TypeVar("IntOrFloat", int, float)
 SWITCHES = {
@@ -19,7 +22,14 @@ SWITCHES = {
     "--random": "draw every action at random",
     "--stochastic": "draw actions; default: the most probable one",
     # The flag without which no file decides what code runs.
-    "--trust-code": "import the module or file that the settings name as the environment",
+    "--trust-code": "import the modules and files that the settings name",
+}
+# What goes into an environment that is named on the command line, and around it.
+AROUND_ENV = ("env_kwargs", "wrapper", "imports")
+# Fields that hold more than one value: how their flags take them.
+SEVERAL: dict[Any, dict[str, Any]] = {
+    dict: {"action": "extend", "nargs": "+"},
+    tuple: {"action": "append"},
 }
 
 
@@ -69,14 +79,25 @@ def seed(text: str) -> int:
 
 def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise: str = "") -> None:
     """Flags of a recipe's own fields; `otherwise` is what holds without them, if not a default."""
-    from upright.settings import Recipe
+    from upright.settings import Recipe, flag_of
 
     for name in names:
         field = Recipe.model_fields[name]
         extra: Any = field.json_schema_extra
         without = otherwise or f"default {extra['default']}"
         text = f"{field.description}; {without}"
-        parser.add_argument(f"--{name.replace('_', '-')}", metavar=extra["metavar"], help=text)
+        several = SEVERAL.get(get_origin(field.annotation), {})
+        parser.add_argument(
+            flag_of(name), dest=name, metavar=extra["metavar"], help=text, **several
+        )
+
+
+def env_of_words(args: argparse.Namespace) -> "EnvSource":
+    """The environment that `env` and the flags `AROUND_ENV` name."""
+    from upright.envs import training_env
+    from upright.settings import resolve
+
+    return training_env(resolve(args.env, **{name: getattr(args, name) for name in AROUND_ENV}))
 
 
 def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:

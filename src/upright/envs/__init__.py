@@ -13,21 +13,21 @@ from upright.ground.door import opened
 if TYPE_CHECKING:
     from upright.envs.checking import check
     from upright.envs.codec import Codec, Column
+    from upright.envs.composition import (
+        EnvSource,
+        code_in,
+        evaluation_env,
+        is_code,
+        name_of,
+        refuse_untrusted,
+        training_env,
+    )
     from upright.envs.history import episodes_stand_alone
+    from upright.envs.loading import import_all, missing_extra
     from upright.envs.local import SyncEnvs
     from upright.envs.making import fastest_backend, make_envs
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
-    from upright.envs.sources import (
-        EnvSource,
-        is_code,
-        is_gymnasiums_own,
-        make_env,
-        missing_extra,
-        name_of,
-        refuse_untrusted,
-        reward_threshold,
-        spec_of,
-    )
+    from upright.envs.sources import is_gymnasiums_own, make_env, reward_threshold, spec_of
     from upright.envs.step import Backend, Envs, Step
     from upright.envs.vector import NextStepEnvs
     from upright.envs.workers import AsyncEnvs

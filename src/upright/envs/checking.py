@@ -6,6 +6,7 @@ The limits were chosen so that CartPole-v1 is fine in every respect.
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from upright.envs.composition import EnvSource
 from upright.envs.conformance import Answer, Outcome
 from upright.envs.looks import (
     look_at_contract,
@@ -24,7 +25,6 @@ from upright.envs.looks_at_play import (
     look_at_size,
     look_at_worth,
 )
-from upright.envs.sources import EnvSource
 from upright.envs.subject import Subject
 from upright.ground import UprightError
 

@@ -186,10 +186,30 @@ def _columns(space: Space, whole: Space) -> Iterator[Column]:
         inside = "" if space is whole else f", in {whole},"
         raise UprightError(
             f"The space {space}{inside} is not supported.",
-            "Supported: Box, Discrete, MultiDiscrete, MultiBinary, and Tuple and Dict of them; a "
-            "wrapper (gymnasium.wrappers.TransformObservation) can make it one.",
+            "Supported: Box, Discrete, MultiDiscrete, MultiBinary, and Tuple and Dict of them; "
+            f"{_way_out(whole)}.",
         )
     return KINDS[kind](space, whole)
+
+
+def _way_out(whole: Space) -> str:
+    """What to do about a space that has a part of another kind, or is of one."""
+    is_composite = isinstance(whole, spaces.Tuple | spaces.Dict)
+    kept = [key for key, part in _parts(whole) if _is_known(part)] if is_composite else []
+    if not kept:
+        return "a wrapper (gymnasium.wrappers.TransformObservation) can make it one"
+    leaves_out = f"gymnasium.wrappers:FilterObservation(filter_keys={kept})"
+    return (
+        f'of an observation, --wrapper "{leaves_out}" keeps the others, and the package that has '
+        "the environment may have a better wrapper"
+    )
+
+
+def _is_known(space: Space) -> bool:
+    """Whether a space has only parts of known kinds."""
+    if isinstance(space, spaces.Tuple | spaces.Dict):
+        return all(_is_known(part) for _, part in _parts(space))
+    return isinstance(space, tuple(KINDS))
 
 
 def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]:

@@ -10,8 +10,9 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
+from upright.envs.composition import EnvSource
 from upright.envs.masks import MASK, Mask, MaskReader
-from upright.envs.sources import EnvSource, make_env
+from upright.envs.sources import make_env
 from upright.ground import Array, Bools, UprightError, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]

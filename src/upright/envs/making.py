@@ -2,21 +2,20 @@
 
 from collections.abc import Iterable
 from contextlib import suppress
-from copy import copy
+from copy import copy, deepcopy
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
+from upright.envs.composition import EnvSource, in_full, is_code, name_of
 from upright.envs.local import SyncEnvs
 from upright.envs.masks import Mask
 from upright.envs.sources import (
-    EnvSource,
+    arguments_of,
     cannot_make,
-    is_code,
     is_gymnasiums_own,
     make_env,
-    name_of,
     spec_of,
 )
 from upright.envs.step import Envs
@@ -49,11 +48,16 @@ def make_envs(
     if backend == "auto":
         backend = fastest_backend(env)
     if backend == "vector":
-        if not isinstance(env, str) or fastest_backend(env) != "vector":
-            raise UprightError(f"{name_of(env)} has no vector form.", "Use the backend sync.")
+        whole = in_full(env)
+        if not isinstance(whole.base, str) or fastest_backend(env) != "vector":
+            how = (
+                " in a wrapper" if whole.wrappers else " with these arguments" * bool(whole.kwargs)
+            )
+            raise UprightError(f"{name_of(env)}{how} has no vector form.", "Use the backend sync.")
+        mode, kwargs = "vector_entry_point", deepcopy(dict(whole.kwargs))
         try:
-            vector = gym.make_vec(env, num_envs, vectorization_mode="vector_entry_point")
-        except (gym.error.Error, ImportError) as error:
+            vector = gym.make_vec(whole.base, num_envs, vectorization_mode=mode, **kwargs)
+        except Exception as error:
             raise cannot_make(env, error) from error
         envs: Envs = NextStepEnvs(vector, seed, mask)
         _take_unasked(env, [vector])
@@ -84,11 +88,19 @@ def _anything(action: object) -> bool:
 
 
 def fastest_backend(env: EnvSource) -> str:
-    """What "auto" stands for: an environment's own vector form, else one loop."""
-    spec = spec_of(env) if isinstance(env, str) and not is_code(env) else None
+    """What "auto" stands for: an environment's own vector form, else one loop.
+
+    The form is for bare environments, and does not always take what a single one takes.
+    """
+    whole = in_full(env)
+    if whole.wrappers or is_code(env) or not isinstance(whole.base, str):
+        return "sync"
+    spec = spec_of(env)
     maker: Any = None if spec is None else spec.vector_entry_point
     with suppress(ImportError, AttributeError):
         if isinstance(maker, str):
             maker = gym.envs.registration.load_env_creator(maker)
     mode = getattr(maker, "metadata", {}).get("autoreset_mode")
-    return "vector" if mode == AutoresetMode.NEXT_STEP else "sync"
+    if mode != AutoresetMode.NEXT_STEP or not {*whole.kwargs} <= {*arguments_of(maker)}:
+        return "sync"
+    return "vector"

@@ -1,79 +1,143 @@
-"""What names an environment: a Gymnasium id, "module:Name", "file.py:Name", or a function."""
+"""Environments made and looked up, from whatever names them."""
 
-import importlib
-import importlib.util
-import sys
-import zlib
-from collections.abc import Callable
+import inspect
+import re
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from functools import cache
-from pathlib import Path
-from types import ModuleType
+from copy import deepcopy
 from typing import Any
 
 import gymnasium as gym
 
-from upright.ground import UprightError, did_you_mean, in_a_line
+from upright.envs.composition import Composed, EnvFactory, EnvSource, in_full, is_own, name_of
+from upright.envs.loading import (
+    EXTRAS,
+    found_in,
+    import_all,
+    install_hint,
+    missing_extra,
+    raised,
+    said_by,
+)
+from upright.ground import UprightError, did_you_mean
+from upright.settings import parse_wrapper
 
-# The module that each of Upright's extras of environments brings along.
-EXTRAS = {"box2d": "Box2D", "mujoco": "mujoco"}
-EnvFactory = Callable[..., "gym.Env[Any, Any]"]
-EnvSource = str | EnvFactory
-
-
-def is_code(env: EnvSource) -> bool:
-    """Whether making this environment imports a file or a module that it names."""
-    return isinstance(env, str) and ":" in env
-
-
-def name_of(env: EnvSource) -> str:
-    """The id, or the factory's own name."""
-    return env if isinstance(env, str) else getattr(env, "__name__", type(env).__name__)
+# Arguments that gym.make has for itself; Upright gives them.
+RESERVED = ("id", "disable_env_checker", "render_mode")
+UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
+MISSING = re.compile(r"missing \d+ required .*argument")
 
 
 def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
-    """One environment from whatever names it.
+    """One environment from whatever names it, in its wrappers.
 
     Raises:
         UprightError: Unknown (with the nearest ids), or it cannot be made; why, in its own words.
     """
-    source = _resolve(env)
+    whole = in_full(env)
+    source = _resolve(whole)
+    options = {**deepcopy(dict(whole.kwargs)), **kwargs}
     try:
         if isinstance(source, str):
-            return gym.make(source, disable_env_checker=True, **kwargs)
-        made = source(**kwargs)
+            made = gym.make(source, disable_env_checker=True, **options)
+        else:
+            made = source(**options)
     except UprightError:
         raise
-    except (gym.error.Error, ImportError) as error:
-        raise cannot_make(env, error) from error
     except (Exception, SystemExit) as error:
+        raise cannot_make(env, error) from error
+    _refuse_what_is_none(made, name_of(env))
+    for wrapper in whole.wrappers:
+        made = _wrapped(made, wrapper, name_of(env))
+        _refuse_what_is_none(made, wrapper)
+    return made
+
+
+def _wrapped(env: gym.Env[Any, Any], text: str, inside: str) -> gym.Env[Any, Any]:
+    """An environment, called `inside`, in one more wrapper."""
+    place, name, kwargs = parse_wrapper(text)
+    wrapper = found_in(place, name, "wrapper")
+    assert not isinstance(wrapper, str)
+    if inspect.isclass(wrapper) and not issubclass(wrapper, gym.Wrapper):
         raise UprightError(
-            f"Cannot make {name_of(env)}: {type(error).__name__}: {_said(error)}.",
-            "--debug shows where it happened.",
-        ) from error
+            f"{place}:{name} is no gymnasium.Wrapper.",
+            "Name a class that is one, or a function that takes an environment and returns one.",
+        )
+    try:
+        return wrapper(env, **kwargs)
+    except UprightError:
+        raise
+    except (Exception, SystemExit) as error:
+        failed = f"Cannot put the wrapper {place}:{name} around {inside}"
+        raise _failed(failed, f"{place}:{name}", wrapper, kwargs, error) from error
+
+
+def _refuse_what_is_none(made: object, what: str) -> None:
+    """Refuse what was made if it is no environment with two spaces."""
     if not isinstance(made, gym.Env):
         raise UprightError(
-            f"{name_of(env)} made a {type(made).__name__}, not a gymnasium.Env.",
+            f"{what} made a {type(made).__name__}, not a gymnasium.Env.",
             "Name a class or a function that returns an environment.",
         )
     for name in ("observation_space", "action_space"):
         if not isinstance(getattr(made, name, None), gym.Space):
             raise UprightError(
-                f"{name_of(env)} has no {name}.", "It should be set in the environment's __init__."
+                f"{what} has no {name}.", "It should be set in the environment's __init__."
             )
-    return made
 
 
-def _said(error: BaseException) -> str:
-    return in_a_line(str(error)).rstrip(".")
+def _failed(
+    failed: str,
+    name: str,
+    creator: Callable[..., Any],
+    kwargs: Mapping[str, Any],
+    error: BaseException,
+) -> UprightError:
+    """What to say of something that raised when it was called with these arguments."""
+    said = raised(error).partition(" was raised from the environment creator")[0]
+    unexpected = UNEXPECTED.search(said) if isinstance(error, TypeError) else None
+    if unexpected and unexpected[1] in kwargs:
+        known = arguments_of(creator)
+        takes = f"It takes {', '.join(known)}." if known else "It takes none."
+        return UprightError(
+            f"{name} takes no argument '{unexpected[1]}'.",
+            did_you_mean(unexpected[1], known, takes),
+        )
+    hint = "--debug shows where it happened."
+    if isinstance(error, TypeError) and MISSING.search(said):
+        hint = "Give what is missing: --env-kwargs key=value, or in a wrapper's brackets."
+    return UprightError(f"{failed}: {said}.", hint)
+
+
+def arguments_of(creator: Callable[..., Any]) -> list[str]:
+    """The names of the arguments that a class or a function takes, of its parents' too."""
+    names: list[str] = []
+    for each in inspect.getmro(creator) if inspect.isclass(creator) else (creator,):
+        with suppress(TypeError, ValueError):
+            parameters = inspect.signature(each).parameters.values()
+            names += [one.name for one in parameters if one.kind in _NAMED]
+            if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
+                break
+    return [each for each in dict.fromkeys(names) if each not in (*RESERVED, "env")]
+
+
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _creator(source: str | EnvFactory) -> Callable[..., Any]:
+    """What makes an environment, of what is registered too."""
+    if not isinstance(source, str):
+        return source
+    creator: Any = gym.spec(source).entry_point
+    return gym.envs.registration.load_env_creator(creator) if isinstance(creator, str) else creator
 
 
 def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     """The registered specification of an environment (threshold, time limit), if it has one."""
-    source = _resolve(env)
+    source = _resolve(in_full(env))
     if isinstance(source, str):
         return gym.spec(source)
-    made = make_env(source)
+    made = make_env(env)
     with suppress(Exception):
         made.close()
     return made.spec
@@ -88,126 +152,43 @@ def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | Non
 
 
 def is_gymnasiums_own(env: EnvSource) -> bool:
-    """Whether the environment came with Gymnasium."""
-    if not isinstance(env, str) or is_code(env):
+    """Whether the environment and all its wrappers came with Gymnasium."""
+    whole = in_full(env)
+    if not isinstance(whole.base, str) or ":" in whole.base:
         return False
-    return str(_registered(env).entry_point).startswith("gymnasium.envs.")
+    source = _resolve(whole)
+    assert isinstance(source, str)
+    own = str(gym.spec(source).entry_point).startswith("gymnasium.envs.")
+    return own and all(is_own(parse_wrapper(each)) for each in whole.wrappers)
 
 
-def refuse_untrusted(env: str, named_by: object) -> None:
-    """Refuse code that only a file names as the environment.
-
-    Args:
-        env: What the file names.
-        named_by: The file.
-
-    Raises:
-        UprightError: It is code.
-    """
-    if is_code(env):
-        raise UprightError(
-            f"{named_by} names the environment {env}, code that would be imported and run.",
-            "If you trust it, say --trust-code, or name the environment yourself.",
-        )
+def cannot_make(env: EnvSource, error: BaseException) -> UprightError:
+    """What to say of an environment that could not be made; `error` said so first."""
+    name, extra = name_of(env), missing_extra(error)
+    if not extra and not isinstance(error, gym.error.Error | ImportError):
+        whole = in_full(env)
+        return _failed(f"Cannot make {name}", name, _creator(_resolve(whole)), whole.kwargs, error)
+    said = f"{EXTRAS[extra]} is not installed" if extra else said_by(error)
+    return UprightError(f"Cannot make {name}: {said}.", install_hint(error))
 
 
-def cannot_make(env: EnvSource, error: Exception) -> UprightError:
-    """What to say of an environment that lacks something; `error` said so first."""
-    extra = missing_extra(error)
-    said = f"{EXTRAS[extra]} is not installed" if extra else _said(error)
-    return UprightError(f"Cannot make {name_of(env)}: {said}.", install_hint(error))
-
-
-def install_hint(error: Exception) -> str:
-    """What to do about an environment that lacks something."""
-    extra = missing_extra(error)
-    if extra:
-        return f"`pip install 'upright[{extra}]'` adds it."
-    return "" if "pip install" in str(error) else "Install what it needs, then try again."
-
-
-def missing_extra(error: BaseException | None) -> str:
-    """The extra of Upright's whose module was not there to import, or nothing."""
-    while error is not None:
-        if isinstance(error, ModuleNotFoundError):
-            for extra, module in EXTRAS.items():
-                if error.name and error.name.partition(".")[0] == module:
-                    return extra
-        error = error.__cause__
-    return ""
-
-
-def _resolve(env: EnvSource) -> EnvSource:
-    """A registered id, or something to call."""
-    if not isinstance(env, str):
-        return env
-    if is_code(env):
-        return _from_code(env)
-    _registered(env)
-    return env
-
-
-def _registered(env: str) -> gym.envs.registration.EnvSpec:
+def _resolve(whole: Composed) -> str | EnvFactory:
+    """A registered id, or something to call; what registers it is imported first."""
+    for name in RESERVED:
+        if name in whole.kwargs:
+            raise UprightError(f"{name} is not for --env-kwargs: Upright gives it itself.")
+    import_all(whole.imports)
+    base = whole.base
+    if not isinstance(base, str):
+        return base
+    if ":" in base:
+        place, _, name = base.rpartition(":")
+        return found_in(place, name, "environment")
     try:
-        return gym.spec(env)
+        gym.spec(base)
     except (gym.error.Error, ImportError, ValueError) as error:
+        listed = "`upright envs` lists what there is; --import MODULE adds what a module registers."
         raise UprightError(
-            f"There is no environment '{env}'.",
-            did_you_mean(env, gym.registry, "`upright envs` lists what there is."),
+            f"There is no environment '{base}'.", did_you_mean(base, gym.registry, listed)
         ) from error
-
-
-def _from_code(env: str) -> EnvSource:
-    place, _, name = env.rpartition(":")
-    try:
-        module = _file(place) if place.endswith(".py") else _load_module(place)
-    except UprightError:
-        raise
-    except (Exception, SystemExit) as error:
-        raise UprightError(
-            f"Importing {place} for the environment {env} failed: "
-            f"{type(error).__name__}: {_said(error)}.",
-            "--debug shows where it happened.",
-        ) from error
-    found = getattr(module, name, None)
-    if callable(found):
-        return found  # type: ignore[no-any-return]
-    if name in gym.registry:
-        return name
-    public = [each for each, value in vars(module).items() if callable(value)]
-    raise UprightError(
-        f"{place} has no environment '{name}'.",
-        did_you_mean(name, [*public, *gym.registry], "It should be a class or a function."),
-    )
-
-
-def _load_module(place: str) -> ModuleType:
-    here = str(Path.cwd())
-    if here not in sys.path:
-        sys.path.insert(0, here)
-    return importlib.import_module(place)
-
-
-def _file(place: str) -> ModuleType:
-    path = Path(place)
-    if not path.is_file():
-        raise UprightError(
-            f"There is no file {place}.", f"The path is taken from {Path.cwd()}, the folder here."
-        )
-    return _load_file(path.resolve())
-
-
-@cache
-def _load_file(path: Path) -> ModuleType:
-    name = f"upright_env_{path.stem}_{zlib.crc32(str(path).encode()):08x}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
+    return base

@@ -6,8 +6,9 @@ from typing import Any
 
 import gymnasium as gym
 
+from upright.envs.composition import EnvSource
 from upright.envs.random_play import Played, play_at_random
-from upright.envs.sources import EnvSource, make_env
+from upright.envs.sources import make_env
 
 
 class Subject:

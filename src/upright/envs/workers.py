@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AsyncVectorEnv, AutoresetMode
 
+from upright.envs.composition import EnvSource, name_of
 from upright.envs.episodes import SeededEnvs
 from upright.envs.guard import FAULT, Guard, Stand, make_worker
 from upright.envs.masks import MASK, Mask
-from upright.envs.sources import EnvSource, make_env, name_of
+from upright.envs.sources import make_env
 from upright.envs.step import Backend, Step
 from upright.ground import Array, Bools, UprightError
 

@@ -5,7 +5,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from upright.envs import EnvSource
+from upright.envs import EnvSource, evaluation_env
 from upright.experiment.listener import Listener
 from upright.experiment.metrics import RunningMetrics
 from upright.experiment.writer import RunWriter
@@ -39,8 +39,9 @@ class Experiment:
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations
             chosen = (recipe.reward_threshold, recipe.settings.mask)
-            self.judge = Judge(env, recipe.seed, every, *chosen)
+            self.judge = Judge(evaluation_env(recipe, env), recipe.seed, every, *chosen)
             opened.callback(self.judge.close)
+            self.judge.evaluator.refuse_misfit(self.trainer.policy)
             self._metrics = RunningMetrics(self.judge)
             self._opened = opened.pop_all()
         self._due = recipe.checkpoint_after(0)
@@ -170,7 +171,7 @@ class Experiment:
         self._save()
         verdict = self.judge.conclude(self.trainer.policy)
         self.writer.settle()
-        self.writer.verdict(verdict, self.conditions().versions)
+        self.writer.verdict(verdict, self.trainer.recipe.judged_in, self.conditions().versions)
         record = self.writer.update(
             status="finished",
             run=str(self.writer.path),

@@ -9,7 +9,7 @@ from upright.envs import episodes_stand_alone, make_envs
 from upright.experiment.experiment import Experiment
 from upright.experiment.listener import Listener
 from upright.experiment.writer import RunWriter
-from upright.ground import RunLock, UprightError
+from upright.ground import RunLock
 from upright.judging import is_proven
 from upright.learning import Trainer
 from upright.runs import (
@@ -119,8 +119,6 @@ def _recipe(
     """What the run goes on with, and what to say of it."""
     recipe = run.recipe
     notes: list[str] = []
-    if recipe.env != run.record.env:
-        raise UprightError(f"{run.source}: run.json and settings.toml name other environments.")
     if total_timesteps is not None:
         if total_timesteps != recipe.settings.total_timesteps:
             spent = 0 if checkpoint is None else checkpoint.timesteps

@@ -181,10 +181,10 @@ class RunWriter:
                 (self.path / name).unlink(missing_ok=True)
             self._events = EventLog(self.path, rows)
 
-    def verdict(self, verdict: Verdict, versions: dict[str, str]) -> None:
-        """The proven (or best) policy, then what was found of it."""
+    def verdict(self, verdict: Verdict, env: str, versions: dict[str, str]) -> None:
+        """The proven (or best) policy, then what was found of it in the environment `env`."""
         weights = weights_bytes(verdict.candidate.weights)
-        record = VerdictRecord.of_verdict(verdict, self._record.env, sha256(weights), versions)
+        record = VerdictRecord.of_verdict(verdict, env, sha256(weights), versions)
         self.replace({WEIGHTS_FILE: weights, VERDICT_FILE: record.data()})
 
     def unjudged(self, weights: Weights) -> None:

@@ -6,8 +6,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from upright.envs import Envs, EnvSource, Mask, fastest_backend, make_envs, reward_threshold
-from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed
+from upright.envs import (
+    Envs,
+    EnvSource,
+    Mask,
+    fastest_backend,
+    make_envs,
+    name_of,
+    reward_threshold,
+)
+from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed, in_a_line
 from upright.judging.evaluation import LANES, Evaluation
 from upright.judging.verdict import Verdict
 
@@ -42,7 +50,7 @@ class Evaluator:
         mask: Mask = "auto",
     ) -> None:
         self.threshold = reward_threshold(env, threshold)
-        self._episodes = episodes
+        self._episodes, self._name = episodes, name_of(env)
         backend = fastest_backend(env) if backend == "auto" else backend
         lanes = num_envs or min(episodes, LANES[backend])
         self._envs: Envs = make_envs(env, lanes, 0, backend, mask=mask)
@@ -64,13 +72,8 @@ class Evaluator:
             UprightError: The policy is for another environment, an episode does not end, or its
                 return is not finite.
         """
+        self.refuse_misfit(policy)
         envs = self._envs
-        seen, action_space = envs.observations, envs.actions.space
-        if not seen.fits(policy.observations) or action_space != policy.action_space:
-            raise UprightError(
-                f"The policy is for {policy.observation_space} and {policy.action_space}; this "
-                f"environment has {seen.space} and {action_space}."
-            )
         lanes, episodes = envs.num_envs, episodes or self._episodes
         rng = np.random.default_rng(derive_seed(seed, Stream.ACTIONS))
         returns = np.zeros(episodes)
@@ -107,6 +110,22 @@ class Evaluator:
             )
         found, steps = tuple(returns.tolist()), tuple(lengths.tolist())
         return Evaluation(found, seed, deterministic, self.threshold, steps, lanes, envs.backend)
+
+    def refuse_misfit(self, policy: "Policy") -> None:
+        """Refuse a policy for other spaces.
+
+        Raises:
+            UprightError: It is for others.
+        """
+        seen, action_space = self._envs.observations, self._envs.actions.space
+        if not seen.fits(policy.observations) or action_space != policy.action_space:
+            own = f"{policy.observation_space} and {policy.action_space}"
+            raise UprightError(
+                in_a_line(
+                    f"The policy is for {own}; {self._name} has {seen.space} and {action_space}."
+                ),
+                "It can only be evaluated where the spaces are those of its training.",
+            )
 
     def close(self) -> None:
         """Release the environments."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from types import ModuleType
 
-from upright.envs import Envs, EnvSource, is_gymnasiums_own, make_envs
+from upright.envs import Envs, EnvSource, is_gymnasiums_own, make_envs, training_env
 from upright.ground import (
     NonFiniteError,
     State,
@@ -83,12 +83,13 @@ class Trainer:
     """
 
     def __init__(self, recipe: Recipe, env: EnvSource, own: Own | None = None) -> None:
-        self.recipe, self.settings, self.env = recipe, recipe.settings, env
+        self.recipe, self.settings = recipe, recipe.settings
+        self.env = training_env(recipe, env)
         limit_threads(recipe.threads)
         self.device, self.device_reason = choose_device(recipe.device)
         seed, chosen = recipe.seed, self.settings
         envs = make_envs(
-            env,
+            self.env,
             chosen.num_envs,
             derive_seed(seed, Stream.TRAINING),
             chosen.backend,

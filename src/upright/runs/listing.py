@@ -44,11 +44,11 @@ def _facts(folder: Path, table: dict[str, Any]) -> dict[str, Any]:
     newest = next(checkpoint_folders(folder / CHECKPOINTS), None)
     if newest is not None and facts["status"] in ("running", "died"):
         facts["timesteps"] = int(newest.name)
-    mean, solved = _judged(folder, table.get("env"))
+    mean, solved = _judged(folder)
     return facts | {"mean_return": mean, "solved": solved}
 
 
-def _judged(folder: Path, env: object) -> tuple[float | None, bool | None]:
+def _judged(folder: Path) -> tuple[float | None, bool | None]:
     """Mean return and verdict as the recorded episodes have them, whatever run.json says.
 
     `upright verify` also holds them against the weights, and plays them again.
@@ -58,8 +58,9 @@ def _judged(folder: Path, env: object) -> tuple[float | None, bool | None]:
         mean, solved = recorded.outcome()
     except UprightError:
         return None, None
-    if isinstance(env, str) and not is_code(env):
-        with suppress(UprightError):  # of an environment that is not known here
-            chosen = read_recipe(folder / SETTINGS_FILE).reward_threshold
-            solved = solved if recorded.threshold == reward_threshold(env, chosen) else None
+    with suppress(UprightError):  # of an environment that is not known here
+        recipe = read_recipe(folder / SETTINGS_FILE)
+        if not is_code(recipe.judged_in):
+            threshold = reward_threshold(recipe.judged_in, recipe.reward_threshold)
+            solved = solved if recorded.threshold == threshold else None
     return mean, solved

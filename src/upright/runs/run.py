@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from upright.envs import EnvSource, is_code, reward_threshold
+from upright.envs import EnvSource, code_in, evaluation_env, reward_threshold, training_env
 from upright.ground import Stream, UprightError, derive_seed, read_json, status_of
 from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
 from upright.policy import Own, Policy, Weights, load_weights, space_from_json
@@ -103,25 +103,41 @@ class Run:
 
     @property
     def env(self) -> EnvSource:
-        """What makes the environment.
+        """What makes the environment that it is trained in.
 
         Raises:
-            UprightError: It was a function, or is code that nobody trusted.
+            UprightError: It was a function, or it has code in it that nobody trusted.
         """
-        if self._env is not None:
-            return self._env
-        name = self.record.env
-        if self.record.env_is_factory:
+        return training_env(self.recipe, self._trusted())
+
+    @property
+    def eval_env(self) -> EnvSource:
+        """What makes the environment that it is evaluated and shown in.
+
+        Raises:
+            UprightError: As `env`, of either.
+        """
+        return evaluation_env(self.recipe, self._trusted())
+
+    def _trusted(self) -> EnvSource:
+        """What names or makes the environment, where all that would be imported is trusted."""
+        name, recipe = self.record.env, self.recipe
+        if recipe.env != name:
+            raise UprightError(
+                f"{self.source}: run.json and settings.toml name other environments."
+            )
+        code = "" if self._trust_code else code_in(recipe, {"env": self._env})
+        if code:
+            raise UprightError(
+                f"The {code} of this run is code that would be imported and run.",
+                "If you trust it, say --trust-code, or upright.load(path, trust_code=True).",
+            )
+        if self._env is None and self.record.env_is_factory:
             raise UprightError(
                 f"The environment {name} of this run was a function, which no file can hold.",
                 "Open it in Python with upright.load(path, env=...).",
             )
-        if is_code(name) and not self._trust_code:
-            raise UprightError(
-                f"The environment {name} of this run is code that would be imported and run.",
-                "If you trust it, say --trust-code, or upright.load(path, trust_code=True).",
-            )
-        return name
+        return name if self._env is None else self._env
 
     @cached_property
     def recipe(self) -> Recipe:
@@ -213,7 +229,7 @@ class Run:
     @property
     def threshold(self) -> float | None:
         """The mean return that counts as solved: the recipe's, else the environment's own."""
-        return reward_threshold(self.env, self.recipe.reward_threshold)
+        return reward_threshold(self.eval_env, self.recipe.reward_threshold)
 
     def evaluate(
         self, episodes: int = NUM_EPISODES, seed: int = 0, deterministic: bool = True
@@ -223,7 +239,8 @@ class Run:
             raise UprightError(f"episodes = {episodes}: should be at least 1.")
         seed = derive_seed(seed, Stream.EVALUATION)
         threshold, mask = self.recipe.reward_threshold, self.recipe.settings.mask
-        with closing(Evaluator(self.env, episodes, threshold=threshold, mask=mask)) as evaluator:
+        lanes = Evaluator(self.eval_env, episodes, threshold=threshold, mask=mask)
+        with closing(lanes) as evaluator:
             return evaluator.evaluate(self.policy, seed, deterministic)
 
     def metrics(self, length: int | None = None) -> list[dict[str, Any]]:
@@ -275,7 +292,7 @@ class Run:
         """
         recorded, policy = self.recorded_verdict(), self.outline()
         digest = load_weights(self.path / WEIGHTS_FILE, policy)
-        verdict = recorded.verdict(self.record.env, policy.weights, digest)
+        verdict = recorded.verdict(self.recipe.judged_in, policy.weights, digest)
         if verdict.proof.threshold != self.threshold:
             raise UprightError("The recorded threshold is not the one that the run names.")
         told = (self.record.solved, self.record.mean_return)

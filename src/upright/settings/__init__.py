@@ -15,7 +15,16 @@ if TYPE_CHECKING:
         ReinforceSettings,
         Settings,
     )
+    from upright.settings.kwargs import WrapperCall, parse_wrapper
     from upright.settings.presets import presets_of
-    from upright.settings.recipe import FLAGS, OPERATION, Recipe, read_recipe, resolve
+    from upright.settings.recipe import (
+        ENVIRONMENT,
+        FLAGS,
+        OPERATION,
+        Recipe,
+        flag_of,
+        read_recipe,
+        resolve,
+    )
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -31,13 +32,15 @@ class Config(NamedTuple):
         line = (number for number, line in numbered if named.match(line.lstrip(" \t[\"'")))
         return f"{self.path}, line {next(line, 1)}"
 
-    def refuse_nested(self) -> None:
-        """Refuse a table in the place of a value.
+    def refuse_nested(self, tables: Container[str]) -> None:
+        """Refuse a table in the place of a value; `tables` are the keys that should be one.
 
         Raises:
             UprightError: There is one.
         """
         for key, value in self.table.items():
+            if key in tables:
+                continue
             parts = value if isinstance(value, list) else [value]
             if not all(isinstance(part, str | int | float) for part in parts):
                 raise UprightError(

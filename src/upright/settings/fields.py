@@ -1,10 +1,14 @@
 """Kinds of settings: what each may be, how it is read from text, what is said of it."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BeforeValidator, Field, PlainSerializer
 
+from upright.ground import shortened
+from upright.settings.kwargs import as_kwargs, is_place, parse_pairs, parse_wrapper
+
+MOST_TEXTS, LONGEST_TEXT = 20, 900  # in settings.toml, which has to be read back
 LARGEST_SETTING = 1e30  # well within 32-bit floats, also a few times over
 
 
@@ -48,6 +52,51 @@ def _parse_sizes(value: object) -> object:
     return value
 
 
+def _parse_kwargs(value: object) -> object:
+    if isinstance(value, Mapping):
+        return as_kwargs(value)
+    pairs = [value] if isinstance(value, str) else value
+    if not isinstance(pairs, list | tuple) or not all(isinstance(pair, str) for pair in pairs):
+        raise ValueError("should be a table of arguments, or texts such as key=value")
+    return parse_pairs(pairs)
+
+
+def _each(check: Callable[[str], object]) -> BeforeValidator:
+    """One text or several, each of which `check` takes without a ValueError."""
+
+    def parse(value: object) -> object:
+        texts = [value] if isinstance(value, str) else value
+        if not isinstance(texts, list | tuple) or not all(isinstance(each, str) for each in texts):
+            raise ValueError("should be a text, or a list of texts")
+        if len(texts) > MOST_TEXTS:
+            raise ValueError(f"should be at most {MOST_TEXTS}")
+        for each in texts:
+            try:
+                _refuse_unwritable(each)
+                check(each)
+            except ValueError as error:
+                raise ValueError(f"{shortened(each, 80)!r}: {error}") from None
+        return tuple(texts)
+
+    return BeforeValidator(parse)
+
+
+def _refuse_unwritable(text: str) -> None:
+    if not 0 < len(text) <= LONGEST_TEXT or not text.isprintable():
+        raise ValueError(f"should be 1 to {LONGEST_TEXT} characters that can be printed")
+
+
+def _parse_name(value: object) -> object:
+    if isinstance(value, str):
+        _refuse_unwritable(value)
+    return value
+
+
+def _check_module(text: str) -> None:
+    if not is_place(text):
+        raise ValueError("should be a module such as minigrid, or file.py")
+
+
 def _refuse_bool(value: object) -> object:
     if isinstance(value, bool):
         raise ValueError("should be a number, not true or false")
@@ -71,6 +120,11 @@ Sizes = Annotated[
     BeforeValidator(_parse_sizes),
 ]
 
+Kwargs = Annotated[dict[str, Any], BeforeValidator(_parse_kwargs)]
+Wrappers = Annotated[tuple[str, ...], _each(parse_wrapper)]
+Modules = Annotated[tuple[str, ...], _each(_check_module)]
+EnvName = Annotated[str, BeforeValidator(_parse_name)]
+
 
 def setting(default: Any, what: str, unit: str = "", source: str = "", **bounds: Any) -> Any:
     """One hyperparameter: its default, one sentence, its unit and where the default comes from."""
@@ -79,10 +133,15 @@ def setting(default: Any, what: str, unit: str = "", source: str = "", **bounds:
     )
 
 
-def described(default: Any, what: str, metavar: str, shown: str = "", **bounds: Any) -> Any:
-    """A field of a run's that no algorithm learns from: what it is, and its flag's placeholder."""
+def described(
+    default: Any, what: str, metavar: str, shown: str = "", flag: str = "", **bounds: Any
+) -> Any:
+    """A field of a run's that no algorithm learns from: what it is, and its flag's placeholder.
+
+    `flag` is what its flag is called where that is not the field's name.
+    """
     shown = shown or (f"{default:g}" if isinstance(default, int | float) else default)
-    extra = {"default": shown, "metavar": metavar}
+    extra = {"default": shown, "metavar": metavar, "flag": flag}
     return Field(default, description=what, json_schema_extra=extra, **bounds)
 
 

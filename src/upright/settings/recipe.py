@@ -7,10 +7,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 
-from upright.ground import UprightError, did_you_mean
+from upright.ground import UprightError, did_you_mean, shortened
 from upright.settings.config import Config, read_config, read_settings_file
-from upright.settings.fields import Float, Int, bounds, described
+from upright.settings.fields import (
+    EnvName,
+    Float,
+    Int,
+    Kwargs,
+    Modules,
+    Wrappers,
+    bounds,
+    described,
+)
 from upright.settings.hyperparameters import SETTINGS, Settings
+from upright.settings.kwargs import write_value
 from upright.settings.presets import presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
@@ -31,6 +41,35 @@ class Recipe(BaseModel):
     env: str
     algo: Algo
     preset: str = "default"
+    env_kwargs: Kwargs = described(
+        {}, "arguments of the environment, typed as in TOML", "KEY=VALUE", "none"
+    )
+    wrapper: Wrappers = described(
+        (),
+        "a wrapper around the environment, module:Wrapper(key=value); repeatable, the first one "
+        "innermost",
+        "WRAPPER",
+        "none",
+    )
+    imports: Modules = described(
+        (),
+        "a module that registers environments, such as minigrid; repeatable",
+        "MODULE",
+        "none",
+        "import",
+    )
+    eval_env: EnvName | None = described(
+        None,
+        "the environment of evaluations and of all that shows the policy",
+        "ENV",
+        "the training's",
+    )
+    eval_env_kwargs: Kwargs = described(
+        {},
+        "arguments of the evaluation's environment",
+        "KEY=VALUE",
+        "the training's, where the environment is the same; these go before them",
+    )
     seed: Int = described(0, "where all randomness comes from", "N", ge=0, lt=2**63)
     until: Literal["solved", "budget"] = described("solved", "solved or budget", "WHEN")
     device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", "NAME")
@@ -61,6 +100,8 @@ class Recipe(BaseModel):
     def flat(self) -> dict[str, Any]:
         """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
         table = self.model_dump(mode="json", exclude={"settings"}, exclude_none=True)
+        empty = [name for name in ENVIRONMENT if not table.get(name)]
+        table = {name: value for name, value in table.items() if name not in empty}
         return table | self.settings.model_dump(mode="json")
 
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
@@ -80,13 +121,13 @@ class Recipe(BaseModel):
         changed = {name: value for name, value in flat.items() if value != usual.get(name)}
         words = ["upright", "train", self.env]
         for name, value in (named | changed).items():
-            flag = name.replace("_", "-")
-            if isinstance(value, bool):
-                words.append(f"--{flag}" if value else f"--no-{flag}")
-            else:
-                text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
-                words += [f"--{flag}", text]
+            words += _words(name, value)
         return shlex.join(words)
+
+    @property
+    def judged_in(self) -> str:
+        """What names the environment in which the policy is evaluated."""
+        return self.eval_env or self.env
 
     @property
     def timesteps_between_checkpoints(self) -> int:
@@ -109,6 +150,9 @@ class Recipe(BaseModel):
 OLDER = {"mask": "off"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
+# Fields that say of what an environment is made; a recipe that says nothing of it has no such key.
+ENVIRONMENT = ("env_kwargs", "wrapper", "imports", "eval_env", "eval_env_kwargs")
+TABLES = ("env_kwargs", "eval_env_kwargs")
 FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_schema_extra)
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
 
@@ -168,6 +212,25 @@ def read_recipe(path: str | Path) -> Recipe:
     return _validate({**OLDER, **file.table}, SETTINGS[algo])
 
 
+def flag_of(name: str) -> str:
+    """The flag of a setting, or of a field of the recipe."""
+    field = Recipe.model_fields.get(name)
+    extra: Any = None if field is None else field.json_schema_extra
+    return f"--{(extra and extra['flag']) or name.replace('_', '-')}"
+
+
+def _words(name: str, value: Any) -> list[str]:
+    """A setting's flag and its value, as they are typed."""
+    flag = flag_of(name)
+    if isinstance(value, bool):
+        return [flag if value else flag.replace("--", "--no-", 1)]
+    if isinstance(value, dict):
+        return [flag, *(f"{key}={write_value(each)}" for key, each in value.items())]
+    if name in ENVIRONMENT and isinstance(value, list):
+        return [word for each in value for word in (flag, each)]
+    return [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
+
+
 def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:
     """Refuse what is no key of the algorithm's, or no value; `file` brought some of them."""
     known = [*RUN_KEYS, *SETTINGS[algo].model_fields]
@@ -187,7 +250,7 @@ def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:
             f"{algo} has no setting '{key}'{f' (from {place})' if place else ''}.",
             belongs if owners else did_you_mean(key, known, lists),
         )
-    file.refuse_nested()
+    file.refuse_nested(TABLES)
 
 
 def _validate(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:
@@ -205,9 +268,11 @@ def _sentence(error: Any, kind: type[Settings]) -> str:
     if not error["loc"]:
         return f"The settings do not fit together: {what}."
     name = str(error["loc"][0])
+    if name in ENVIRONMENT:  # what is wrong with it names it
+        return f"{flag_of(name)[2:].replace('-', '_')}: {what}."
     field = kind.model_fields.get(name) or Recipe.model_fields[name]
     allowed = bounds(field.metadata)
     if allowed and error["type"].startswith(("greater_than", "less_than")):
         return f"{name} = {error['input']!r} is out of range: should be {allowed}."
-    shown = f"{name} = {error['input']!r}" if len(error["loc"]) == 1 else name
+    shown = f"{name} = {shortened(repr(error['input']), 200)}" if len(error["loc"]) == 1 else name
     return f"{shown}: {what}{f' (allowed: {allowed})' if allowed else ''}."

@@ -1,6 +1,5 @@
 """What `upright watch` and `upright play --as` refuse, and what they take."""
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ import pytest
 
 import upright
 from cli.conftest import Outcome, Typed
+from support import renamed
 from upright.cli import main
 from upright.cli.verbs import watch
 from upright.show.playing.pace import MAX_SPEED, MIN_SPEED, Show
@@ -109,8 +109,7 @@ def assert_refused_loosely(outcome: Outcome, said: str) -> None:
 
 
 def test_code_that_a_run_names_is_not_imported_unasked(run_copy: Path, inside: Typed) -> None:
-    record = json.loads((run_copy / "run.json").read_text())
-    (run_copy / "run.json").write_text(json.dumps(record | {"env": "evil.py:Env"}))
+    renamed(run_copy, "evil.py:Env")
     (run_copy.parent / "evil.py").write_text("raise SystemExit('imported')")
     outcome = inside("watch", run_copy, "--as", "page")
     assert_refused(outcome, "code that would be imported", "--trust-code")

@@ -2,7 +2,17 @@
 
 import argparse
 
-from upright.cli.arguments import add_switches, announce, count, plain, print_json, seed
+from upright.cli.arguments import (
+    AROUND_ENV,
+    add_fields,
+    add_switches,
+    announce,
+    count,
+    env_of_words,
+    plain,
+    print_json,
+    seed,
+)
 
 RANDOM_STEPS = 10_000
 
@@ -11,6 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright check` takes."""
     add = parser.add_argument
     add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
+    add_fields(parser, AROUND_ENV)
     add("--seed", type=seed, default=0, metavar="S", help="default 0")
     add(
         "--steps",
@@ -27,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
     announce(f"Playing {args.steps:,} random steps of {args.env} ...")
     from upright.envs import check
 
-    found = check(args.env, args.seed, args.steps)
+    found = check(env_of_words(args), args.seed, args.steps)
     wrong = [each for each in found if each.outcome == "wrong"]
     hurts = [each for each in found if each.outcome == "hurts"]
     if args.json:

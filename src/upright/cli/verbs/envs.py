@@ -2,20 +2,23 @@
 
 import argparse
 
-from upright.cli.arguments import announce, columns
+from upright.cli.arguments import add_fields, announce, columns
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright envs` takes."""
     parser.add_argument("word", metavar="WORD", nargs="?", default="", help="part of an id")
+    add_fields(parser, ("imports",))
 
 
 def run(args: argparse.Namespace) -> None:
     """List."""
     announce(f"Environments{f' with {args.word!r} in their id' if args.word else ''}")
+    from upright.envs import import_all
     from upright.ground import UprightError
     from upright.policy import find_environments
 
+    import_all(args.imports or ())
     found = list(find_environments(args.word))
     if not found:
         raise UprightError(

@@ -2,17 +2,30 @@
 
 import argparse
 import secrets
+from typing import TYPE_CHECKING
 
-from upright.cli.arguments import add_switches, announce, count, seed
+from upright.cli.arguments import (
+    AROUND_ENV,
+    add_fields,
+    add_switches,
+    announce,
+    count,
+    env_of_words,
+    seed,
+)
 from upright.cli.verbs.watch import add_way
 from upright.ground import UprightError
 from upright.show.playing import watch
+
+if TYPE_CHECKING:
+    from upright.envs import EnvSource
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright play` takes."""
     add = parser.add_argument
-    add("env", metavar="ENV", help="a Gymnasium id, say CartPole-v1")
+    add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
+    add_fields(parser, AROUND_ENV)
     add_switches(parser, "--random")
     add("--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it")
     add("--seed", type=seed, metavar="S", help="default: a new one")
@@ -28,18 +41,18 @@ def run(args: argparse.Namespace) -> None:
         )
     announce(f"Playing {args.env} at random")
     if args.how is None:
-        _print(args.env, args.seed, args.episodes or 1)
+        _print(env_of_words(args), args.seed, args.episodes or 1)
     else:
         from upright.show.playing import at_random
 
         fresh = secrets.randbits(31) if args.seed is None else args.seed
-        watch(at_random(args.env, fresh, episodes=args.episodes), args.how)
+        watch(at_random(env_of_words(args), fresh, episodes=args.episodes), args.how)
 
 
-def _print(name: str, seed: int | None, episodes: int) -> None:
+def _print(source: "EnvSource", seed: int | None, episodes: int) -> None:
     from upright.envs import MaskReader, make_env, sample_allowed
 
-    env = make_env(name)
+    env = make_env(source)
     env.action_space.seed(seed)
     print(f"Action space: {env.action_space}")
     print(f"Observation space: {env.observation_space}")

@@ -64,14 +64,14 @@ def run(args: argparse.Namespace) -> None:
     """Train."""
     if not args.quiet:
         announce(f"Upright: training {args.env or args.config or ''} ...")
-    from upright.envs import refuse_untrusted, spec_of
+    from upright.envs import refuse_untrusted, spec_of, training_env
     from upright.settings import resolve
 
     own = ("json", "out", "debug", "trust_code", "no_media", "quiet")
     recipe = resolve(**{name: value for name, value in vars(args).items() if name not in own})
-    if args.env is None and not args.trust_code:
-        refuse_untrusted(recipe.env, args.config)
-    spec_of(recipe.env)
+    if args.config is not None and not args.trust_code:
+        refuse_untrusted(recipe, vars(args), args.config)
+    spec_of(training_env(recipe))
 
     from upright.api import train_recipe
     from upright.cli.terminal import listener_for

@@ -10,6 +10,7 @@ import numpy as np
 from upright.ground import Array, UprightError, did_you_mean
 from upright.judging import bootstrap_band
 from upright.runs import Metric, Run
+from upright.settings import ENVIRONMENT, Recipe
 
 # What stands at an axis, and where metrics.jsonl counts it.
 AXES = {
@@ -131,7 +132,7 @@ def curve_of(
             threshold = run.threshold
     return Curve(
         seed=recipe.seed,
-        settings={"env": recipe.env, "algo": recipe.algo} | recipe.settings.model_dump(mode="json"),
+        settings=_settings(recipe),
         x=x,
         raw=raw,
         smooth=moving_mean(raw, window),
@@ -142,6 +143,13 @@ def curve_of(
         verified=verified,
         evaluations=evaluations,
     )
+
+
+def _settings(recipe: Recipe) -> dict[str, Any]:
+    """What runs that are drawn as one have alike."""
+    flat = recipe.flat()
+    own = ("env", "algo", *ENVIRONMENT, *type(recipe.settings).model_fields)
+    return {name: flat[name] for name in own if name in flat}
 
 
 def no_episode(run: Run) -> str:

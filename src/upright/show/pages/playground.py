@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from upright.envs import is_gymnasiums_own, make_env
+from upright.envs import evaluation_env, is_gymnasiums_own, make_env
 from upright.ground import Array, UprightError, write_new
 from upright.policy import MLP, Policy, RunningNormalizer, Stack
 from upright.runs import Run
@@ -40,8 +40,11 @@ def is_simulated(run: Run) -> bool:
     Raises:
         UprightError: The run's spaces or settings cannot be read.
     """
-    name = run.record.env
-    if name not in SIMULATED or run.record.env_is_factory or not is_gymnasiums_own(name):
+    recipe = run.recipe
+    name, bare = recipe.judged_in, evaluation_env(recipe) == recipe.judged_in
+    if name not in SIMULATED or run.record.env_is_factory or not bare:
+        return False
+    if not is_gymnasiums_own(name):
         return False
     env = make_env(name)
     spaces = (env.observation_space, env.action_space)
@@ -73,7 +76,7 @@ def playground(run: Run, replay: bytes | None = None) -> str:
     Raises:
         UprightError: The run cannot be read, or a replay is needed and there is none.
     """
-    name = run.record.env
+    name = run.recipe.judged_in
     data: dict[str, Any] = {"simulator": None}
     scripts: tuple[str, ...] = ()
     if is_simulated(run):

@@ -9,6 +9,8 @@ from upright.runs import Run
 
 def shown(value: Any) -> str:
     """A setting's value in words."""
+    if isinstance(value, dict):
+        return ", ".join(f"{key} = {each}" for key, each in value.items())
     if isinstance(value, list):
         return ", ".join(map(str, value)) or "none"
     if isinstance(value, bool):

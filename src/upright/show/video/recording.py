@@ -124,7 +124,9 @@ def draw(
     """
     chapters = _chapters(run) if timelapse else [(checkpoint, "")]
     players = (
-        Player(run.env, run.policy_at(each), seed=seed, deterministic=deterministic, label=label)
+        Player(
+            run.eval_env, run.policy_at(each), seed=seed, deterministic=deterministic, label=label
+        )
         for each, label in chapters
     )
     first = next(players)
