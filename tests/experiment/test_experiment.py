@@ -149,6 +149,7 @@ def test_a_row_of_metrics_has_the_names_that_are_promised(run: Run) -> None:
         "rollout/ep_rew_mean",
         "rollout/ep_rew_std",
         "rollout/ep_len_mean",
+        "rollout/obs_scale_ratio",
         "train/policy_gradient_loss",
         "train/value_loss",
         "train/approx_kl",

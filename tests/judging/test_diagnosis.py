@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -16,6 +17,17 @@ from upright.runs.run import Run
 
 PPO: dict[str, Any] = {"algo": "ppo", "preset": "default", "num_envs": 8, "num_steps": 32}
 STANDSTILL = PPO | {"learning_rate": 1e-6, "num_epochs": 1}
+
+
+def far_position() -> gym.Env[Any, Any]:
+    """CartPole-v1 with the position in other units."""
+    return gym.wrappers.TransformObservation(
+        gym.make("CartPole-v1"),
+        lambda obs: obs * np.float32([1000, 1, 1, 1]),
+        gym.spaces.Box(-np.inf, np.inf, (4,), np.float32),
+    )
+
+
 # What is to be found, and a training in which it is.
 PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
     "no-signal": (
@@ -25,6 +37,14 @@ PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
     "endless-episodes": (
         Stubborn,
         STANDSTILL | {"num_envs": 1, "num_steps": 1000, "total_timesteps": 10_000},
+    ),
+    "unlike-scales": (
+        far_position,
+        PPO | {"total_timesteps": 8192, "seed": 1},
+    ),
+    "pinned-actions": (
+        "Pendulum-v1",
+        PPO | {"log_std_init": 4.0, "total_timesteps": 8192, "eval_every": 8192},
     ),
     "entropy-collapsed": ("CartPole-v1", PPO | {"learning_rate": 0.3, "total_timesteps": 4096}),
     "large-kl": ("CartPole-v1", PPO | {"learning_rate": 0.1, "total_timesteps": 8192}),
@@ -132,6 +152,17 @@ def test_a_critic_that_is_not_trained_is_named(tmp_path: Path) -> None:
     assert found["value-explains-nothing"].hint.startswith("vf_coef is 0")
 
 
+@pytest.mark.parametrize(
+    ("name", "mended"),
+    [("unlike-scales", {"normalize_obs": True}), ("pinned-actions", {"log_std_init": 0.0})],
+)
+def test_what_the_hint_says_makes_it_silent(
+    name: str, mended: dict[str, Any], tmp_path: Path
+) -> None:
+    env, settings = PROVOKED[name]
+    assert name not in findings(trained(tmp_path, env, **settings | mended))
+
+
 def test_a_hint_tells_the_setting_as_it_is(tmp_path: Path) -> None:
     env, settings = PROVOKED["large-kl"]
     run = trained(tmp_path, env, **settings | {"learning_rate": "0.1:0.05"})
@@ -169,4 +200,4 @@ def test_the_names_are_those_of_a_row(run: Run) -> None:
     }
     assert course.WINDOW == RECENT
     assert all(name == metric for name, metric in promised.items())
-    assert row.keys() >= {*promised, course.ENTROPY, course.KL, course.EXPLAINED}
+    assert row.keys() >= {*promised, course.ENTROPY, course.KL, course.EXPLAINED, course.OBS_SCALE}

@@ -10,6 +10,7 @@ from upright.rollout.rollout import Rollout
 from upright.settings.hyperparameters import ReinforceSettings
 
 METRICS = {
+    "rollout/obs_scale_ratio",
     "train/policy_gradient_loss",
     "train/value_loss",
     "train/entropy",

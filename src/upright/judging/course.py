@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 # Names in a row of metrics.jsonl.
 RETURN, DEVIATION, EVALUATED = "rollout/ep_rew_mean", "rollout/ep_rew_std", "eval/mean_reward"
 ENTROPY, KL, EXPLAINED = "train/entropy", "train/approx_kl", "train/explained_variance"
+OBS_SCALE, AT_BOUNDS = "rollout/obs_scale_ratio", "rollout/actions_at_bounds"
 TIMESTEPS, EPISODES = "time/total_timesteps", "time/total_episodes"
 # A row's return is the mean of the last so many episodes; before so few, nothing is said of it.
 WINDOW, FEWEST_EPISODES = 100, 10

@@ -22,6 +22,7 @@ from upright.learning.batch import Batch, batch_of
 from upright.learning.losses import Derived
 from upright.learning.returns import explained_variance
 from upright.learning.rewards import rewards_of
+from upright.learning.spread import Spread
 from upright.policy import Evaluated, Policy
 from upright.rollout import Rollout
 from upright.settings import Settings
@@ -70,7 +71,7 @@ class Algorithm(ABC, Generic[SettingsT]):
         own_loss: "OwnLoss | None" = None,
     ) -> None:
         self.policy, self.settings, self.rng, self._own_loss = policy, settings, rng, own_loss
-        self.rewards = rewards_of(settings)
+        self.rewards, self._spread = rewards_of(settings), Spread(policy)
         network, spans = policy.network, [slice(None)]
         if settings.separate_optimizers and policy.has_critic:
             if not network.spans:
@@ -216,14 +217,18 @@ class Algorithm(ABC, Generic[SettingsT]):
                 raise NonFiniteError("A weight of the policy", float("nan"))
 
     def metrics(self, batch: Batch, reports: list[Reports], schedule_progress: float) -> Metrics:
-        """What is said of an update: the means of its steps' reports, and how well V predicted."""
+        """What is said of an update.
+
+        The means of its steps' reports, how well V predicted, and the sizes of what was seen and
+        done (`Spread`).
+        """
         metrics = {
             f"train/{name}": sum(report[name] for report in reports) / len(reports)
             for name in reports[0]
         }
         metrics["train/explained_variance"] = explained_variance(batch.old_values, batch.returns)
         metrics["train/learning_rate"] = self.settings.learning_rate.at(schedule_progress)
-        return metrics
+        return metrics | self._spread.metrics(batch)
 
 
 def _refuse_loss(loss: Loss) -> None:

@@ -7,7 +7,7 @@ from upright.ground.door import opened
 if TYPE_CHECKING:
     from upright.runs.bundle import refuse_links, unpack, write_bundle
     from upright.runs.checkpoint import Checkpoint, discard, read_checkpoint, recorded_mean, sweep
-    from upright.runs.diagnosing import findings_of
+    from upright.runs.diagnosing import Watch, findings_of
     from upright.runs.export import export_onnx
     from upright.runs.folder import (
         CHECKPOINTS,

@@ -1,10 +1,18 @@
 """A run diagnosed, finished or not, from what its folder says."""
 
 from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from upright.ground import UprightError
 from upright.judging import Finding, Verdict, diagnose
 from upright.runs.run import Run
+
+if TYPE_CHECKING:
+    from upright.settings import Recipe
+
+# Asked at even intervals, so much of a run has to be added before its rows are read again.
+GROWTH = 1.25
 
 
 def findings_of(run: Run, verdict: Verdict | None = None) -> list[Finding]:
@@ -22,3 +30,30 @@ def findings_of(run: Run, verdict: Verdict | None = None) -> list[Finding]:
         with suppress(UprightError):
             verdict = run.verdict()
     return diagnose(run.recipe, run.metrics(), verdict)
+
+
+class Watch:
+    """The findings of a run that trains just now, each told once.
+
+    Args:
+        recipe: What is trained.
+        folder: The run's, in which it is written down.
+    """
+
+    def __init__(self, recipe: "Recipe", folder: Path) -> None:
+        self._recipe, self._folder = recipe, folder
+        self._told: set[str] = set()
+        self._asked = self._read_at = 0
+
+    def news(self) -> list[Finding]:
+        """What was not unusual before; of a threshold nothing is said until there is a verdict."""
+        self._asked += 1
+        if self._asked < GROWTH * self._read_at:
+            return []
+        self._read_at = self._asked
+        found: list[Finding] = []
+        with suppress(UprightError):  # the training is not ended by what a log has become
+            found = diagnose(self._recipe, Run(self._folder).metrics(), None)
+        new = [each for each in found if each.name not in self._told]
+        self._told |= {each.name for each in new}
+        return new

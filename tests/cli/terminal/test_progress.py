@@ -92,6 +92,17 @@ def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path)
     ]
 
 
+def test_what_is_unusual_is_told_while_it_trains_and_once(tmp_path: Path) -> None:
+    unmoved = {"learning_rate": 1e-6, "num_epochs": 1, "total_timesteps": 10_240}
+    stream, _ = shown(Lines, tmp_path, **SMALL | unmoved)
+    noted = [line for line in stream.splitlines() if "steps   note: " in line]
+    assert len(noted) == 1
+    assert "note: The value function explains nothing: " in noted[0]
+    assert stream.splitlines()[-1] != noted[0]  # it was said before the end
+    quiet, results = shown(lambda *_: Silent(), tmp_path, **SMALL | unmoved)
+    assert quiet + results == ""
+
+
 def test_what_to_type_next_works_in_an_activated_environment_and_outside_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ from upright.experiment import Listener
 from upright.ground import UprightError
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
-from upright.runs import Run, findings_of
+from upright.runs import Run, Watch, findings_of
 
 
 class Silent(Listener, contextlib.AbstractContextManager["Silent"]):
@@ -40,10 +40,12 @@ class Lines(Silent):
     def __init__(self, stream: TextIO, results: TextIO) -> None:
         super().__init__()
         self._stream, self._results = stream, results
+        self._watch: Watch | None = None
 
     def started(self, trainer: Trainer, folder: Path) -> None:
         """Say what trains, and where it goes."""
         recipe, settings = trainer.recipe, trainer.settings
+        self._watch = Watch(recipe, folder)
         self.say(
             f"{recipe.algo} (preset {recipe.preset}, seed {recipe.seed}), "
             f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
@@ -78,11 +80,13 @@ class Lines(Silent):
         )
 
     def evaluated(self, evaluation: Evaluation, timesteps: int) -> None:
-        """The greedy policy's mean return."""
+        """The greedy policy's mean return, and what has become unusual."""
         self.say(
             f"{timesteps:>10,} steps   greedy policy: {of_threshold(evaluation)} "
             f"(mean of {len(evaluation.returns)} episodes)"
         )
+        for found in self._watch.news() if self._watch else ():
+            self.say(f"{timesteps:>10,} steps   note: {found.sentence} {found.hint}")
 
     def proven(self, evaluation: Evaluation, timesteps: int) -> None:
         """A policy that reached the threshold was tried again on other seeds."""
