@@ -55,7 +55,7 @@ def browser() -> Iterator["Browser"]:
 def runs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Run]:
     """CartPole until it is solved, the others for a moment."""
     out = tmp_path_factory.mktemp("runs")
-    others = ("MountainCar-v0", "Acrobot-v1")
+    others = ("MountainCar-v0", "Acrobot-v1", "Pendulum-v1")
     with pytest.MonkeyPatch.context() as patch:
         # Nothing here asks how well they do, and an untrained Acrobot's episodes are long.
         patch.setattr("upright.judging.judge.NUM_EPISODES", 2)

@@ -10,13 +10,16 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
 import upright
 from support import out_by_in, policy_for
 from upright.ground.errors import UprightError
+from upright.policy.policy import Policy
 from upright.runs.run import Run
+from upright.settings.hyperparameters import PPOSettings
 from upright.show.pages.playground import SIMULATED, is_simulated, playground, policy_data
 
 HOSTILE = "</script><img src=x onerror=hacked=1>&amp;$env"
@@ -64,6 +67,7 @@ def test_a_policys_data_are_its_weights(hidden: tuple[int, ...]) -> None:
     data = json.loads(json.dumps(policy_data(policy, "tanh"), allow_nan=False))
     assert data["value_scale"] == 3.0
     assert data["normalizer"] is None
+    assert data["gaussian"] is None
     for network in ("torso", "actor", "critic"):
         layers = getattr(policy.network, network).layers
         assert len(layers) == len(data[network])
@@ -73,6 +77,15 @@ def test_a_policys_data_are_its_weights(hidden: tuple[int, ...]) -> None:
             np.testing.assert_array_equal(written, out_by_in(layer.weight))
             bias = np.frombuffer(base64.b64decode(row["bias"]), "<f4")
             np.testing.assert_array_equal(bias, layer.bias)
+
+
+@pytest.mark.parametrize("squash", [False, True])
+def test_the_data_of_an_action_that_is_a_number_say_how_it_is_bounded(squash: bool) -> None:
+    space = gym.spaces.Box(-1.0, 5.0, (1,), np.float32)
+    settings = PPOSettings(squash_actions=squash, log_std_init=-1.5)
+    policy = Policy(gym.spaces.Box(-1, 1, (3,)), space, settings)
+    expected = {"log_std": -1.5, "centre": 2, "half": 3, "low": -1, "high": 5, "squash": squash}
+    assert policy_data(policy, "tanh")["gaussian"] == expected
 
 
 def rewritten(folder: Path, **changes: Any) -> Run:
@@ -90,6 +103,7 @@ def test_an_environment_without_a_simulator_wants_a_replay(run_copy: Path) -> No
     source = element(page, '<video src="data:video/mp4;base64,', '"')
     assert base64.b64decode(source) == b"a video"
     assert "<canvas" not in page
+    assert "This environment has no simulator for the browser." in page
 
 
 @pytest.mark.parametrize(

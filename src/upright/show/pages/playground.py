@@ -15,7 +15,7 @@ import numpy as np
 
 from upright.envs import evaluation_env, is_gymnasiums_own, make_env
 from upright.ground import Array, UprightError, write_new
-from upright.policy import MLP, Policy, RunningNormalizer, Stack
+from upright.policy import MLP, DiagonalGaussian, Policy, RunningNormalizer, Stack
 from upright.runs import Run
 from upright.show.html import asset, data_uri, digest_source, on_a_page
 from upright.show.pages.words import shown, told
@@ -26,6 +26,7 @@ SIMULATED: dict[str, str] = {
     "CartPole-v1": "cartpole.js",
     "MountainCar-v0": "mountaincar.js",
     "Acrobot-v1": "acrobot.js",
+    "Pendulum-v1": "pendulum.js",
 }
 # What every simulator needs before it, and after it.
 BEFORE, AFTER = ("policy.js", "session.js", "drawing.js"), ("controls.js", "playground.js")
@@ -116,7 +117,7 @@ def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
     Weights are base64 of little-endian float32, one row of a layer's matrix for each output.
 
     Args:
-        policy: Over a Discrete space.
+        policy: Over a Discrete space, or a Box of one number.
         activation: Of its hidden layers, "tanh" or "relu".
     """
     network = policy.network
@@ -127,7 +128,24 @@ def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
         "torso": _layers(network.torso),
         "actor": _layers(network.actor),
         "critic": _layers(network.critic) if policy.has_critic else None,
+        "gaussian": _gaussian(policy),
         "value_scale": policy.value_scale,
+    }
+
+
+def _gaussian(policy: Policy) -> dict[str, Any] | None:
+    """What of an action that is a number the actor's output does not say; None for one of n."""
+    distribution = policy.distribution
+    if not isinstance(distribution, DiagonalGaussian):
+        return None
+    _, log_std = policy.params(np.zeros((1, *policy.observations.shape), np.float32))[0]
+    return {
+        "log_std": float(log_std),  # the same for every observation
+        "centre": distribution.centre.item(),
+        "half": distribution.half.item(),
+        "low": distribution.low.item(),
+        "high": distribution.high.item(),
+        "squash": distribution.squash,
     }
 
 

@@ -81,7 +81,7 @@ simulators["Acrobot-v1"] = {
     strokePath(view, [joint, tip], colours.ink, thickness);
     fillCircle(view, ...pivot, thickness * 0.3, colours.ground);
     fillCircle(view, ...joint, thickness * 0.75, actionColour(colours, direction));
-    drawTorque(view, joint, direction, thickness * 1.5);
+    drawTurn(view, joint, 1.5 * direction, thickness * 1.5, actionColour(colours, direction));
     if (pushed) {
       const [x, y] = joint;
       drawArrow(view, x - pushed * 0.75 * scale, y, pushed * 0.42 * scale, colours.push);
@@ -126,20 +126,4 @@ function slopes([theta1, theta2, velocity1, velocity2], torque, gravity) {
     (MASS * CENTRE ** 2 + INERTIA - d2 ** 2 / d1);
   const acceleration1 = -(d2 * acceleration2 + phi1) / d1;
   return [velocity1, velocity2, acceleration1, acceleration2];
-}
-
-/** An arc with a head: which way the motor turns the lower link. */
-function drawTorque(view, [x, y], direction, radius) {
-  if (direction === 0) return;
-  const { context, colours } = view;
-  const colour = actionColour(colours, direction);
-  // Positive torque turns the lower link anticlockwise on the screen, whose y points down.
-  const [from, to] = direction > 0 ? [0.25, -1.25] : [Math.PI - 0.25, Math.PI + 1.25];
-  context.beginPath();
-  context.arc(x, y, radius, from, to, direction > 0);
-  context.strokeStyle = colour;
-  context.lineWidth = 3;
-  context.stroke();
-  const end = [x + Math.cos(to) * radius, y + Math.sin(to) * radius];
-  fillCircle(view, ...end, 5, colour);
 }

@@ -24,6 +24,25 @@ function makeMeter(name, signed) {
   return { element: make("div", {}, make("dt", { textContent: name }), text, meter), text, bar };
 }
 
+/** The meter of one of n actions, in the colour that it has in the picture. */
+function makeActionMeter({ name, direction }) {
+  const meter = makeMeter(name, false);
+  meter.bar.style.background = `var(--${["left", "stay", "right"][direction + 1]})`;
+  return meter;
+}
+
+function showProbability({ element, text, bar }, probability, isTaken) {
+  text.textContent = `${format(100 * probability, 1)} %`;
+  bar.style.transform = `scaleX(${probability})`;
+  element.classList.toggle("taken", isTaken);
+}
+
+/** A number with its unit, and how far it is on the way to its range; null is none. */
+function showNumber({ text, bar }, number, { unit, digits, range }) {
+  text.textContent = number === null ? "–" : `${format(number, digits)} ${unit}`.trimEnd();
+  bar.style.transform = `scaleX(${clip((number ?? 0) / range, -1, 1)})`;
+}
+
 function makeSlider({ name, unit, min, max, step, digits }, value, onChange) {
   const input = make("input", { type: "range", min, max, step, value });
   const output = make("output");

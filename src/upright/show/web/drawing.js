@@ -50,6 +50,22 @@ function drawArrow(view, x, y, length, colour) {
   strokePath(view, [[tip - barb, y - 6], [tip, y], [tip - barb, y + 6]], colour, 3);
 }
 
+/**
+ * An arc with a head around a point: by `turn` rad, anticlockwise if that is positive. Where nothing
+ * is said of its start, it goes up from the right or from the left.
+ */
+function drawTurn(view, [x, y], turn, radius, colour, from = turn > 0 ? 0.25 : Math.PI - 0.25) {
+  if (turn === 0) return;
+  const { context } = view;
+  const to = from - turn; // the screen's y points down
+  context.beginPath();
+  context.arc(x, y, radius, from, to, turn > 0);
+  context.strokeStyle = colour;
+  context.lineWidth = 3;
+  context.stroke();
+  fillCircle(view, x + Math.cos(to) * radius, y + Math.sin(to) * radius, 5, colour);
+}
+
 function writeLabel(view, text, x, y, align) {
   const { context, colours } = view;
   context.font = "13px system-ui, sans-serif";

@@ -2,8 +2,9 @@
 //
 // `window.upright` is for tinkerers, and for the tests:
 //   simulator                       physics, sliders, step(state, action, physics), observe(state)
-//   policies                        trained, untrained, random: probabilities(obs), value(obs)
-//   probabilities(obs, which)       of the actions, by one of them
+//   policies                        trained, untrained, random: mode(obs), value(obs), ...
+//   probabilities(obs, which)       of the actions, by one of them; null where they are numbers
+//   mode(obs, which)                the most probable action, by one of them
 //   value(obs, which)               its estimate of the return to come; null without a critic
 //   step(state, action, physics)    {state, reward, terminated}; original physics if none are given
 //   observe(state)                  what a policy sees of a state, in float32
@@ -25,7 +26,7 @@ function begin(simulator) {
   const policies = {
     trained: makePolicy(data.policies.trained),
     untrained: makePolicy(data.policies.untrained),
-    random: makeRandomPolicy(simulator.actions.length),
+    random: makeRandomPolicy(simulator),
   };
   const newSession = (seed) => new Session(simulator, policies, makeRng(seed));
   const session = newSession(crypto.getRandomValues(new Uint32Array(1))[0]);
@@ -36,6 +37,7 @@ function begin(simulator) {
     newSession,
     makePolicy,
     probabilities: (obs, which = "trained") => policies[which].probabilities(obs),
+    mode: (obs, which = "trained") => policies[which].mode(obs),
     value: (obs, which = "trained") => policies[which].value(obs),
     step: (state, action, physics = simulator.physics) => simulator.step(state, action, physics),
     observe: simulator.observe,
@@ -78,12 +80,12 @@ class Page {
   }
 
   makeMeters() {
-    this.probabilities = this.simulator.actions.map((action) => {
-      const row = makeMeter(action.name, false);
-      row.bar.style.background = `var(--${["left", "stay", "right"][action.direction + 1]})`;
-      return row;
-    });
-    byId("probabilities").append(...this.probabilities.map((row) => row.element));
+    const { actions, action } = this.simulator;
+    this.chosen = actions ? actions.map(makeActionMeter) : [
+      makeMeter(`${action.name}, most probable`, true),
+      makeMeter(`${action.name}, taken`, true),
+    ];
+    byId("probabilities").append(...this.chosen.map((row) => row.element));
     this.numbers = this.simulator.numbers.map((number) => makeMeter(number.name, true));
     byId("numbers").append(...this.numbers.map((row) => row.element));
   }
@@ -259,17 +261,13 @@ class Page {
 
   showMeters() {
     const { session, simulator } = this;
-    this.probabilities.forEach(({ element, text, bar }, i) => {
-      const probability = session.probabilities[i];
-      text.textContent = `${format(100 * probability, 1)} %`;
-      bar.style.transform = `scaleX(${probability})`;
-      element.classList.toggle("taken", i === session.action);
+    const { actions, action } = simulator;
+    this.chosen.forEach((meter, i) => {
+      if (actions) showProbability(meter, session.probabilities[i], i === session.action);
+      else showNumber(meter, [session.mode, session.action][i], action);
     });
-    this.numbers.forEach(({ text, bar }, i) => {
-      const { unit, digits, range } = simulator.numbers[i];
-      text.textContent = `${format(session.state[i], digits)} ${unit}`.trimEnd();
-      bar.style.transform = `scaleX(${clip(session.state[i] / range, -1, 1)})`;
-    });
+    const shown = simulator.shown ? simulator.shown(session.state) : session.state;
+    this.numbers.forEach((meter, i) => showNumber(meter, shown[i], simulator.numbers[i]));
   }
 
   draw() {
@@ -281,7 +279,8 @@ class Page {
     const fraction = this.paused || session.ended ? 1 : this.pending * simulator.rate;
     const state = between(session.previous, session.state, fraction, simulator.angles);
     simulator.draw({ ...size, context, colours: this.colours }, state, {
-      direction: session.ended ? 0 : simulator.actions[session.action].direction,
+      action: session.ended ? 0 : session.action,
+      direction: session.ended || !simulator.actions ? 0 : simulator.actions[session.action].direction,
       physics: session.physics,
       pushed: this.pushed.left > 0 ? this.pushed.direction : 0,
     });

@@ -1,4 +1,4 @@
-// The policy's networks, computed here: observation -> action probabilities, and value.
+// The policy's networks, computed here: observation -> distribution over actions, and value.
 //
 // A policy arrives as plain data (see `policy_data` in playground.py): layers whose weights are
 // base64 of little-endian float32, row by row, one row for each output.
@@ -60,7 +60,28 @@ function softmax(x) {
   return exponentials.map((each) => each / total);
 }
 
-/** A policy from its data: `probabilities(obs)`, and `value(obs)`, null without a critic. */
+/** One of n actions. Every distribution has these three; params are the actor's output. */
+const CATEGORICAL = {
+  probabilities: softmax,
+  mode: mostProbable,
+  draw: (logits, rng) => draw(softmax(logits), rng),
+};
+
+/** An action that is a number, brought between its bounds as `DiagonalGaussian.bounded` does. */
+function makeGaussian({ log_std, centre, half, low, high, squash }) {
+  const deviation = Math.exp(log_std);
+  const bounded = (x) => clip(Math.fround((squash ? Math.tanh(x) : x) * half + centre), low, high);
+  return {
+    probabilities: () => null, // there is no number of actions
+    mode: ([mean]) => bounded(mean),
+    draw: ([mean], rng) => bounded(mean + deviation * normal(rng)),
+  };
+}
+
+/**
+ * A policy from its data: `params(obs)` for its `distribution`, `probabilities(obs)`, `mode(obs)`,
+ * and `value(obs)`, null without a critic.
+ */
 function makePolicy(data) {
   const activation = ACTIVATIONS[data.activation];
   const normalize = data.normalizer === null ? (obs) => obs : makeNormalizer(data.normalizer);
@@ -68,14 +89,32 @@ function makePolicy(data) {
   const actor = makeNetwork(data.actor, activation, false);
   const critic = data.critic === null ? null : makeNetwork(data.critic, activation, false);
   const features = (obs) => torso(normalize(obs));
+  const distribution = data.gaussian === null ? CATEGORICAL : makeGaussian(data.gaussian);
+  const params = (obs) => actor(features(obs));
   return {
-    probabilities: (obs) => softmax(actor(features(obs))),
+    distribution,
+    params,
+    probabilities: (obs) => distribution.probabilities(params(obs)),
+    mode: (obs) => distribution.mode(params(obs)),
     value: (obs) => (critic === null ? null : critic(features(obs))[0] * data.value_scale),
   };
 }
 
 /** Every action equally likely: what an agent does that knows nothing. */
-function makeRandomPolicy(numActions) {
-  const probabilities = Array(numActions).fill(1 / numActions);
-  return { probabilities: () => probabilities, value: () => null, isRandom: true };
+function makeRandomPolicy({ actions, action }) {
+  const anyNumber = {
+    probabilities: () => null,
+    mode: () => null, // none is
+    draw: (_, rng) => uniform(rng, -action.range, action.range),
+  };
+  const distribution = actions ? CATEGORICAL : anyNumber;
+  const logits = Array(actions ? actions.length : 0).fill(0);
+  return {
+    distribution,
+    params: () => logits,
+    probabilities: () => distribution.probabilities(logits),
+    mode: () => distribution.mode(logits),
+    value: () => null,
+    isRandom: true,
+  };
 }

@@ -14,7 +14,11 @@ function makeRng(seed) {
   return next;
 }
 
-/** By environment id; each simulator's own file puts it here. */
+/**
+ * By environment id; each simulator's own file puts it here. One has physics (`reset`, `step`,
+ * `observe`, `disturb`), a picture (`draw`), and its actions: `actions` where they are n, `action`
+ * where one is a number between plus and minus its `range`.
+ */
 const simulators = {};
 
 /** A number from [low, high). */
@@ -26,8 +30,14 @@ function clip(x, low, high) {
   return Math.min(Math.max(x, low), high);
 }
 
-function mostProbable(probabilities) {
-  return probabilities.indexOf(Math.max(...probabilities));
+/** A standard normal number, by Box and Muller (1958). */
+function normal(rng) {
+  return Math.sqrt(-2 * Math.log(1 - rng())) * Math.cos(2 * Math.PI * rng());
+}
+
+/** The index of the largest; of logits or of probabilities. */
+function mostProbable(numbers) {
+  return numbers.indexOf(Math.max(...numbers));
 }
 
 function draw(probabilities, rng) {
@@ -62,12 +72,13 @@ class Session {
   /** What the policy makes of the present state, and the action that it takes next. */
   decide() {
     const policy = this.policies[this.actor];
+    const { distribution } = policy;
     this.observation = this.simulator.observe(this.state);
-    this.probabilities = policy.probabilities(this.observation);
+    const params = policy.params(this.observation);
+    this.probabilities = distribution.probabilities(params); // null where an action is a number
+    this.mode = distribution.mode(params);
     this.value = policy.value(this.observation);
-    this.action = this.isSampled
-      ? draw(this.probabilities, this.rng)
-      : mostProbable(this.probabilities);
+    this.action = this.isSampled ? distribution.draw(params, this.rng) : this.mode;
   }
 
   /** One step of the environment; after the end of an episode, a new one instead. */
