@@ -16,7 +16,8 @@ def made(**settings: object) -> PPO:
 def test_every_epoch_visits_every_transition_once_in_a_new_order() -> None:
     algorithm = made(num_epochs=3, minibatch_size=10)
     batch = algorithm.batch(random_rollout())
-    numbered = batch._replace(returns=np.arange(36.0))
+    masks = np.random.default_rng(0).random((36, 2)) < 0.5
+    numbered = batch._replace(returns=np.arange(36.0), masks=masks)
     sizes, orders = [], []
     for minibatch in algorithm.minibatches(numbered):
         sizes.append(len(minibatch.obs))
@@ -30,7 +31,8 @@ def test_every_epoch_visits_every_transition_once_in_a_new_order() -> None:
 def test_a_minibatch_keeps_its_fields_together() -> None:
     algorithm = made(num_epochs=1, minibatch_size=7)
     batch = algorithm.batch(random_rollout())
-    numbered = batch._replace(returns=np.arange(36.0))
+    masks = np.random.default_rng(0).random((36, 2)) < 0.5
+    numbered = batch._replace(returns=np.arange(36.0), masks=masks)
     for minibatch in algorithm.minibatches(numbered):
         rows = minibatch.returns.astype(np.int64)
         for mine, whole in zip(minibatch, numbered, strict=True):

@@ -1,6 +1,5 @@
 """A real browser, and one page for each simulator."""
 
-import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import upright
+from support import renamed
 from upright.runs.run import Run
 from upright.show.pages.playground import playground
 
@@ -91,8 +91,7 @@ def pages(runs: dict[str, Run], tmp_path_factory: pytest.TempPathFactory) -> dic
 def hostile_run(run_copy: Path) -> Run:
     """A run whose texts are markup."""
     markup = "</script><img src=x onerror=window.hacked=1><script>window.hacked=1</script>"
-    path = run_copy / "run.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"env": markup}))
+    renamed(run_copy, markup)
     path = run_copy / "settings.toml"
     path.write_text(path.read_text().replace('preset = "default"', f'preset = "{markup}"'))
     return upright.load(run_copy)

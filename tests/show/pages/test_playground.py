@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 import upright
-from support import out_by_in, policy_for
+from support import out_by_in, policy_for, renamed
 from upright.ground.errors import UprightError
 from upright.policy.policy import Policy
 from upright.runs.run import Run
@@ -89,6 +89,8 @@ def test_the_data_of_an_action_that_is_a_number_say_how_it_is_bounded(squash: bo
 
 
 def rewritten(folder: Path, **changes: Any) -> Run:
+    if "env" in changes:
+        renamed(folder, changes["env"])
     path = folder / "run.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | changes))
     return upright.load(folder)
