@@ -15,6 +15,7 @@ from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.logger import Logger
 
 from solving import Solve
+from upright.envs import Codec
 from upright.judging import Judge
 from upright.policy import Policy, Weights
 
@@ -54,12 +55,17 @@ class Greedy:
     def __init__(self, policy: Any) -> None:
         self._policy = policy
         self.observation_space, self.action_space = policy.observation_space, policy.action_space
+        self.observations, self.distribution = Codec(policy.observation_space), self
 
     @torch.no_grad()
     def act(self, obs: NDArray[Any], noise: Any, masks: Any = None) -> NDArray[Any]:
         """The most probable actions [N] of obs [N, ...]; noise there is none."""
         modes = self._policy.get_distribution(torch.from_numpy(obs)).mode()
         return cast("NDArray[Any]", modes.numpy())
+
+    def bounded(self, actions: NDArray[Any]) -> NDArray[Any]:
+        """The actions, of which there are no others."""
+        return actions
 
     @property
     def weights(self) -> Weights:
