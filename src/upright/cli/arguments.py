@@ -92,8 +92,15 @@ def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise:
         )
 
 
+def add_env(parser: argparse.ArgumentParser) -> None:
+    """The name of an environment, and the flags of what goes into it and around it."""
+    text = "a Gymnasium id, module:Name or file.py:Name"
+    parser.add_argument("env", metavar="ENV", help=text)
+    add_fields(parser, AROUND_ENV)
+
+
 def env_of_words(args: argparse.Namespace) -> "EnvSource":
-    """The environment that `env` and the flags `AROUND_ENV` name."""
+    """The environment that the arguments of `add_env` name."""
     from upright.envs import training_env
     from upright.settings import resolve
 

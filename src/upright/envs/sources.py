@@ -9,7 +9,15 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs.composition import Composed, EnvFactory, EnvSource, in_full, is_own, name_of
+from upright.envs.composition import (
+    Composed,
+    EnvFactory,
+    EnvSource,
+    in_full,
+    is_code,
+    is_own,
+    name_of,
+)
 from upright.envs.loading import (
     EXTRAS,
     found_in,
@@ -154,7 +162,7 @@ def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | Non
 def is_gymnasiums_own(env: EnvSource) -> bool:
     """Whether the environment and all its wrappers came with Gymnasium."""
     whole = in_full(env)
-    if not isinstance(whole.base, str) or ":" in whole.base:
+    if not isinstance(whole.base, str) or is_code(env):
         return False
     source = _resolve(whole)
     assert isinstance(source, str)
@@ -181,7 +189,7 @@ def _resolve(whole: Composed) -> str | EnvFactory:
     base = whole.base
     if not isinstance(base, str):
         return base
-    if ":" in base:
+    if is_code(whole):
         place, _, name = base.rpartition(":")
         return found_in(place, name, "environment")
     try:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.ground.arrays import LARGEST_FLOAT32, Array, Bools, Floats, mean, variance
+    from upright.ground.arrays import (
+        LARGEST_FLOAT32,
+        Array,
+        Bools,
+        Floats,
+        mean,
+        merged_moments,
+        variance,
+    )
     from upright.ground.errors import NonFiniteError, UprightError, did_you_mean
     from upright.ground.files import (
         as_json,

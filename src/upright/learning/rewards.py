@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from upright.ground import Floats, State, UprightError
+from upright.ground import State, UprightError, merged_moments
 from upright.rollout import Rollout
 from upright.settings import Settings
 
@@ -48,7 +48,9 @@ class Rewards:
         """The rollout with the rewards that the algorithm sees, [T, N]."""
         rewards: NDArray[np.floating] = rollout.rewards
         if self._normalizes:
-            self._merge(self._running_returns(rollout)[rollout.valid])
+            seen = self._running_returns(rollout)[rollout.valid]
+            self._count, *moments = merged_moments(self._count, self._mean, self._variance, seen)
+            self._mean, self._variance = map(float, moments)
             rewards = rewards / self._deviation
         rewards = rewards * self._scale
         if self._clip > 0.0:
@@ -74,15 +76,6 @@ class Rewards:
             running = running * goes_on[t]
         self._running = running
         return returns
-
-    def _merge(self, returns: Floats) -> None:
-        """Join the statistics of [B] more (Chan, Golub and LeVeque, 1979)."""
-        total = self._count + len(returns)
-        delta = float(returns.mean()) - self._mean
-        squares = self._variance * self._count + float(returns.var()) * len(returns)
-        squares += delta * delta * self._count * len(returns) / total
-        self._mean += delta * len(returns) / total
-        self._variance, self._count = squares / total, total
 
     def begin_anew(self, envs: Sequence[int]) -> None:
         """These environments' episodes begin again, with nothing earned yet."""

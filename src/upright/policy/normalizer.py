@@ -5,14 +5,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from upright.envs import Column
-from upright.ground import Array
+from upright.ground import Array, merged_moments
 
 
 class RunningNormalizer:
     """clip((obs - mean) / deviation, -clip, clip), with statistics of all observations seen so far.
 
-    The statistics are merged batch by batch (Chan, Golub and LeVeque, 1979), and travel with the
-    policy's weights. A number that is one out of n stays what it is.
+    The statistics are merged batch by batch (`merged_moments`), and travel with the policy's
+    weights. A number that is one out of n stays what it is.
 
     Args:
         columns: Of an observation.
@@ -51,10 +51,5 @@ class RunningNormalizer:
     def update(self, obs: Array) -> None:
         """Merge the statistics of obs, shape [B, ...]."""
         batch = obs.reshape(len(obs), -1).astype(np.float64)
-        total = self.count + len(batch)
-        delta = batch.mean(axis=0) - self.mean
-        squares = self.variance * self.count + batch.var(axis=0) * len(batch)
-        squares += delta * delta * self.count * len(batch) / total
-        self.mean += delta * len(batch) / total
-        self.variance[:] = squares / total
-        self.count[...] = total
+        merged = merged_moments(self.count, self.mean, self.variance, batch)
+        self.count[...], self.mean[:], self.variance[:] = merged

@@ -3,8 +3,7 @@
 import argparse
 
 from upright.cli.arguments import (
-    AROUND_ENV,
-    add_fields,
+    add_env,
     add_switches,
     announce,
     count,
@@ -19,9 +18,8 @@ RANDOM_STEPS = 10_000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright check` takes."""
+    add_env(parser)
     add = parser.add_argument
-    add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
-    add_fields(parser, AROUND_ENV)
     add("--seed", type=seed, default=0, metavar="S", help="default 0")
     add(
         "--steps",

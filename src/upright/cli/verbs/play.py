@@ -4,15 +4,7 @@ import argparse
 import secrets
 from typing import TYPE_CHECKING
 
-from upright.cli.arguments import (
-    AROUND_ENV,
-    add_fields,
-    add_switches,
-    announce,
-    count,
-    env_of_words,
-    seed,
-)
+from upright.cli.arguments import add_env, add_switches, announce, count, env_of_words, seed
 from upright.cli.verbs.watch import add_way
 from upright.ground import UprightError
 from upright.show.playing import watch
@@ -23,9 +15,8 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright play` takes."""
+    add_env(parser)
     add = parser.add_argument
-    add("env", metavar="ENV", help="a Gymnasium id, module:Name or file.py:Name")
-    add_fields(parser, AROUND_ENV)
     add_switches(parser, "--random")
     add("--episodes", type=count, metavar="N", help="default 1; with --as, until a person ends it")
     add("--seed", type=seed, metavar="S", help="default: a new one")
