@@ -109,6 +109,54 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "no such class to check": (("check", "probes.envs:Prob"), ("'Prob'", "Did you mean Probe")),
     "steps of check": (("check", "CartPole-v1", "--steps", "0"), ("at least 1",)),
     "seed of check": (("check", "CartPole-v1", "--seed", "-1"), ("out of range",)),
+    "an argument without a value": (
+        (*TRAIN, "--env-kwargs", "gravity"),
+        ("'gravity'", "key=value"),
+    ),
+    "an unknown argument": (
+        (*TRAIN, "--env-kwargs", "gravity=3"),
+        ("CartPole-v1 takes no argument 'gravity'", "It takes sutton_barto_reward."),
+    ),
+    "an argument that is Upright's": (
+        (*TRAIN, "--env-kwargs", "render_mode=human"),
+        ("render_mode",),
+    ),
+    "an argument of a wrong value": (
+        ("train", "FrozenLake-v1", "--env-kwargs", "map_name=9x9"),
+        ("Cannot make FrozenLake-v1", "9x9"),
+    ),
+    "the environment last": (("train", "--env-kwargs", "a=1", "CartPole-v1"), ("first",)),
+    "half a wrapper": ((*TRAIN, "--wrapper", "mine:Wrapper("), ("'mine:Wrapper('", "not closed")),
+    "code in a wrapper": (
+        (*TRAIN, "--wrapper", "gymnasium.wrappers:TransformReward(func=lambda r: int(r))"),
+        ("lambda r: int(r)", "as TOML has it"),
+    ),
+    "a wrapper with a dot": (
+        (*TRAIN, "--wrapper", "gymnasium.wrappers.ClipReward"),
+        ("perhaps gymnasium.wrappers:ClipReward",),
+    ),
+    "an environment as a wrapper": (
+        (*TRAIN, "--wrapper", "probes.envs:ObsReward"),
+        ("probes.envs:ObsReward is no gymnasium.Wrapper",),
+    ),
+    "a wrapper that lacks something": (
+        (*TRAIN, "--wrapper", "gymnasium.wrappers:TimeLimit"),
+        ("around CartPole-v1", "missing 1 required", "--env-kwargs key=value"),
+    ),
+    "no module to import": ((*TRAIN, "--import", "no_suite"), ("Importing no_suite", "Install")),
+    "a module that no module can be": ((*TRAIN, "--import", "a b"), ("import: 'a b'", "minigrid")),
+    "no module to list": (("envs", "--import", "no_suite"), ("Importing no_suite failed",)),
+    "no such place to evaluate": ((*TRAIN, "--eval-env", "CartPol-v1"), ("CartPole-v1",)),
+    "another place to evaluate": (
+        (*TRAIN, "--eval-env", "Acrobot-v1"),
+        ("The policy is for Box", "Acrobot-v1 has Box", "Discrete(2)", "Discrete(3)"),
+    ),
+    "an unknown argument to check": (("check", "CartPole-v1", "--env-kwargs", "g=1"), ("'g'",)),
+    "half a wrapper to check": (("check", "CartPole-v1", "--wrapper", "a"), ("module:Wrapper",)),
+    "an unknown argument to play": (
+        ("play", "CartPole-v1", "--random", "--env-kwargs", "g=1"),
+        ("takes no argument 'g'",),
+    ),
     "seed of play": (("play", "CartPole-v1", "--random", "--seed", "-1"), ("out of range",)),
 }
 
@@ -144,6 +192,21 @@ def test_cuda_that_is_not_there_is_said(inside: Typed, tmp_path: Path) -> None:
         ("gamma = 3.0\n", ("gamma = 3.0", "at most 1")),
         ('algo = "reinforce"\nclip_range = 0.1\n', ("my.toml", "'clip_range'")),
         ("preset = 3\n", ("preset",)),
+        ("env_kwargs = 3\n", ("env_kwargs: should be a table",)),
+        ("env_kwargs = {a = nan}\n", ("env_kwargs: holds nan",)),
+        ("env_kwargs = {a = 1979-05-27}\n", ("env_kwargs: holds a date",)),
+        (f"env_kwargs = {{a = {'[' * 90}{']' * 90}}}\n", ("env_kwargs: is nested more than",)),
+        (f"env_kwargs = {{a = {'[' * 990}{']' * 990}}}\n", ("my.toml is not valid TOML",)),
+        (f"[env_kwargs]\n{'a' * 1500} = '{'b' * 400}'\n" * 9, ("my.toml is not valid TOML",)),
+        ("".join(f"env_kwargs.a{n} = '{'b' * 99}'\n" for n in range(200)), ("too long",)),
+        ("wrapper = {a = 1}\n", ("my.toml, line 1", "wrapper")),
+        ("wrapper = [1]\n", ("wrapper: should be a text",)),
+        (f"wrapper = {['m:W'] * 21}\n", ("wrapper: should be at most 20",)),
+        (f"wrapper = 'm:{'W' * 1500}'\n", ("wrapper: ", "1 to 900 characters")),
+        ("wrapper = 'm:W(a=open(1))'\n", ("wrapper: ", "as TOML has it")),
+        ("imports = 'os; evil'\n", ("import: ", "should be a module")),
+        ("eval_env = ''\n", ("eval_env: should be 1 to 900 characters",)),
+        ("eval_env = 3\n", ("eval_env: should be a valid string",)),
         ("algo = []\n", ("algo",)),
     ],
 )

@@ -1,19 +1,29 @@
 """An environment with arguments, in wrappers, evaluated in another one: made alike everywhere."""
 
+import os
 import pickle
+import signal
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium import wrappers
 
+import kills
 import upright
 from upright.cli import main
 from upright.envs import evaluation_env, fastest_backend, make_env, make_envs, training_env
-from upright.envs.composition import Composed
+from upright.envs.codec import Codec
+from upright.envs.composition import OWN_WRAPPERS, Composed, is_own
+from upright.experiment import Listener
 from upright.ground.errors import UprightError
-from upright.settings import resolve
+from upright.ground.signals import Interrupted
+from upright.runs.bundle import write_bundle
+from upright.settings import WrapperCall, resolve
+from upright.show.curves.curve import curve_of
+from upright.show.curves.groups import grouped
 
 SMALL: dict[str, Any] = {
     "algo": "ppo",
@@ -183,6 +193,81 @@ def test_a_wrapper_of_gymnasiums_own_needs_no_trust(here: Path) -> None:
     trainer = upright.Trainer(config=here / "c.toml", algo="ppo", preset="default", num_steps=32)
     assert max(episode.length for episode in next(trainer).episodes) <= 7
     trainer.close()
+
+
+def test_the_wrappers_that_need_no_trust_are_those_that_only_wrap() -> None:
+    known = {
+        *("AtariPreprocessing", "DelayObservation", "DtypeObservation", "DiscretizeObservation"),
+        *("FilterObservation", "FlattenObservation", "FrameStackObservation"),
+        *("GrayscaleObservation", "TransformObservation", "MaxAndSkipObservation"),
+        *("NormalizeObservation", "AddRenderObservation", "ResizeObservation"),
+        *("ReshapeObservation", "RescaleObservation", "TimeAwareObservation", "ClipAction"),
+        *("DiscretizeAction", "TransformAction", "RescaleAction", "StickyAction", "RepeatAction"),
+        *("ClipReward", "TransformReward", "NormalizeReward", "TimeLimit", "Autoreset"),
+        *("PassiveEnvChecker", "OrderEnforcing", "RecordEpisodeStatistics", "AddWhiteNoise"),
+        *("ObstructView", "RenderCollection", "HumanRendering", "JaxToNumpy", "JaxToTorch"),
+        "NumpyToTorch",
+    }
+    trusted = {each for each in wrappers.__all__ if is_own(WrapperCall(OWN_WRAPPERS, each, {}))}
+    assert trusted - {"vector"} <= known  # a new one: does it import, or write?
+    assert not is_own(WrapperCall(OWN_WRAPPERS, "ArrayConversion", {}))
+    assert not is_own(WrapperCall(OWN_WRAPPERS, "importlib", {}))
+    assert not is_own(WrapperCall("gymnasium.wrappers.vector", "RecordVideo", {}))
+
+
+@pytest.mark.filterwarnings("ignore:.*is out of date:DeprecationWarning")
+def test_a_run_in_arguments_and_wrappers_that_was_stopped_is_the_undisturbed_one(
+    here: Path,
+) -> None:
+    chosen = SMALL | {
+        "total_timesteps": 640,
+        "eval_every": 192,
+        "checkpoint_every": 128,
+        "seed": 5,
+        "env_kwargs": {"max_episode_steps": 40},
+        "wrapper": ["doubles.py:Plus(more=0.5)", "gymnasium.wrappers:ClipReward(max_reward=1.25)"],
+        "eval_env": "CartPole-v0",
+        "eval_env_kwargs": {"max_episode_steps": 30},
+    }
+    whole = upright.train("CartPole-v1", out=here / "whole", **chosen)
+
+    class Stops(Listener):
+        def iterated(self, iteration: Any, row: dict[str, Any]) -> None:
+            if iteration.number == 4:
+                os.kill(os.getpid(), signal.SIGTERM)
+
+    with pytest.raises(Interrupted) as stopped:
+        upright.train("CartPole-v1", out=here / "cut", listener=Stops(), **chosen)
+    folder = Path(stopped.value.folder)
+    with pytest.raises(UprightError, match="code that would be imported"):
+        upright.resume(folder)
+    run = upright.resume(folder, trust_code=True, media=False)
+    assert kills.differences(whole.path, folder) == []
+    assert {*run.verdict().proof.lengths} <= {*range(31)}
+    assert run.verdict_record()["env"] == "CartPole-v0"
+    assert run.verdict().proof.threshold == 195.0
+    write_bundle(folder, here / "run.zip")
+    assert upright.verify(upright.load(here / "run.zip", trust_code=True)).identical
+
+
+def test_runs_with_other_arguments_are_other_curves(here: Path) -> None:
+    runs = [
+        upright.train("CartPole-v1", out=here / "runs", seed=seed, env_kwargs=kwargs, **SMALL)
+        for seed, kwargs in ((0, {}), (1, {}), (0, {"sutton_barto_reward": True}))
+    ]
+    names = [name for name, _ in grouped([curve_of(run) for run in runs])]
+    assert len(names) == 2
+    assert any("sutton_barto_reward" in name for name in names)
+
+
+def test_an_unsupported_part_of_an_observation_is_named_with_what_leaves_it_out() -> None:
+    known, text = gym.spaces.Discrete(3), gym.spaces.Text(5)
+    with pytest.raises(UprightError, match="Text") as refused:
+        Codec(gym.spaces.Dict({"a": known, "b": text, "c": gym.spaces.Tuple((known, text))}))
+    assert 'gymnasium.wrappers:FilterObservation(filter_keys=["a"])' in refused.value.hint
+    with pytest.raises(UprightError, match="Text") as refused:
+        Codec(gym.spaces.Dict({"b": text}))
+    assert "TransformObservation" in refused.value.hint
 
 
 def test_a_function_is_made_with_arguments_and_wrappers_too() -> None:

@@ -406,6 +406,13 @@ def test_play_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -
     assert out.endswith("Total reward: 1\n")
 
 
+def test_play_takes_arguments_and_wrappers(capsys: pytest.CaptureFixture[str]) -> None:
+    around = ("--env-kwargs", "max_episode_steps=4", "--wrapper", "probes.envs:Halved")
+    code, out, _ = typed(capsys, "play", "CartPole-v1", "--random", "--seed", "0", *around)
+    assert code == 0
+    assert out.endswith("Total reward: 2\n")
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [

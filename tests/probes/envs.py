@@ -108,3 +108,10 @@ class Stubborn(Probe):
         self.equal = self.equal + 1 if action == self.last else 1
         self.last = int(action)
         return self.observe(), 1.0, self.equal >= 30, False, {}
+
+
+class Halved(gym.RewardWrapper[Any, Any]):
+    """Rewards are half of what they were."""
+
+    def reward(self, reward: Any) -> float:
+        return 0.5 * float(reward)

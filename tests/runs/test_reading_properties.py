@@ -32,7 +32,7 @@ from upright.policy.spaces import space_from_json, space_to_json
 from upright.runs.bundle import unpack, write_bundle
 from upright.runs.checkpoint import MANIFEST, STATE, TRAINER, WEIGHTS, read_checkpoint
 from upright.settings.hyperparameters import SETTINGS
-from upright.settings.recipe import read_config, read_recipe, resolve
+from upright.settings.recipe import ENVIRONMENT, read_config, read_recipe, resolve
 
 LONG = int(os.environ.get("UPRIGHT_EXAMPLES", "0"))
 CAP = 64 << 20
@@ -352,12 +352,16 @@ def test_an_evaluations_record_of_any_values_is_rebuilt_or_refused(record: Any) 
 @many(200)
 @given(
     table=st.dictionaries(
-        st.sampled_from([*SETTINGS["ppo"].model_fields, "env", "seed", "until", "keep", "threads"]),
+        st.sampled_from(
+            [*SETTINGS["ppo"].model_fields, *ENVIRONMENT, "env", "seed", "until", "keep", "threads"]
+        ),
         st.booleans()
         | st.integers(-(2**70), 2**70)
         | st.floats()
         | st.text(max_size=9)
-        | st.lists(st.integers(-1, 2**40) | st.text(max_size=3), max_size=4),
+        | st.lists(st.integers(-1, 2**40) | st.text(max_size=3), max_size=4)
+        | st.dictionaries(st.text(max_size=3), st.floats() | st.lists(st.text(max_size=3)))
+        | st.sampled_from(["m:W(", "m:W(a=1)", "a.py:W", "m:W(a=[[[[[[1]]]]]])"]),
         max_size=4,
     )
 )

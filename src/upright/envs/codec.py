@@ -5,6 +5,7 @@ A row of a Tuple or a Dict is one vector: its parts' numbers one after the other
 `gymnasium.spaces.flatten`, save that a number out of n stays one number where flatten has n.
 """
 
+import json
 import math
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -198,9 +199,11 @@ def _way_out(whole: Space) -> str:
     kept = [key for key, part in _parts(whole) if _is_known(part)] if is_composite else []
     if not kept:
         return "a wrapper (gymnasium.wrappers.TransformObservation) can make it one"
-    leaves_out = f"gymnasium.wrappers:FilterObservation(filter_keys={kept})"
+    leaves_out = (
+        f"gymnasium.wrappers:FilterObservation(filter_keys={json.dumps(kept, default=str)})"
+    )
     return (
-        f'of an observation, --wrapper "{leaves_out}" keeps the others, and the package that has '
+        f"of an observation, --wrapper '{leaves_out}' keeps the others, and the package that has "
         "the environment may have a better wrapper"
     )
 

@@ -183,7 +183,9 @@ def resolve(
     given = {key: value for key, value in overrides.items() if value is not None}
     env = env or written.get("env")
     if not isinstance(env, str) or not env:
-        raise UprightError("No environment was named.", "Give a Gymnasium id, say CartPole-v1.")
+        raise UprightError(
+            "No environment was named.", "Give a Gymnasium id first, say CartPole-v1."
+        )
     available = presets_of(env)
     algo = algo or written.get("algo") or available.default_algorithm
     preset = preset or written.get("preset")

@@ -1,6 +1,7 @@
 """An environment looked at before it is trained, as a person types for it."""
 
 import json
+import re
 from pathlib import Path
 
 from cli.conftest import Typed
@@ -56,6 +57,18 @@ def test_what_is_wrong_fails_and_a_file_of_ones_own_will_do(inside: Typed, tmp_p
     assert "--outside-space accept" in hint
     assert last == "1 of these is wrong, and 1 will hurt training."
     assert {path.name for path in tmp_path.iterdir()} <= {"mine.py", "__pycache__"}
+
+
+def test_what_is_looked_at_has_its_arguments_and_its_wrappers(inside: Typed) -> None:
+    around = ("--env-kwargs", "max_episode_steps=9", "--wrapper", "probes.envs:Halved")
+    outcome = inside("check", "CartPole-v1", "--steps", "200", *around)
+    assert outcome.code == 0, outcome.err
+    (length,) = (line for line in outcome.out.splitlines() if " episode-length " in line)
+    assert "9" in length
+    (reward,) = (line for line in outcome.out.splitlines() if " reward-scale " in line)
+    found = re.search(r"add up to about ([\d.]+) ", reward)
+    assert found is not None
+    assert float(found[1]) <= 4.5  # at most nine rewards of 0.5
 
 
 def test_json_says_the_same(inside: Typed) -> None:

@@ -126,6 +126,28 @@ def test_what_only_looks_like_cartpole_is_not_simulated(
     assert not is_simulated(rewritten(run_copy, **changes))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "env_kwargs = {sutton_barto_reward = true}",
+        'wrapper = ["gymnasium.wrappers:TimeLimit(max_episode_steps=9)"]',
+        'eval_env = "CartPole-v0"',
+        "eval_env_kwargs = {sutton_barto_reward = true}",
+        'imports = ["minigrid"]',
+    ],
+)
+def test_what_was_changed_about_cartpole_is_not_simulated(line: str, run_copy: Path) -> None:
+    path = run_copy / "settings.toml"
+    path.write_text(f"{line}\n{path.read_text()}")
+    assert not is_simulated(upright.load(run_copy))
+
+
+def test_a_run_whose_two_files_name_other_environments_is_not_simulated(run_copy: Path) -> None:
+    path = run_copy / "run.json"
+    path.write_text(path.read_text().replace('"CartPole-v1"', '"Acrobot-v1"'))
+    assert not is_simulated(upright.load(run_copy))
+
+
 def test_a_network_too_large_for_a_page_is_not_simulated(run_copy: Path) -> None:
     path = run_copy / "settings.toml"
     path.write_text(

@@ -41,11 +41,11 @@ def is_simulated(run: Run) -> bool:
     Raises:
         UprightError: The run's spaces or settings cannot be read.
     """
-    recipe = run.recipe
+    recipe, record = run.recipe, run.record
     name, bare = recipe.judged_in, evaluation_env(recipe) == recipe.judged_in
-    if name not in SIMULATED or run.record.env_is_factory or not bare:
+    if record.env_is_factory or record.env != recipe.env or not bare:
         return False
-    if not is_gymnasiums_own(name):
+    if name not in SIMULATED or not is_gymnasiums_own(name):
         return False
     env = make_env(name)
     spaces = (env.observation_space, env.action_space)
