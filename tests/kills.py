@@ -19,14 +19,14 @@ import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Self, get_args
+from typing import Any, NoReturn, Self
 
 import numpy as np
 from safetensors.numpy import load_file
 
 import upright
 from support import untimed
-from upright.envs import fastest_backend, make_env
+from upright.envs import BACKENDS, make_env
 from upright.ground.errors import UprightError
 from upright.policy.catalogue import is_supported
 from upright.runs.folder import checkpoint_folders
@@ -75,12 +75,8 @@ def algorithms() -> list[str]:
 
 
 def backends() -> list[str]:
-    names = {
-        name
-        for settings in SETTINGS.values()
-        for name in get_args(settings.model_fields["backend"].annotation)
-    }
-    return sorted(names - {"auto"})
+    """Those whose runs go on as if they had never been stopped."""
+    return sorted(name for name, each in BACKENDS.items() if each.exact)
 
 
 def options(algo: str) -> dict[str, dict[str, Any]]:
@@ -95,11 +91,7 @@ def options(algo: str) -> dict[str, dict[str, Any]]:
 
 def environments(backend: str) -> list[str]:
     """The candidates that can be trained this way."""
-    return [
-        name
-        for name in CANDIDATES
-        if _can_be_trained(name) and (backend != "vector" or fastest_backend(name) == "vector")
-    ]
+    return [name for name in CANDIDATES if _can_be_trained(name) and BACKENDS[backend].can(name)]
 
 
 def _can_be_trained(name: str) -> bool:

@@ -1,15 +1,24 @@
 """One interface over every kind of environment."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 import gymnasium as gym
 import numpy as np
 import pytest
 
 from probes.envs import EndlessReward, ObsReward
-from upright.envs import fastest_backend, make_env, make_envs, name_of, reward_threshold, spec_of
+from upright.envs import (
+    BACKENDS,
+    fastest_backend,
+    make_env,
+    make_envs,
+    name_of,
+    reward_threshold,
+    spec_of,
+)
 from upright.ground.errors import UprightError
+from upright.settings.hyperparameters import Backend
 
 SHORT = "ShortCartPole-v0"
 
@@ -43,6 +52,21 @@ def test_every_backend_has_the_time_limit_of_the_id(short: str, backend: str) ->
         assert step.any_done is (t == 4)
     envs.close()
     assert envs.backend == backend
+
+
+def test_what_is_known_of_backends_is_known_of_those_that_can_be_named() -> None:
+    assert set(BACKENDS) == set(get_args(Backend))
+
+
+@pytest.mark.parametrize("backend", [name for name, each in BACKENDS.items() if each.exact])
+def test_a_backend_makes_what_its_row_says(backend: str) -> None:
+    envs = make_envs("CartPole-v1", 2, seed=0, backend=backend)
+    envs.close()
+    known = BACKENDS[backend]
+    assert (envs.backend, envs.kind, envs.exact) == (backend, known.kind, known.exact)
+    assert envs.state().values["kind"] == known.kind
+    assert known.can("CartPole-v1")
+    assert known.lanes > 0
 
 
 def test_auto_takes_the_vector_form_where_there_is_one() -> None:

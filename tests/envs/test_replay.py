@@ -251,11 +251,11 @@ def test_a_run_on_an_unknown_vector_form_says_that_it_is_not_exact(
         listener=Lines(sys.stderr, sys.stdout),
         **chosen,
     )
-    assert "not exact: this vector form cannot be restored" in capsys.readouterr().err
+    assert "not exact: the backend vector cannot restore these episodes" in capsys.readouterr().err
     assert json.loads((run.path / "run.json").read_text())["exact"] is False
     told = Told()
     longer = upright.resume(run.path, total_timesteps=128, listener=told)
-    said = "This vector form cannot be restored: every environment begins a new episode."
+    said = "The backend vector cannot restore these episodes: every environment begins a new one."
     assert said in told.notes
     assert said in longer.info["resumptions"][0]["notes"]
     assert longer.info["resumptions"][0]["exact"] is False

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from upright.envs.history import episodes_stand_alone
     from upright.envs.loading import import_all, missing_extra
     from upright.envs.local import SyncEnvs
-    from upright.envs.making import fastest_backend, make_envs
+    from upright.envs.making import BACKENDS, fastest_backend, make_envs
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
     from upright.envs.sources import is_gymnasiums_own, make_env, reward_threshold, spec_of
-    from upright.envs.step import Backend, Envs, Step
+    from upright.envs.step import Envs, Step
     from upright.envs.vector import NextStepEnvs
     from upright.envs.workers import AsyncEnvs
 

@@ -21,6 +21,7 @@ class SeededEnvs(ABC):
         seed: What all seeds derive from, with the environment's index and a count.
     """
 
+    kind = "episodes"
     replaces_final_obs = True
     exact = True
 
@@ -99,7 +100,7 @@ class SeededEnvs(ABC):
         }
         if self.masks is not None and unfinished:
             arrays["masks"] = self.masks.copy()
-        return State({"kind": "episodes", "unfinished": unfinished}, arrays)
+        return State({"kind": self.kind, "unfinished": unfinished}, arrays)
 
     def restore(self, state: State, obs: Array | None) -> tuple[Array | None, Bools]:
         """Every unfinished episode played again."""

@@ -9,8 +9,9 @@ import numpy as np
 from upright.envs.episodes import SeededEnvs
 from upright.envs.guard import Guard, Stand
 from upright.envs.masks import Mask
-from upright.envs.step import Backend, Step
+from upright.envs.step import Step
 from upright.ground import Array, Bools
+from upright.settings import Backend
 
 
 class SyncEnvs(SeededEnvs):

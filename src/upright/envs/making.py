@@ -1,14 +1,16 @@
 """N environments behind one interface, by the fastest way that there is."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from copy import copy, deepcopy
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
 from upright.envs.composition import EnvSource, in_full, is_code, name_of
+from upright.envs.envpool import EnvPoolEnvs, is_in_envpool
 from upright.envs.local import SyncEnvs
 from upright.envs.masks import Mask
 from upright.envs.sources import (
@@ -22,6 +24,7 @@ from upright.envs.step import Envs
 from upright.envs.vector import NextStepEnvs
 from upright.envs.workers import AsyncEnvs
 from upright.ground import UprightError
+from upright.settings import Backend
 
 
 def make_envs(
@@ -38,36 +41,49 @@ def make_envs(
         env: What names or makes the environment.
         num_envs: N, at least 1.
         seed: Where all episodes of these environments derive from.
-        backend: "vector" (a form of its own), "sync", "async", or "auto" for the fastest there is.
+        backend: One of `BACKENDS`, or "auto" for `fastest_backend`.
         timeout: Seconds after which a worker process that does not answer counts as hung.
         mask: Whether the environments are asked which actions they allow, "auto" or "off".
 
     Raises:
         UprightError: The environment cannot be made, or has no such backend.
     """
-    if backend == "auto":
-        backend = fastest_backend(env)
-    if backend == "vector":
-        whole = in_full(env)
-        if not isinstance(whole.base, str) or fastest_backend(env) != "vector":
-            how = (
-                " in a wrapper" if whole.wrappers else " with these arguments" * bool(whole.kwargs)
-            )
-            raise UprightError(f"{name_of(env)}{how} has no vector form.", "Use the backend sync.")
-        mode, kwargs = "vector_entry_point", deepcopy(dict(whole.kwargs))
-        try:
-            vector = gym.make_vec(whole.base, num_envs, vectorization_mode=mode, **kwargs)
-        except Exception as error:
-            raise cannot_make(env, error) from error
-        envs: Envs = NextStepEnvs(vector, seed, mask)
-        _take_unasked(env, [vector])
-        return envs
-    if backend == "async":
-        return AsyncEnvs(env, num_envs, seed, timeout, mask)
+    name: Any = fastest_backend(env) if backend == "auto" else backend
+    return BACKENDS[name].make(env, num_envs, seed, timeout, mask)
+
+
+def _vector(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
+    whole = in_full(env)
+    if not isinstance(whole.base, str) or not _has_vector_form(env):
+        how = " in a wrapper" if whole.wrappers else " with these arguments" * bool(whole.kwargs)
+        raise UprightError(f"{name_of(env)}{how} has no vector form.", "Use the backend sync.")
+    mode, kwargs = "vector_entry_point", deepcopy(dict(whole.kwargs))
+    try:
+        vector = gym.make_vec(whole.base, num_envs, vectorization_mode=mode, **kwargs)
+    except Exception as error:
+        raise cannot_make(env, error) from error
+    envs = NextStepEnvs(vector, seed, mask)
+    _take_unasked(env, [vector])
+    return envs
+
+
+def _sync(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
     made = [make_env(env) for _ in range(num_envs)]
     envs = SyncEnvs(made, seed, mask)
     _take_unasked(env, made)
     return envs
+
+
+def _envpool(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
+    name = _bare_id(env)
+    if not name:
+        whole = in_full(env)
+        how = " in a wrapper" if whole.wrappers else " with arguments" * bool(whole.kwargs)
+        raise UprightError(
+            f"EnvPool has Gymnasium's own environments only, not {name_of(env)}{how}.",
+            "Use the backend sync.",
+        )
+    return EnvPoolEnvs(name, num_envs, seed)
 
 
 def _take_unasked(env: EnvSource, made: Iterable[Any]) -> None:
@@ -87,20 +103,90 @@ def _anything(action: object) -> bool:
     return True
 
 
-def fastest_backend(env: EnvSource) -> str:
-    """What "auto" stands for: an environment's own vector form, else one loop.
+def _has_vector_form(env: EnvSource) -> bool:
+    """Whether Gymnasium has a form of it that steps many at once, and resets on the next step.
 
     The form is for bare environments, and does not always take what a single one takes.
     """
     whole = in_full(env)
     if whole.wrappers or is_code(env) or not isinstance(whole.base, str):
-        return "sync"
+        return False
     spec = spec_of(env)
     maker: Any = None if spec is None else spec.vector_entry_point
     with suppress(ImportError, AttributeError):
         if isinstance(maker, str):
             maker = gym.envs.registration.load_env_creator(maker)
     mode = getattr(maker, "metadata", {}).get("autoreset_mode")
-    if mode != AutoresetMode.NEXT_STEP or not {*whole.kwargs} <= {*arguments_of(maker)}:
-        return "sync"
-    return "vector"
+    is_next_step = mode == AutoresetMode.NEXT_STEP
+    return bool(is_next_step and {*whole.kwargs} <= {*arguments_of(maker)})
+
+
+def _bare_id(env: EnvSource) -> str:
+    """The id of an environment of Gymnasium's own with nothing in or around it, else nothing."""
+    whole = in_full(env)
+    bare = isinstance(whole.base, str) and not whole.kwargs and not whole.wrappers
+    return str(whole.base) if bare and is_gymnasiums_own(env) else ""
+
+
+def _has_envpools(env: EnvSource) -> bool:
+    return is_in_envpool(_bare_id(env))
+
+
+def _always(env: EnvSource) -> bool:
+    return True
+
+
+class Maker(Protocol):
+    """What makes N environments; arguments as those of `make_envs`."""
+
+    def __call__(
+        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask
+    ) -> Envs:
+        """N environments.
+
+        Raises:
+            UprightError: They cannot be made.
+        """
+
+
+@dataclass(frozen=True)
+class BackendSpec:
+    """What is known of one way to run environments.
+
+    Attributes:
+        what: It, in words.
+        make: Makes environments that run so.
+        can: Whether an environment can run so.
+        kind: `Envs.kind` of what it makes.
+        exact: Whether a resumed run can be the one that was never stopped.
+        lanes: Environments side by side in an evaluation; 0 where nothing is judged on them.
+    """
+
+    what: str
+    make: Maker
+    can: Callable[[EnvSource], bool]
+    kind: str
+    exact: bool
+    lanes: int
+
+
+# In the order of their speed (benchmarks/throughput.md), save that what is not exact comes last.
+BACKENDS: dict[Backend, BackendSpec] = {
+    "vector": BackendSpec(
+        "its own vector form", _vector, _has_vector_form, NextStepEnvs.kind, exact=True, lanes=128
+    ),
+    "sync": BackendSpec(
+        "one loop in this process", _sync, _always, SyncEnvs.kind, exact=True, lanes=10
+    ),
+    "async": BackendSpec(
+        "a process for each", AsyncEnvs, _always, AsyncEnvs.kind, exact=True, lanes=10
+    ),
+    "envpool": BackendSpec(
+        "EnvPool's own of that id", _envpool, _has_envpools, EnvPoolEnvs.kind, exact=False, lanes=0
+    ),
+}
+
+
+def fastest_backend(env: EnvSource) -> Backend:
+    """What "auto" stands for: of the backends that resume exactly the fastest that can run it."""
+    return next(name for name, each in BACKENDS.items() if each.exact and each.can(env))

@@ -1,14 +1,13 @@
 """One transition of N environments, and what every way of running them can do."""
 
-from typing import Literal, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from upright.envs.codec import Codec
 from upright.ground import Array, Bools, State
-
-Backend = Literal["vector", "sync", "async"]
+from upright.settings import Backend
 
 
 class Step(NamedTuple):
@@ -42,6 +41,7 @@ class Envs(Protocol):
     Attributes:
         num_envs: N.
         backend: How they run.
+        kind: Of their `state`: whatever is of one kind restores what another of it recorded.
         replaces_final_obs: Whether an episode's last observation gives way to the next one's first.
         exact: Whether `restore` brings every episode to where it stood.
         observations: What rows of observations stand for.
@@ -53,6 +53,7 @@ class Envs(Protocol):
 
     num_envs: int
     backend: Backend
+    kind: str
     replaces_final_obs: bool
     exact: bool
     observations: Codec

@@ -9,7 +9,7 @@ from gymnasium.vector import VectorEnv
 
 from upright.envs.codec import Codec
 from upright.envs.masks import MASK, Mask, MaskLayout
-from upright.envs.step import Backend, Step
+from upright.envs.step import Step
 from upright.ground import (
     Array,
     Bools,
@@ -19,6 +19,7 @@ from upright.ground import (
     generator_state,
     restore_generator,
 )
+from upright.settings import Backend
 
 # A vector form is restored from these attributes, shapes with -1 for N, and its generator.
 RESTORABLE: dict[type[Any], dict[str, tuple[tuple[int, ...], type[np.generic]]]] = {
@@ -34,6 +35,7 @@ class NextStepEnvs:
     """A vector environment that resets itself on the step after the done one."""
 
     backend: Backend = "vector"
+    kind = "vector"
     replaces_final_obs = False
 
     def __init__(self, vector: VectorEnv[Any, Any, Any], seed: int, mask: Mask = "auto") -> None:
@@ -83,7 +85,7 @@ class NextStepEnvs:
     def state(self, unfinished: bool = True) -> State:
         """The vector form's own arrays and generator, where it is known which those are."""
         own = self._vector.unwrapped
-        values = {"kind": "vector", "anew": self._anew, "fresh": self._fresh}
+        values = {"kind": self.kind, "anew": self._anew, "fresh": self._fresh}
         arrays = {"was_done": self._was_done.copy()}
         if self.exact and not self._fresh:
             values["generator"] = generator_state(own.np_random)

@@ -17,8 +17,9 @@ from upright.envs.episodes import SeededEnvs
 from upright.envs.guard import FAULT, Guard, Stand, make_worker
 from upright.envs.masks import MASK, Mask
 from upright.envs.sources import make_env
-from upright.envs.step import Backend, Step
+from upright.envs.step import Step
 from upright.ground import Array, Bools, UprightError
+from upright.settings import Backend
 
 ENDING_SECONDS = 1.0
 

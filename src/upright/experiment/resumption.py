@@ -5,7 +5,7 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
-from upright.envs import episodes_stand_alone, make_envs
+from upright.envs import BACKENDS, episodes_stand_alone, make_envs
 from upright.experiment.experiment import Experiment
 from upright.experiment.listener import Listener
 from upright.experiment.writer import RunWriter
@@ -159,11 +159,15 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
     said = []
     if differing:
         said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
-    backends = (recorded.backend, trainer.backend)
-    if lost and backends[0] != backends[1] and "vector" in backends:
+    kind = BACKENDS[trainer.backend].kind
+    there = next((each.kind for name, each in BACKENDS.items() if name == recorded.backend), "")
+    if lost and there != kind:
         said.append("The backend is of another kind: every environment begins a new episode.")
     elif lost and not trainer.exact:
-        said.append("This vector form cannot be restored: every environment begins a new episode.")
+        said.append(
+            f"The backend {trainer.backend} cannot restore these episodes: every environment "
+            "begins a new one."
+        )
     elif lost:
         numbers = ", ".join(map(str, lost))
         said.append(
@@ -171,7 +175,7 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
             "restored. Played again, the episode arrived at another observation; it was cut as "
             "truncated, and a new one begins."
         )
-    if trainer.backend != "vector" and not _stands_alone(trainer):
+    if kind == "episodes" and not _stands_alone(trainer):
         said.append(
             "Not bit-identical: an episode of this environment differs after another one came "
             "before it, and those were not played again."

@@ -7,11 +7,10 @@ import numpy as np
 from pydantic import ConfigDict, Field
 from pydantic.dataclasses import dataclass
 
-from upright.envs import Backend
 from upright.ground import LARGEST_FLOAT32, UprightError
 from upright.judging.statistics import bootstrap_interval
+from upright.settings import Backend
 
-LANES = {"vector": 128, "sync": 10, "async": 10}
 MAX_EPISODES, MAX_LANES = 100_000, 1024
 # A whole number stays one; what no float can be is none.
 Threshold = float | Annotated[int, Field(gt=-(10**300), lt=10**300)] | None

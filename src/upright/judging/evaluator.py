@@ -2,11 +2,12 @@
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from upright.envs import (
+    BACKENDS,
     Envs,
     EnvSource,
     Mask,
@@ -16,7 +17,7 @@ from upright.envs import (
     reward_threshold,
 )
 from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed, in_a_line
-from upright.judging.evaluation import LANES, Evaluation
+from upright.judging.evaluation import Evaluation
 from upright.judging.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -51,9 +52,14 @@ class Evaluator:
     ) -> None:
         self.threshold = reward_threshold(env, threshold)
         self._episodes, self._name = episodes, name_of(env)
-        backend = fastest_backend(env) if backend == "auto" else backend
-        lanes = num_envs or min(episodes, LANES[backend])
-        self._envs: Envs = make_envs(env, lanes, 0, backend, mask=mask)
+        chosen: Any = fastest_backend(env) if backend == "auto" else backend
+        side_by_side = BACKENDS[chosen].lanes
+        if not side_by_side:
+            raise UprightError(
+                f"Policies are judged on Gymnasium's own environments, never on {chosen}'s."
+            )
+        lanes = num_envs or min(episodes, side_by_side)
+        self._envs: Envs = make_envs(env, lanes, 0, chosen, mask=mask)
 
     @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
     def evaluate(

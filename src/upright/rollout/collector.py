@@ -202,7 +202,7 @@ class LocalCollector:
             raise UprightError("The recorded episodes have negative lengths.")
         restore_generator(self._rng, own.value("rng", dict))
         recorded = state.part("envs")
-        if (recorded.value("kind", str) == "vector") == (self._envs.backend == "vector"):
+        if recorded.value("kind", str) == self._envs.kind:
             codec = self._envs.observations
             obs = own.array("obs", (n, *codec.shape), codec.dtype) if "obs" in own.arrays else None
             self._obs, lost = self._envs.restore(recorded, obs)

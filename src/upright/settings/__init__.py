@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from upright.settings.hyperparameters import (
         SETTINGS,
         ActorCriticSettings,
+        Backend,
         PPOSettings,
         ReinforceSettings,
         Settings,

@@ -22,6 +22,8 @@ from upright.settings.fields import (
 )
 
 MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
+# How environments run; what is known of each is in `envs/making.py`.
+Backend = Literal["vector", "sync", "async", "envpool"]
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
 
@@ -44,8 +46,10 @@ class Settings(BaseModel):
         0, "timesteps in which START:END schedules move; 0 for the budget", "timesteps"
     )
     num_envs: Int = setting(8, "environments stepped together (N)", ge=1, le=65536)
-    backend: Literal["auto", "vector", "sync", "async"] = setting(
-        "auto", "how environments run: their own vector form, one loop, or worker processes"
+    backend: Literal["auto", Backend] = setting(
+        "auto",
+        "how environments run: vector (their own form of it), sync (one loop), async (worker "
+        "processes), envpool, or auto (the fastest that resumes exactly)",
     )
     gamma: Fraction = setting(0.99, "discount per step", source=PPO_PAPER)
     learning_rate: ScheduleField = setting(

@@ -74,11 +74,12 @@ def shown(kind: Callable[..., Lines], out: Path, **settings: Any) -> tuple[str, 
 def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path) -> None:
     stream, results = shown(Lines, tmp_path, **SMALL)
     folder = str(tmp_path / "CartPole-v1" / "ppo-s0")
-    first, device, *evaluations = stream.splitlines()
+    first, device, backend, *evaluations = stream.splitlines()
     assert "ppo" in first
     assert "seed 0" in first
     assert folder in first
     assert device.startswith("device cpu: ")
+    assert backend.startswith("backend auto: vector, its own vector form; measured to be ")
     assert len(evaluations) >= 2
     assert all("steps   greedy policy: " in line for line in evaluations)
     verdict, note, *rest = results.splitlines()

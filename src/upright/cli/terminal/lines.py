@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from upright.cli.arguments import plain, program
+from upright.envs import BACKENDS
 from upright.experiment import Listener
 from upright.ground import UprightError
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
@@ -52,8 +53,15 @@ class Lines(Silent):
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
         self.say(f"device {trainer.device_reason}")
+        if settings.backend == "auto":
+            what = BACKENDS[trainer.backend].what
+            among = " of those that resume exactly" if trainer.exact else ""
+            self.say(f"backend auto: {trainer.backend}, {what}; measured to be the fastest{among}")
         if not trainer.exact:
-            self.say("not exact: this vector form cannot be restored, so a resume will differ")
+            self.say(
+                f"not exact: the backend {trainer.backend} cannot restore these episodes, so a "
+                "resume will differ"
+            )
 
     def masked(self, size: int) -> None:
         """Say that the environment says which actions are allowed."""
