@@ -1,0 +1,142 @@
+"""The benchmarks' pieces run, and what they say of made-up runs is true; no time is asserted."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from upright.envs import reward_threshold
+from upright.judging import Evaluator
+from upright.settings import resolve
+
+pytest.importorskip("stable_baselines3", reason="the peer that the benchmarks measure beside")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:builtin type .* has no __module__:DeprecationWarning"  # Python says it of Box2D's
+)
+FOLDER = Path(__file__).parents[2] / "benchmarks"
+TASKS = [
+    pytest.param(
+        name,
+        marks=pytest.mark.skipif(
+            name.startswith("Lunar") and not find_spec("Box2D"), reason="needs the extra box2d"
+        ),
+    )
+    for name in ("CartPole-v1", "Acrobot-v1", "Pendulum-v1", "MountainCar-v0", "LunarLander-v3")
+]
+
+
+@pytest.fixture
+def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """What imports a file of benchmarks/."""
+    monkeypatch.syspath_prepend(str(FOLDER))
+    monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    before = set(sys.modules)
+    yield import_module
+    for name in set(sys.modules) - before:
+        if Path(getattr(sys.modules[name], "__file__", None) or "/").parent == FOLDER:
+            del sys.modules[name]
+
+
+def test_every_task_has_the_zoos_settings_and_a_bar(benchmark: Any) -> None:
+    zoo, classic = benchmark("peers").zoo(), benchmark("classic")
+    for task in classic.REQUIRED:
+        assert {"n_envs", "n_timesteps", "n_steps", "gamma"} <= set(zoo[task])
+        assert reward_threshold(task, resolve(task).reward_threshold) is not None
+
+
+@pytest.mark.parametrize("task", [*TASKS, "MountainCarContinuous-v0"])
+def test_the_peer_can_be_judged_on_every_task(benchmark: Any, task: str) -> None:
+    peers = benchmark("peers")
+    less = {"n_envs": 2, "n_steps": 8, "batch_size": 16, "n_epochs": 1}
+    model = peers.make_model(task, 0, {**peers.zoo()[task], **less})
+    model.learn(16, log_interval=None)
+    policy = peers.Greedy(model)
+    assert (model.get_vec_normalize_env() is not None) == peers.zoo()[task].get("normalize", False)
+    with closing(Evaluator(task, 2)) as evaluator:
+        evaluator.refuse_misfit(policy)
+    obs = np.array([model.observation_space.sample() for _ in range(2)])
+    actions = policy.bounded(policy.act(obs, 0.0))
+    assert all(model.action_space.contains(action) for action in actions)
+
+
+def test_the_peer_is_stopped_at_its_limit_and_counted_as_that(benchmark: Any) -> None:
+    run = benchmark("peers").solve("Acrobot-v1", 0, every=10**9, limit=0.02)
+    assert (run.solved, run.train_seconds) == (False, 0.02)
+    assert run.timesteps > 0
+
+
+def test_only_a_peer_whose_schedules_end_ends_by_itself(benchmark: Any) -> None:
+    peers = benchmark("peers")
+    assert peers.budget_of(peers.zoo()["CartPole-v1"]) == 100_000
+    assert peers.budget_of(peers.zoo()["Acrobot-v1"]) == peers.WITHOUT_END
+
+
+def test_a_report_says_what_was_required_and_what_was_stopped(benchmark: Any) -> None:
+    classic, solving = benchmark("classic"), benchmark("solving")
+    ours = [solving.Solve("we", seed, True, 2.0, 1.0, 100) for seed in range(4)]
+    theirs = [solving.Solve("they", seed, seed == 0, 8.0, 1.0, 100) for seed in range(3)]
+    ratio, solved = classic.requirements("Acrobot-v1", ours, theirs)
+    assert (ratio.met, solved.met) == (False, True)
+    assert ratio.measured.startswith("over 4.0 of medians")
+    assert ratio.measured.endswith("2 of 3 stopped")
+    text = classic.section({"Acrobot-v1": (ours, theirs)})
+    assert "| Acrobot-v1 | they | 1 of 3 |" in text
+    assert text.count("### Every run of Acrobot-v1") == 1
+
+
+def test_both_have_the_same_settings(benchmark: Any) -> None:
+    same = benchmark("same_settings")
+    names = {"n_steps": "num_steps", "n_epochs": "num_epochs", "batch_size": "minibatch_size"}
+    theirs = {names.get(name, name): value for name, value in same.THEIRS.items()}
+    assert theirs.pop("normalize") is same.OURS["normalize_obs"] is same.OURS["normalize_rewards"]
+    assert {name: same.OURS[name] for name in theirs} == theirs
+    model = same.peers.make_model("Pendulum-v1", 0, {**same.THEIRS, "n_envs": 1})
+    normalizer = model.get_vec_normalize_env()
+    assert normalizer.clip_obs == same.OURS["clip_obs"]
+    assert normalizer.clip_reward == same.OURS["clip_rewards"]
+    layers = [module for module in model.policy.mlp_extractor.policy_net if hasattr(module, "bias")]
+    assert tuple(layer.out_features for layer in layers) == same.OURS["hidden_sizes"]
+
+
+def test_mean_returns_and_laps_of_both_are_written_down(
+    benchmark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    same, classic, throughput = map(benchmark, ("same_settings", "classic", "throughput"))
+    monkeypatch.setattr(same, "TASKS", ("Pendulum-v1",))
+    monkeypatch.setattr(throughput, "PEER_ENV", "Pendulum-v1")
+    for table, names in (
+        (same.OURS, ("num_steps", "minibatch_size", "num_epochs")),
+        (same.THEIRS, ("n_steps", "batch_size", "n_epochs")),
+    ):
+        for name, value in zip(names, (32, 16, 1), strict=True):
+            monkeypatch.setitem(table, name, value)
+    report = tmp_path / "report.md"
+    words = ["--tasks", "none", "--mujoco", "--mujoco-steps", "64", "--mujoco-seeds", "1"]
+    classic.main([*words, "--out", str(report)])
+    assert "## Mean return after 64 steps, the same settings" in report.read_text()
+    throughput.main(["--parts", "peer", "--seeds", "1", "--laps", "1", "--out", str(report)])
+    assert "| 8 | Stable-Baselines3 PPO | " in report.read_text()
+
+
+def test_rates_of_every_backend_and_of_the_loop_are_written_down(
+    benchmark: Any, tmp_path: Path
+) -> None:
+    report = tmp_path / "report.md"
+    words = ["--parts", "loop,backends", "--envs", "CartPole-v1", "--sizes", "2", "--seconds", "0"]
+    benchmark("throughput").main([*words, "--out", str(report)])
+    rows = [line.split(" | ") for line in report.read_text().splitlines() if "CartPole" in line]
+    assert ["| CartPole-v1", "2", "vector"] in [row[:3] for row in rows]
+    assert [row[-1] for row in rows if row[2] == "vector"] == ["auto |"]
+    assert len(rows) >= 4  # the loop, and what is there without an extra
+
+
+def test_what_is_unknown_is_refused(benchmark: Any) -> None:
+    for name, words in (("classic", "--tasks Pong"), ("throughput", "--parts pong")):
+        with pytest.raises(SystemExit):
+            benchmark(name).read_arguments(words.split())
