@@ -21,6 +21,7 @@ import solving
 from report import Ratios, Requirement, requirements_table, spread, table
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
+from upright.envs import reward_threshold
 from upright.settings import resolve
 
 # How many times faster by the seconds of training, by medians.
@@ -123,8 +124,33 @@ def section(results: dict[str, tuple[list[solving.Solve], list[solving.Solve]]])
             table(header, rows),
             requirements_table(promises),
             *every,
+            "### As the presets record it",
+            *(f"```toml\n{as_data(env, ours)}\n```" for env, (ours, _) in results.items()),
         ]
     )
+
+
+def as_data(env: str, runs: Sequence[solving.Solve]) -> str:
+    """What the task's file in settings/presets records of these runs."""
+    solved = [run for run in runs if run.solved]
+    lines = [
+        f"# {env}",
+        "[tuned.ppo.result]",
+        f"bar = {float(reward_threshold(env, resolve(env).reward_threshold) or 0.0)}",
+        f"seeds = [{runs[0].seed}, {runs[-1].seed}]",
+        f"solved = {len(solved)}",
+    ]
+    if solved:
+        seconds = [run.train_seconds for run in solved]
+        steps = [run.timesteps for run in solved]
+        lines.append(f"timesteps = {[int(each) for each in _spread(steps)]}")
+        lines.append(f"seconds = {[round(each, 3) for each in _spread(seconds)]}")
+    return "\n".join(lines)
+
+
+def _spread(values: Sequence[float]) -> list[float]:
+    """Median, least and greatest."""
+    return [float(np.median(values)), float(min(values)), float(max(values))]
 
 
 def head(seeds: Sequence[int]) -> str:

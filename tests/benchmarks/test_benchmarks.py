@@ -1,6 +1,7 @@
 """The benchmarks' pieces run, and what they say of made-up runs is true; no time is asserted."""
 
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import import_module
@@ -88,6 +89,14 @@ def test_a_report_says_what_was_required_and_what_was_stopped(benchmark: Any) ->
     text = classic.section({"Acrobot-v1": (ours, theirs)})
     assert "| Acrobot-v1 | they | 1 of 3 |" in text
     assert text.count("### Every run of Acrobot-v1") == 1
+    data = tomllib.loads(text.partition("```toml")[2].partition("```")[0])
+    assert data["tuned"]["ppo"]["result"] == {
+        "bar": -100.0,
+        "seeds": [0, 3],
+        "solved": 4,
+        "timesteps": [100, 100, 100],
+        "seconds": [2.0, 2.0, 2.0],
+    }
 
 
 def test_both_have_the_same_settings(benchmark: Any) -> None:

@@ -1,5 +1,6 @@
 """What there is: environments and runs."""
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ def test_the_newest_version_is_listed_with_what_can_be_done() -> None:
     assert cartpole.threshold == 475.0
     assert "tuned: " in cartpole.presets
     assert "lesson: reinforce/actor-critic" in cartpole.presets
+    assert re.fullmatch(r"10 of 10 at 475, [\d,]+ steps, [\d.]+ s", cartpole.solved)
+
+
+def test_what_was_never_recorded_is_not_claimed() -> None:
+    (listed,) = find_environments("CliffWalking-v1")
+    assert (listed.trainable, listed.solved) == ("yes", "")
 
 
 def test_what_cannot_be_trained_is_said() -> None:

@@ -64,6 +64,45 @@ def test_every_table_resolves_to_settings_of_its_algorithm(
     assert all(getattr(recipe, key) == table[key] for key in table.keys() - settings.keys())
 
 
+RESULTS = [
+    (env, preset, algo)
+    for env in RECORDED
+    for preset, algos in presets_of(env).results.items()
+    for algo in algos
+]
+
+
+def test_every_environment_records_how_its_usual_preset_went() -> None:
+    assert [env for env in RECORDED if presets_of(env).usual_result is None] == []
+
+
+@pytest.mark.parametrize(("env", "preset", "algo"), RESULTS)
+def test_a_result_is_one_that_could_have_been(env: str, preset: str, algo: str) -> None:
+    result = presets_of(env).results[preset][algo]
+    recipe = resolve(env, algo, preset=preset)
+    assert result.bar == (recipe.reward_threshold or gym.spec(env).reward_threshold)
+    assert 0 < result.solved <= result.tried
+    for median, least, greatest in (result.timesteps, *([result.seconds] * bool(result.seconds))):
+        assert 0 < least <= median <= greatest
+    assert "result" not in presets_of(env).tables[preset][algo]
+
+
+def test_the_page_on_environments_says_what_the_presets_record() -> None:
+    page = Path(__file__).parents[2] / "docs" / "environments.md"
+    lines = page.read_text(encoding="utf-8").splitlines()
+    begin = lines.index("| environment | bar | solved | seeds | timesteps | seconds |")
+    end = lines.index("", begin)
+    rows = []
+    for env in RECORDED:
+        result = presets_of(env).usual_result
+        assert result is not None
+        solved, seeds = f"{result.solved} of {result.tried}", "{} to {}".format(*result.seeds)
+        steps = "{:,} ({:,} to {:,})".format(*result.timesteps)
+        seconds = "{:.2f} ({:.2f} to {:.2f})".format(*result.seconds) if result.seconds else "–"
+        rows.append(f"| {env} | {result.bar:g} | {solved} | {seeds} | {steps} | {seconds} |")
+    assert lines[begin + 2 : end] == rows
+
+
 def test_tuned_is_taken_where_there_is_one_and_default_means_none() -> None:
     recorded = presets_of("CartPole-v1")
     assert recorded.choose(None, "ppo")[0] == "tuned"

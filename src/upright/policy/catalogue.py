@@ -8,7 +8,7 @@ import gymnasium as gym
 
 from upright.envs import Codec, make_env, missing_extra
 from upright.ground import UprightError
-from upright.settings import presets_of
+from upright.settings import Result, presets_of
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Listed:
         action_space: Likewise.
         threshold: The mean return from which it counts as solved, if it names one.
         presets: Which tables of settings are recorded, and for which algorithms.
+        solved: How seeds went with what `upright train ID` takes, where that is recorded.
     """
 
     id: str
@@ -31,6 +32,7 @@ class Listed:
     action_space: str
     threshold: float | None
     presets: str
+    solved: str
 
 
 def find_environments(word: str = "") -> Iterator[Listed]:
@@ -45,16 +47,17 @@ def find_environments(word: str = "") -> Iterator[Listed]:
 
 def _look_at(name: str) -> Listed:
     threshold = gym.spec(name).reward_threshold
-    tables = presets_of(name).tables
+    known = presets_of(name)
+    tables, solved = known.tables, describe_result(known.usual_result)
     recorded = ", ".join(f"{preset}: {'/'.join(algos)}" for preset, algos in tables.items())
     try:
         env = make_env(name)
     except Exception as error:
-        return Listed(name, _why_not(error), "?", "?", threshold, recorded)
+        return Listed(name, _why_not(error), "?", "?", threshold, recorded, solved)
     obs, action = env.observation_space, env.action_space
     env.close()
     trainable = "yes" if is_supported(obs, action) else "no"
-    return Listed(name, trainable, describe(obs), describe(action), threshold, recorded)
+    return Listed(name, trainable, describe(obs), describe(action), threshold, recorded, solved)
 
 
 def _why_not(error: Exception) -> str:
@@ -62,6 +65,15 @@ def _why_not(error: Exception) -> str:
     if isinstance(error, causes) or isinstance(error.__cause__, causes):
         return f"needs {missing_extra(error) or 'an extra'}"
     return "does not start"
+
+
+def describe_result(result: Result | None) -> str:
+    """How the seeds of a preset went, in a few words; nothing where that is not recorded."""
+    if result is None:
+        return ""
+    steps = f"{result.timesteps[0]:,} steps"
+    seconds = f", {result.seconds[0]:.2g} s" if result.seconds else ""
+    return f"{result.solved} of {result.tried} at {result.bar:g}, {steps}{seconds}"
 
 
 def is_supported(observation_space: gym.Space[Any], action_space: gym.Space[Any]) -> bool:

@@ -28,6 +28,7 @@ def run(args: argparse.Namespace) -> None:
     for env in found:
         threshold = "-" if env.threshold is None else f"{env.threshold:g}"
         spaces = (env.observation_space, env.action_space)
-        rows.append((env.id, env.trainable, *spaces, threshold, env.presets or "-"))
+        recorded = (env.presets or "-", env.solved or "-")
+        rows.append((env.id, env.trainable, *spaces, threshold, *recorded))
     header = ("environment", "trainable", "observations", "actions", "threshold", "presets")
-    print(columns(header, rows))
+    print(columns((*header, "solved"), rows))

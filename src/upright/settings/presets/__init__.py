@@ -2,6 +2,7 @@
 
 default_algorithm = "ppo"
 [tuned.ppo]          # preset "tuned" of algorithm "ppo"
+[tuned.ppo.result]   # how seeds that chose nothing went with it: a `Result`, no settings
 [lesson.reinforce]   # preset "lesson" of algorithm "reinforce"
 """
 
@@ -17,12 +18,51 @@ FIRST_CHOICE = "tuned"
 
 
 @dataclass(frozen=True)
+class Result:
+    """How the seeds went with a preset that chose nothing of it.
+
+    Attributes:
+        bar: The mean return that counted as solved.
+        seeds: The first and the last of them.
+        solved: How many ended with a verified policy.
+        timesteps: Of those that did: median, least and greatest.
+        seconds: Of training, likewise, evaluations apart, on the machine of
+            benchmarks/results.md; empty where nobody took them on an idle machine.
+    """
+
+    bar: float
+    seeds: tuple[int, int]
+    solved: int
+    timesteps: tuple[int, int, int]
+    seconds: tuple[float, ...] = ()
+
+    @property
+    def tried(self) -> int:
+        """How many seeds there were."""
+        first, last = self.seeds
+        return last - first + 1
+
+
+@dataclass(frozen=True)
 class Presets:
-    """What is recorded for one environment."""
+    """What is recorded for one environment.
+
+    Attributes:
+        env: Its id.
+        default_algorithm: Which algorithm trains it where none is named.
+        tables: Settings by preset and algorithm.
+        results: What came of them, likewise, where that is recorded.
+    """
 
     env: str
     default_algorithm: str = "ppo"
     tables: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    results: dict[str, dict[str, Result]] = field(default_factory=dict)
+
+    @property
+    def usual_result(self) -> Result | None:
+        """What came of training it with nothing named but its id."""
+        return self.results.get(FIRST_CHOICE, {}).get(self.default_algorithm)
 
     def choose(self, name: str | None, algo: str) -> tuple[str, dict[str, Any]]:
         """The preset called `name` for `algo`; with no name, "tuned" where there is one.
@@ -53,4 +93,15 @@ def presets_of(env: str) -> Presets:
     if not path.is_file():
         return Presets(env)
     tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    return Presets(env, tables.pop("default_algorithm"), tables)
+    default, results = tables.pop("default_algorithm"), {}
+    for preset, algos in tables.items():
+        found = {algo: table.pop("result") for algo, table in algos.items() if "result" in table}
+        results[preset] = {algo: _result(table) for algo, table in found.items()}
+    return Presets(env, default, tables, results)
+
+
+def _result(table: dict[str, Any]) -> Result:
+    given: dict[str, Any] = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in table.items()
+    }
+    return Result(**given)
