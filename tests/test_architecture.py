@@ -41,7 +41,14 @@ ORDER = (
 )
 LEARNING = ("policy", "rollout", "learning")
 # PyTorch is an extra: these files need it, and are loaded by what asks for it.
-WITH_TORCH = {"policy.torch_network", "policy.torch_onnx", "learning.torch_loss"}
+WITH_TORCH = {
+    "policy.torch_network",
+    "policy.torch_mlp",
+    "policy.torch_cnn",
+    "policy.torch_policy",
+    "policy.torch_onnx",
+    "learning.torch_loss",
+}
 HEAVY = (
     "torch",
     "gymnasium",

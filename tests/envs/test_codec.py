@@ -1,5 +1,6 @@
 """Spaces and rows: there and back, one and many, and what is no value of a space."""
 
+import math
 from typing import Any
 
 import gymnasium as gym
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from upright.envs.codec import Codec
+from upright.envs.parts import picture_axes
 from upright.ground.errors import UprightError
 
 sizes = st.integers(1, 3)
@@ -26,16 +28,26 @@ leaves = st.one_of(
     st.builds(lambda n: gym.spaces.Box(-np.inf, np.inf, (n,)), sizes),
     st.just(gym.spaces.Box(0, 255, (), np.uint8)),
 )
-nested = st.recursive(
-    leaves,
-    lambda inner: st.one_of(
+pictures = st.sampled_from([(4, 3, 3), (3, 5, 4), (8, 9), (2, 3, 4, 1), (2, 1, 3, 3)]).map(
+    lambda shape: gym.spaces.Box(0, 255, shape, np.uint8)
+)
+
+
+def nested_of(leaves: st.SearchStrategy[gym.Space[Any]]) -> st.SearchStrategy[gym.Space[Any]]:
+    return st.recursive(leaves, several, max_leaves=5)
+
+
+def several(inner: st.SearchStrategy[gym.Space[Any]]) -> st.SearchStrategy[gym.Space[Any]]:
+    return st.one_of(
         st.lists(inner, min_size=1, max_size=3).map(gym.spaces.Tuple),
         st.dictionaries(st.text("abc", min_size=1), inner, min_size=1, max_size=3).map(
             gym.spaces.Dict
         ),
-    ),
-    max_leaves=5,
-)
+    )
+
+
+nested = nested_of(leaves)
+illustrated = nested_of(st.one_of(leaves, pictures))
 
 
 def same(one: Any, other: Any) -> bool:
@@ -47,7 +59,7 @@ def same(one: Any, other: Any) -> bool:
 
 
 @settings(deadline=None)
-@given(space=nested, seed=st.integers(0, 2**31))
+@given(space=illustrated, seed=st.integers(0, 2**31))
 def test_any_nested_space_goes_there_and_back(space: gym.Space[Any], seed: int) -> None:
     codec = Codec(space)
     space.seed(seed)
@@ -55,7 +67,9 @@ def test_any_nested_space_goes_there_and_back(space: gym.Space[Any], seed: int) 
     rows = np.array([codec.row(value) for value in values])
     assert rows.shape == (3, *codec.shape)
     assert rows.dtype == codec.dtype
-    assert len(codec.columns) == rows[0].size
+    pixels = sum(map(math.prod, codec.pictures))
+    assert codec.numbers(rows).reshape(3, -1).shape == (3, len(codec.columns))
+    assert rows[0].nbytes == pixels + codec.numbers(rows[0]).nbytes
     for value, row in zip(values, rows, strict=True):
         back = codec.value(row)
         assert space.contains(back)
@@ -102,6 +116,62 @@ def test_a_space_without_a_number_and_a_count_beyond_float32_are_refused() -> No
         Codec(gym.spaces.Tuple([gym.spaces.Discrete(2**40)]))
 
 
+def picture(*shape: int) -> gym.Space[Any]:
+    return gym.spaces.Box(0, 255, shape, np.uint8)
+
+
+def test_pictures_beside_numbers_are_kept_in_bytes_and_read_and_written_in_place() -> None:
+    camera, speed = picture(4, 5, 3), gym.spaces.Box(-np.inf, np.inf, (2,))
+    codec = Codec(gym.spaces.Dict(camera=camera, gear=gym.spaces.Discrete(3), speed=speed))
+    assert (codec.shape, codec.dtype) == ((4 * 3 + 60,), np.uint8)
+    seen = np.arange(60, dtype=np.uint8).reshape(4, 5, 3)
+    rows = np.stack([codec.row({"camera": seen, "gear": 2, "speed": [0.5, -3e30]})] * 2)
+    np.testing.assert_array_equal(codec.numbers(rows[None])[0, 1], np.float32([2, 0.5, -3e30]))
+    (shown,) = codec.pictures_of(rows)
+    np.testing.assert_array_equal(shown, [seen, seen])
+    codec.numbers(rows)[1] = [1, 7, 8]
+    assert codec.value(rows[1])["gear"] == 1
+    assert [len(bound) for bound in codec.bounds()] == [3, 3]
+    assert codec.within(rows)
+    codec.numbers(rows)[0, 0] = 3
+    assert not codec.within(rows)
+
+
+@pytest.mark.parametrize(
+    ("shape", "axes"),
+    [
+        ((210, 160, 3), (False, 3, 210, 160)),
+        ((3, 64, 48), (True, 3, 64, 48)),
+        ((7, 7, 3), (False, 3, 7, 7)),
+        ((84, 84), (True, 1, 84, 84)),
+        ((4, 84, 84), (True, 4, 84, 84)),
+        ((4, 210, 160, 3), (False, 12, 210, 160)),
+        ((4, 3, 64, 48), (True, 12, 64, 48)),
+        ((4, 84, 84, 1), (False, 4, 84, 84)),
+    ],
+)
+def test_the_channels_of_a_picture_are_found(shape: tuple[int, ...], axes: Any) -> None:
+    assert picture_axes(shape) == axes
+    assert Codec(picture(*shape)).pictures == (shape,)
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        picture(2),
+        picture(7, 9),
+        picture(2, 2, 2),
+        gym.spaces.Box(0, 1, (10, 10, 4), np.uint8),
+        gym.spaces.Box(0, 255, (10, 10, 3), np.float32),
+        gym.spaces.MultiBinary([10, 10, 3]),
+    ],
+    ids=str,
+)
+def test_what_is_no_picture_is_numbers(space: gym.Space[Any]) -> None:
+    assert Codec(space).pictures == ()
+    assert Codec(space).columns
+
+
 DISCRETE = gym.spaces.Discrete(3)
 WRONG: list[tuple[gym.Space[Any], Any]] = [
     (DISCRETE, 3),
@@ -114,6 +184,9 @@ WRONG: list[tuple[gym.Space[Any], Any]] = [
     (gym.spaces.Tuple([DISCRETE]), 1),
     (gym.spaces.Dict(a=DISCRETE), {"b": 1}),
     (gym.spaces.Dict(a=DISCRETE), (1,)),
+    (gym.spaces.Tuple([picture(3, 3, 1)]), (np.full((3, 3, 1), 0.5),)),
+    (gym.spaces.Tuple([picture(3, 3, 1)]), (np.full((3, 3, 1), 256),)),
+    (gym.spaces.Tuple([picture(3, 3, 1)]), (np.full((3, 3), 1, np.uint8),)),
 ]
 
 

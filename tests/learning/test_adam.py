@@ -9,7 +9,7 @@ from support import policy_for
 from upright.ground.errors import UprightError
 from upright.learning.adam import Adam
 from upright.policy.networks import MLP
-from upright.policy.torch_network import on_device
+from upright.policy.torch_mlp import on_device
 
 
 def twins() -> tuple[nn.Sequential, nn.Sequential]:

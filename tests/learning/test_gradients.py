@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from upright.envs.codec import Column
+from upright.envs.parts import Column
 from upright.learning.losses import (
     clipped_surrogate,
     clipped_value_loss,

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from upright.learning.trainer import Trainer
 from upright.policy.networks import MLP
-from upright.policy.torch_network import TorchMLP
+from upright.policy.torch_mlp import TorchMLP
 from upright.rollout.rollout import Rollout
 from upright.settings.recipe import resolve
 

@@ -9,7 +9,7 @@ import pytest
 
 import upright
 from learning.test_probes import ALGORITHMS, learn
-from probes.spaces import GUESSES, Guess, GuessAll
+from probes.spaces import GUESSES, PICTURED, Guess, GuessAll, GuessBand, GuessBandAndNumber
 from upright.judging.evaluator import Evaluator
 
 OTHERS = [algo for algo in ALGORITHMS if algo != "ppo"]
@@ -27,6 +27,26 @@ def test_what_every_space_asks_for_is_learned(env: type[Guess], algo: str) -> No
     assert evaluation.mean > -0.05
 
 
+BY_SIGHT: dict[str, Any] = {
+    "num_envs": 16,
+    "num_steps": 16,
+    "minibatch_size": 64,
+    "num_epochs": 4,
+    "learning_rate": 0.002,
+    "hidden_sizes": [32],
+}
+
+
+@pytest.mark.learning
+@pytest.mark.parametrize(
+    ("env", "updates"),
+    [(GuessBand, 10), pytest.param(GuessBandAndNumber, 40, marks=pytest.mark.long)],
+)
+def test_what_a_picture_asks_for_is_learned(env: type[Guess], updates: int) -> None:
+    policy = learn(env, "ppo", updates, **BY_SIGHT)
+    assert Evaluator(env, 60).evaluate(policy, seed=7).mean > -0.05
+
+
 SMALL: dict[str, Any] = {
     "preset": "default",
     "total_timesteps": 256,
@@ -40,7 +60,7 @@ SMALL: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("backend", ["sync", "async"])
-@pytest.mark.parametrize("env", GUESSES)
+@pytest.mark.parametrize("env", GUESSES + PICTURED)
 def test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded(
     tmp_path: Path, env: type[Guess], backend: str
 ) -> None:
@@ -58,7 +78,7 @@ def test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded(
     )
 
 
-@pytest.mark.parametrize("env", GUESSES)
+@pytest.mark.parametrize("env", GUESSES + PICTURED)
 def test_predict_takes_one_observation_or_many_and_answers_in_the_action_space(
     env: type[Guess],
 ) -> None:

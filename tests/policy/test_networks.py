@@ -11,11 +11,12 @@ import torch
 from torch import nn
 
 from support import make_policy, shapes
-from upright.envs.codec import Column
+from upright.envs.parts import Column
 from upright.policy.layers import MANY, Linear, Stack, tanh
 from upright.policy.networks import FREE, MLP
 from upright.policy.normalizer import RunningNormalizer
-from upright.policy.torch_network import TorchMLP, TorchNetwork
+from upright.policy.torch_mlp import TorchMLP
+from upright.policy.torch_network import TorchNetwork
 from upright.settings.hyperparameters import PPOSettings
 
 

@@ -18,7 +18,7 @@ from upright.ground.errors import UprightError
 from upright.policy import onnx_export, torch_onnx
 from upright.policy.onnx_export import write_onnx
 from upright.policy.policy import Policy
-from upright.policy.torch_network import TorchMLP
+from upright.policy.torch_mlp import TorchMLP
 from upright.runs.export import export_onnx
 from upright.runs.run import Run
 from upright.settings.hyperparameters import SETTINGS

@@ -19,7 +19,7 @@ from support import (
 from upright.ground.errors import UprightError
 from upright.policy.networks import MLP
 from upright.policy.policy import Policy, choose_device
-from upright.policy.torch_network import on_device
+from upright.policy.torch_mlp import on_device
 from upright.settings.hyperparameters import ActorCriticSettings, PPOSettings, ReinforceSettings
 
 OBS = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)

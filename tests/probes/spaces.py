@@ -104,4 +104,48 @@ class Unbounded(Guess):
         return float(np.square(action).sum())
 
 
+class GuessBand(Guess):
+    """A column of a picture is bright, in the left, the middle or the right of it."""
+
+    observation_space: spaces.Space[Any] = spaces.Box(0, 255, (8, 9, 3), np.uint8)
+    action_space: spaces.Space[Any] = spaces.Discrete(3)
+    at = turn = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.at = 3 * self.asked + int(self.np_random.integers(3))
+        return self.show(), {}
+
+    def show(self) -> Any:
+        picture = np.zeros((8, 9, 3), np.uint8)
+        picture[:, self.at] = 255
+        return picture
+
+    def cost(self, action: Any) -> float:
+        return float(action != self.asked)
+
+
+class GuessBandAndNumber(GuessBand):
+    """Half of the answer is in a picture and half in a number beside it."""
+
+    observation_space = spaces.Dict(
+        camera=GuessBand.observation_space,
+        more=spaces.Tuple([spaces.Discrete(3, start=2), spaces.Box(-1, 1, (2,))]),
+    )
+    action_space = spaces.MultiDiscrete([3, 3])
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        super().reset(seed=seed)
+        self.turn = int(self.np_random.integers(3))
+        return self.show(), {}
+
+    def show(self) -> Any:
+        turned = np.int64(self.turn + 2), np.zeros(2, np.float32)
+        return {"camera": super().show(), "more": turned}
+
+    def cost(self, action: Any) -> float:
+        return float((action != np.array([self.asked, self.turn])).mean())
+
+
+PICTURED = (GuessBand, GuessBandAndNumber)
 GUESSES = (GuessNumber, GuessNumbers, GuessBits, GuessPoint, GuessAll)

@@ -362,4 +362,4 @@ def test_the_environment_that_paid_an_absurd_reward_is_named() -> None:
     assert said == "the largest reward is -1e+30, of environment 1 at step 2"
     rewards[2, 1] = 1e39
     with pytest.raises(NonFiniteError, match=r"reward became 1e\+39 in environment 1 at step 2"):
-        refuse_nonfinite(replace(rollout, rewards=rewards))
+        refuse_nonfinite(replace(rollout, rewards=rewards), policy_for("ppo").observations)

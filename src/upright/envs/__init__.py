@@ -12,7 +12,7 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.envs.checking import check
-    from upright.envs.codec import Codec, Column
+    from upright.envs.codec import Codec
     from upright.envs.composition import (
         EnvSource,
         code_in,
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from upright.envs.local import SyncEnvs
     from upright.envs.making import BACKENDS, fastest_backend, make_envs
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
+    from upright.envs.parts import Column, is_image, picture_axes
     from upright.envs.sources import is_gymnasiums_own, make_env, reward_threshold, spec_of
     from upright.envs.step import Envs, Step
     from upright.envs.vector import NextStepEnvs

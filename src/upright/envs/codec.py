@@ -3,33 +3,22 @@
 A row of a Box, a Discrete, a MultiDiscrete or a MultiBinary is the value itself, in its own shape.
 A row of a Tuple or a Dict is one vector: its parts' numbers one after the other, in the order of
 `gymnasium.spaces.flatten`, save that a number out of n stays one number where flatten has n.
+Where some of the parts are pictures, the row is one vector of bytes: those of the numbers, as
+float32, and after them the pictures, so that a pixel is kept in one byte and not in four.
 """
 
-import json
 import math
-from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
-import gymnasium as gym
 import numpy as np
 from gymnasium import spaces
 
+from upright.envs.parts import Space, bounds_of, columns_of, is_image, leaves_of, parts_of
 from upright.ground import Array, UprightError
 
-Space = gym.Space[Any]
 LARGEST_CATEGORY = 2**24  # in a row of float32, beyond which whole numbers are not all there
-
-
-class Column(NamedTuple):
-    """One number of a row.
-
-    Attributes:
-        categories: n where it is one out of n, else 0.
-        start: The first of the n.
-    """
-
-    categories: int = 0
-    start: int = 0
+FLOAT_BYTES = 4
 
 
 class Codec:
@@ -40,8 +29,9 @@ class Codec:
 
     Attributes:
         shape: A row's.
-        dtype: A row's: float32, int64 where it counts, uint8 where it is a picture.
-        columns: Its numbers, in order.
+        dtype: A row's: float32, int64 where it counts, uint8 where pictures are in it.
+        columns: Its numbers, in order, without the pictures.
+        pictures: The shapes of its pictures, in order.
 
     Raises:
         UprightError: The space is of another kind, or has no number at all.
@@ -50,12 +40,20 @@ class Codec:
     def __init__(self, space: Space) -> None:
         self.space = space
         self.is_composite = isinstance(space, spaces.Tuple | spaces.Dict)
-        self.columns = tuple(_columns(space, space))
-        if not self.columns:
+        leaves = tuple(leaves_of(space, space))
+        self._pictured = [is_image(leaf) for leaf in leaves]
+        self._numbered = [leaf for leaf in leaves if not is_image(leaf)]
+        self.pictures = tuple(tuple(leaf.shape or ()) for leaf in leaves if is_image(leaf))
+        numbers = (columns_of(leaf) for leaf in self._numbered)
+        self.columns = tuple(column for columns in numbers for column in columns)
+        self._number_bytes = FLOAT_BYTES * len(self.columns)
+        if not self.columns and not self.pictures:
             raise UprightError(f"The space {space} has no number in it.")
         if self.is_composite:
-            self.shape: tuple[int, ...] = (len(self.columns),)
-            self.dtype: np.dtype[Any] = np.dtype(np.float32)
+            pixels = sum(map(math.prod, self.pictures))
+            size = self._number_bytes + pixels if pixels else len(self.columns)
+            self.shape: tuple[int, ...] = (size,)
+            self.dtype: np.dtype[Any] = np.dtype(np.uint8 if pixels else np.float32)
             if any(c.start + c.categories > LARGEST_CATEGORY for c in self.columns):
                 raise UprightError(
                     f"The space {space} counts beyond {LARGEST_CATEGORY:,}.",
@@ -66,13 +64,16 @@ class Codec:
 
     def fits(self, other: "Codec") -> bool:
         """Whether both have the same rows."""
-        return (self.shape, self.columns) == (other.shape, other.columns)
+        mine, its = ((each.shape, each.columns, each.pictures) for each in (self, other))
+        return mine == its
 
     @property
     def row_space(self) -> Space:
         """A space whose values are the rows."""
         if not self.is_composite:
             return self.space
+        if self.pictures:
+            return spaces.Box(0, 255, self.shape, np.uint8)
         return spaces.Box(-np.inf, np.inf, self.shape, np.float32)
 
     def row(self, value: Any) -> Array:
@@ -105,9 +106,31 @@ class Codec:
             return False
         return True
 
+    def numbers(self, rows: Array) -> Array:
+        """What of rows [..., *shape] is no picture: [..., columns]; all of it where none is.
+
+        It is a view: what is written into it is written into rows.
+        """
+        if not self.pictures:
+            return rows
+        if not self.is_composite:
+            return np.empty((*rows.shape[: rows.ndim - len(self.shape)], 0), np.float32)
+        return rows[..., : self._number_bytes].view(np.float32)
+
+    def pictures_of(self, rows: Array) -> list[Array]:
+        """The pictures in rows [..., *shape], uint8 [..., *its shape] each; views."""
+        if not self.is_composite:
+            return [rows] if self.pictures else []
+        found, start = [], self._number_bytes
+        for shape in self.pictures:
+            end = start + math.prod(shape)
+            found.append(rows[..., start:end].reshape(*rows.shape[:-1], *shape))
+            start = end
+        return found
+
     def within(self, rows: Array) -> bool:
         """Whether every number of rows [N, *shape] that is one out of n is one of them."""
-        flat = rows.reshape(len(rows), -1)
+        flat = self.numbers(rows).reshape(len(rows), -1)
         counted = [(at, column) for at, column in enumerate(self.columns) if column.categories]
         return all(
             ((flat[:, at] >= column.start) & (flat[:, at] < column.start + column.categories)).all()
@@ -115,22 +138,49 @@ class Codec:
         )
 
     def bounds(self) -> tuple[Array, Array]:
-        """The least and the greatest of every number of a Box, [*shape]; infinite for others."""
-        low, high = (np.concatenate(bound) for bound in zip(*_bounds(self.space), strict=True))
-        return low.reshape(self.shape), high.reshape(self.shape)
+        """The least and the greatest of every number of a Box; infinite for others.
+
+        They are of the shape of `numbers` of one row.
+        """
+        found = [bounds_of(leaf) for leaf in self._numbered]
+        if self.pictures:
+            found.append((np.empty(0), np.empty(0)))
+        low, high = (np.concatenate(bound) for bound in zip(*found, strict=True))
+        shape = (-1,) if self.pictures else self.shape
+        return low.reshape(shape), high.reshape(shape)
 
     def value(self, row: Array) -> Any:
         """The value of the space that a row stands for."""
-        return _decoded(self.space, row, ())
+        return _decoded(self.space, self._split(row, ()), ())
 
     def values(self, rows: Array) -> Any:
         """N values, batched as Gymnasium's vector environments take them, of rows [N, *shape]."""
-        return _decoded(self.space, rows, rows.shape[:1])
+        return _decoded(self.space, self._split(rows, rows.shape[:1]), rows.shape[:1])
 
     def _rows(self, value: Any, lead: tuple[int, ...]) -> Array:
-        parts = [part.astype(self.dtype, copy=False) for part in _encoded(self.space, value, lead)]
-        whole = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
-        return whole.reshape((*lead, *self.shape))
+        parts = list(_encoded(self.space, value, lead))
+        if not self.is_composite:
+            return parts[0].astype(self.dtype, copy=False).reshape((*lead, *self.shape))
+        if not self.pictures:
+            return np.concatenate([part.astype(np.float32) for part in parts], axis=-1)
+        row = np.empty((*lead, *self.shape), np.uint8)
+        numbers = self._split(row, lead)
+        for into, part in zip(numbers, parts, strict=True):
+            into[...] = part
+        return row
+
+    def _split(self, rows: Array, lead: tuple[int, ...]) -> Iterator[Array]:
+        """The numbers of each part that has no parts, or its pixels, [*lead, n]; views."""
+        pictures = (each.reshape((*lead, -1)) for each in self.pictures_of(rows))
+        numbers, start = self.numbers(rows).reshape((*lead, -1)), 0
+        sizes = (math.prod(leaf.shape or ()) for leaf in self._numbered)
+        for pictured in self._pictured:
+            if pictured:
+                yield next(pictures)
+                continue
+            end = start + next(sizes)
+            yield numbers[..., start:end]
+            start = end
 
 
 def _row_dtype(space: Space) -> np.dtype[Any]:
@@ -141,85 +191,11 @@ def _row_dtype(space: Space) -> np.dtype[Any]:
     return np.dtype(np.uint8 if is_image(space) else np.float32)
 
 
-def is_image(space: Space) -> bool:
-    """Whether values are pictures: uint8 with height, width and channels, in any order."""
-    return isinstance(space, spaces.Box) and space.dtype == np.uint8 and len(space.shape) == 3
-
-
-def _parts(space: Space) -> list[tuple[Any, Space]]:
-    """A Tuple's or a Dict's parts, by index or key, in their order."""
-    named: Any = space.spaces  # type: ignore[attr-defined]
-    return list(named.items() if isinstance(space, spaces.Dict) else enumerate(named))
-
-
-def _box_columns(space: Any, whole: Space) -> Iterator[Column]:
-    return iter([Column()] * math.prod(space.shape))
-
-
-def _discrete_columns(space: Any, whole: Space) -> Iterator[Column]:
-    yield Column(int(space.n), int(space.start))
-
-
-def _multi_discrete_columns(space: Any, whole: Space) -> Iterator[Column]:
-    for n, start in zip(space.nvec.ravel().tolist(), space.start.ravel().tolist(), strict=True):
-        yield Column(n, start)
-
-
-def _part_columns(space: Any, whole: Space) -> Iterator[Column]:
-    for _, part in _parts(space):
-        yield from _columns(part, whole)
-
-
-KINDS: dict[type[Space], Callable[[Any, Space], Iterator[Column]]] = {
-    spaces.Box: _box_columns,
-    spaces.Discrete: _discrete_columns,
-    spaces.MultiDiscrete: _multi_discrete_columns,
-    spaces.MultiBinary: _box_columns,
-    spaces.Tuple: _part_columns,
-    spaces.Dict: _part_columns,
-}
-
-
-def _columns(space: Space, whole: Space) -> Iterator[Column]:
-    """The numbers of a value, in order; `whole` is the space that it is a part of."""
-    kind = next((kind for kind in KINDS if isinstance(space, kind)), None)
-    if kind is None:
-        inside = "" if space is whole else f", in {whole},"
-        raise UprightError(
-            f"The space {space}{inside} is not supported.",
-            "Supported: Box, Discrete, MultiDiscrete, MultiBinary, and Tuple and Dict of them; "
-            f"{_way_out(whole)}.",
-        )
-    return KINDS[kind](space, whole)
-
-
-def _way_out(whole: Space) -> str:
-    """What to do about a space that has a part of another kind, or is of one."""
-    is_composite = isinstance(whole, spaces.Tuple | spaces.Dict)
-    kept = [key for key, part in _parts(whole) if _is_known(part)] if is_composite else []
-    if not kept:
-        return "a wrapper (gymnasium.wrappers.TransformObservation) can make it one"
-    leaves_out = (
-        f"gymnasium.wrappers:FilterObservation(filter_keys={json.dumps(kept, default=str)})"
-    )
-    return (
-        f"of an observation, --wrapper '{leaves_out}' keeps the others, and the package that has "
-        "the environment may have a better wrapper"
-    )
-
-
-def _is_known(space: Space) -> bool:
-    """Whether a space has only parts of known kinds."""
-    if isinstance(space, spaces.Tuple | spaces.Dict):
-        return all(_is_known(part) for _, part in _parts(space))
-    return isinstance(space, tuple(KINDS))
-
-
 def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]:
     """The numbers of a value's parts, each [*lead, n]."""
     if isinstance(space, spaces.Tuple | spaces.Dict):
         kind: Any = dict if isinstance(space, spaces.Dict) else tuple
-        parts = _parts(space)
+        parts = parts_of(space)
         if not isinstance(value, kind) or len(value) != len(parts):
             raise ValueError(f"{type(value).__name__} where {space} should be")
         for key, part in parts:
@@ -233,26 +209,28 @@ def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]
         raise ValueError(f"{found.dtype} of shape {found.shape} where {space} should be")
     if not isinstance(space, spaces.Box) and not lead and not space.contains(_as_own(space, found)):
         raise ValueError(f"{value!r} is not in {space}")
+    if is_image(space) and _as_own(space, found).dtype != space.dtype:
+        raise ValueError(f"{found.dtype} that are no bytes where {space} should be")
     yield found.reshape((*lead, -1))
 
 
-def _as_own(space: Space, found: Array) -> Any:
+def _as_own(space: Space, found: Array) -> Array:
     """The same numbers in the space's type, where they are whole."""
-    own = found.astype(space.dtype)
+    if found.dtype == space.dtype:
+        return found
+    with np.errstate(invalid="ignore"):  # they are compared
+        own = found.astype(space.dtype)
     return own if np.array_equal(own, found) else found
 
 
-def _decoded(space: Space, row: Array, lead: tuple[int, ...]) -> Any:
-    """The value, or values, of numbers [*lead, n]."""
+def _decoded(space: Space, parts: Iterator[Array], lead: tuple[int, ...]) -> Any:
+    """The value, or values, of the numbers [*lead, n] of its parts, in order."""
     if isinstance(space, spaces.Tuple | spaces.Dict):
-        values, start = [], 0
-        for _, part in _parts(space):
-            end = start + len(tuple(_columns(part, part)))
-            values.append(_decoded(part, row[..., start:end], lead))
-            start = end
+        values = [_decoded(part, parts, lead) for _, part in parts_of(space)]
         if isinstance(space, spaces.Tuple):
             return tuple(values)
         return dict(zip(space.spaces, values, strict=True))
+    row = next(parts)
     if isinstance(space, spaces.Discrete) and not lead:
         return int(row.reshape(()))
     given = row.reshape((*lead, *(space.shape or ())))
@@ -264,18 +242,6 @@ def _decoded(space: Space, row: Array, lead: tuple[int, ...]) -> Any:
         value = np.where(given >= space.high, space.high, value)
         value = np.where(given <= space.low, space.low, value).astype(space.dtype)
     return value
-
-
-def _bounds(space: Space) -> Iterator[tuple[Array, Array]]:
-    """Lower and upper bounds of a value's parts, float64 [n]."""
-    if isinstance(space, spaces.Tuple | spaces.Dict):
-        for _, part in _parts(space):
-            yield from _bounds(part)
-    elif isinstance(space, spaces.Box):
-        yield space.low.ravel().astype(np.float64), space.high.ravel().astype(np.float64)
-    else:
-        size = len(tuple(_columns(space, space)))
-        yield np.full(size, -np.inf), np.full(size, np.inf)
 
 
 def _first_leaf(batch: Any) -> Any:

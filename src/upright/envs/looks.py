@@ -32,7 +32,7 @@ def look_at_spaces(subject: Subject) -> Answer:
     """Whether a policy can be made for them, and what of them is hard."""
     observations, actions = Codec(subject.observation_space), Codec(subject.action_space)
     for what, codec in (("Observations are", observations), ("Actions are", actions)):
-        most = max(column.categories for column in codec.columns)
+        most = max((column.categories for column in codec.columns), default=0)
         if most > MANY_VALUES:
             return Answer(
                 "hurts",

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import gymnasium as gym
 import numpy as np
 
-from upright.envs.codec import Codec, is_image
+from upright.envs.codec import Codec
 from upright.envs.local import SyncEnvs
 from upright.envs.masks import sample_allowed
 from upright.ground import Array, Floats, UprightError
@@ -109,7 +109,7 @@ class _Numbers:
 
     def __init__(self, codec: Codec, played: Played) -> None:
         self._space, self._played = codec.space, played
-        self._skips = is_image(codec.space)
+        self._codec, self._skips = codec, not codec.columns
         self._count, size = 0, len(codec.columns)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
         self._squares = np.zeros(size)
@@ -122,7 +122,7 @@ class _Numbers:
         """One observation, [*shape]."""
         if self._skips:
             return
-        row = obs.ravel().astype(np.float64)
+        row = self._codec.numbers(obs).ravel().astype(np.float64)
         if not np.isfinite(row).all():
             if self._played.nonfinite is None:
                 self._played.nonfinite = self._played.steps

@@ -77,7 +77,7 @@ class Algorithm(ABC, Generic[SettingsT]):
             if not network.spans:
                 raise UprightError(
                     "separate_optimizers needs the dense network.",
-                    "A module of your own has one optimiser; leave separate_optimizers out.",
+                    "A CNN, and a module of your own, has one optimiser; leave it out.",
                 )
             spans = [network.spans["actor"], network.spans["critic"]]
         self.optimizers = [
@@ -107,7 +107,7 @@ class Algorithm(ABC, Generic[SettingsT]):
         reports = self.learn(batch, schedule_progress)
         self._refuse_weights()
         if self.policy.normalizer is not None:
-            self.policy.normalizer.update(batch.obs)
+            self.policy.normalizer.update(self.policy.observations.numbers(batch.obs))
         return self.metrics(batch, reports, schedule_progress)
 
     def batch(self, rollout: Rollout) -> Batch:

@@ -18,7 +18,7 @@ from upright.ground import (
 )
 from upright.learning.algorithm import Metrics
 from upright.learning.ladder import ALGORITHMS
-from upright.policy import Own, Policy, Weights, choose_device, torch_networks
+from upright.policy import Own, Policy, Weights, choose_device, torch_part
 from upright.rollout import (
     Collector,
     Episode,
@@ -159,7 +159,7 @@ class Trainer:
         while not rollout.timesteps:  # a short one, in which every row is an autoreset
             rollout = self.collector.collect()
         with self._refusing(rollout):
-            refuse_nonfinite(rollout)
+            refuse_nonfinite(rollout, self.policy.observations)
             if not self._accepts_outside:
                 refuse_outside(rollout, self.policy.observations)
             metrics = self._update(rollout)
@@ -234,7 +234,7 @@ def torch_loss() -> ModuleType:
     Raises:
         UprightError: PyTorch is not installed.
     """
-    torch_networks("A loss of your own")
+    torch_part("torch_network", "A loss of your own")
     from upright.learning import torch_loss
 
     return torch_loss

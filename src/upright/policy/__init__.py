@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from upright.policy.normalizer import RunningNormalizer
     from upright.policy.onnx_export import write_onnx
     from upright.policy.own import Own, called
-    from upright.policy.policy import Policy, choose_device, torch_networks
+    from upright.policy.policy import Policy, choose_device, torch_part
     from upright.policy.spaces import space_from_json, space_to_json
     from upright.policy.torch_network import ModuleFactory
     from upright.policy.weights import load_weights, parse_weights, weights_bytes

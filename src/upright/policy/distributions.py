@@ -6,6 +6,7 @@ from typing import Any
 from gymnasium import Space, spaces
 
 from upright.envs import Codec
+from upright.ground import UprightError
 from upright.policy.discrete import Bernoulli, Categorical
 from upright.policy.distribution import Distribution
 from upright.policy.gaussian import DiagonalGaussian
@@ -35,6 +36,8 @@ def _parts(space: Any, settings: Settings) -> Distribution:
     named = space.spaces
     parts = named.values() if isinstance(space, spaces.Dict) else named
     codec = Codec(space)
+    if codec.pictures:
+        raise UprightError(f"The action space {space} has pictures among its parts.")
     made = [distribution_over(part, settings) for part in parts]
     return Joint(made, codec.shape, codec.dtype)
 

@@ -1,5 +1,6 @@
 """A policy as one ONNX file: observations in, actions and their probabilities out."""
 
+import math
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,14 +15,14 @@ from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.layers import Stack
 from upright.policy.masking import FORBIDDEN
 from upright.policy.networks import MLP
-from upright.policy.policy import Policy
+from upright.policy.policy import PIXEL, Policy
 from upright.policy.weights import weights_bytes
 
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET, IR_VERSION = 18, 10
-_INT64 = 7  # onnx.TensorProto.INT64
+_FLOAT, _INT64 = 1, 7  # as in onnx.TensorProto
 
 
 def write_onnx(
@@ -29,12 +30,14 @@ def write_onnx(
 ) -> None:
     """Write a policy as one ONNX file, its observation normaliser included.
 
-    Input: `obs` [batch, ...], float32, rows as in `envs.Codec`. Outputs: `action`, the most
-    probable one as the environment is given it, int64 [batch] in the space's own numbering (the
-    first of equals) for Discrete, float32 [batch, ...] for Box; `probabilities` [batch, n] for
-    Discrete; and `value` [batch] where there is a critic. A dense network is written layer by
-    layer; a module of PyTorch goes through PyTorch's exporter. Where it is masked, a second input
-    `action_mask`, bool [batch, n], says what is allowed; nothing else is taken, or probable.
+    Input: `obs` [batch, ...], float32, rows as in `envs.Codec`; uint8 where it is a picture. Where
+    pictures are beside numbers the inputs are `numbers` [batch, n], float32, and `picture_0`,
+    `picture_1` and so on, uint8. Outputs: `action`, the most probable one as the environment is
+    given it, int64 [batch] in the space's own numbering (the first of equals) for Discrete, float32
+    [batch, ...] for Box; `probabilities` [batch, n] for Discrete; and `value` [batch] where there
+    is a critic. A dense network is written layer by layer; a CNN and a module of PyTorch go
+    through PyTorch's exporter. Where it is masked, a last input `action_mask`, bool [batch, n],
+    says what is allowed; nothing else is taken, or probable.
 
     Args:
         policy: What to write.
@@ -64,11 +67,27 @@ def write_onnx(
     else:
         from upright.policy.torch_onnx import traced_model
 
-        model = traced_model(policy, outputs, masked)
+        model = traced_model(policy, outputs, inputs_of(policy, masked))
     digest = sha256(weights_bytes(policy.weights))
     for name, value in (dict(metadata) | {"weights_sha256": digest}).items():
         model.metadata_props.add(key=name, value=value)
     write_new(out, bytes(model.SerializeToString()))
+
+
+def inputs_of(policy: Policy, masked: bool) -> dict[str, tuple[type[np.generic], tuple[int, ...]]]:
+    """The inputs of a model by name: each one's type, and its shape without the batch."""
+    codec = policy.observations
+    inputs: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {}
+    if not codec.pictures or not codec.is_composite:
+        inputs["obs"] = (np.uint8 if codec.pictures else np.float32), codec.shape
+    else:
+        if codec.columns:
+            inputs["numbers"] = np.float32, (len(codec.columns),)
+        for index, shape in enumerate(codec.pictures):
+            inputs[f"picture_{index}"] = np.uint8, shape
+    if masked:
+        inputs["action_mask"] = np.bool_, (policy.distribution.num_params,)
+    return inputs
 
 
 class _Graph:
@@ -136,21 +155,39 @@ def _action(graph: _Graph, params: str, policy: Policy) -> None:
     graph.node("Min", graph.node("Max", given, low), high, out="action")
 
 
-def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
-    """The policy as a graph of ONNX's own operators."""
-    from onnx import TensorProto, helper
+def _seen(graph: _Graph, policy: Policy) -> str:
+    """The vector that the network meets: the numbers, standardised, and then the pixels."""
+    parts = []
+    for name, (kind, shape) in inputs_of(policy, False).items():
+        x = graph.node("Reshape", name, np.array([-1, math.prod(shape)]))
+        if kind is np.uint8:
+            parts.append(graph.node("Div", graph.node("Cast", x, to=_FLOAT), np.array(PIXEL)))
+        else:
+            parts.append(_standard(graph, x, policy))
+    return parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
 
-    graph, network, codec = _Graph(), policy.network, policy.observations
-    assert isinstance(network, MLP)
-    x = graph.node("Reshape", "obs", np.array([-1, len(codec.columns)]))
+
+def _standard(graph: _Graph, x: str, policy: Policy) -> str:
+    """The numbers as the normaliser, if there is one, makes them."""
     if policy.normalizer is not None:
         mean, deviation = policy.normalizer.moments()
         standard = graph.node("Div", graph.node("Sub", x, mean), deviation)
         clip = policy.normalizer.clip
         bounds = (np.array(bound, np.float32) for bound in (-clip, clip))
         x = graph.node("Where", policy.normalizer.counted, x, graph.node("Clip", standard, *bounds))
-    if (network.torso.lookup or network.actor.lookup) is not None:
-        x = _spread(graph, x, codec.columns)
+    return x
+
+
+def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
+    """The policy as a graph of ONNX's own operators."""
+    from onnx import TensorProto, helper
+
+    graph, network = _Graph(), policy.network
+    assert isinstance(network, MLP)
+    x = _seen(graph, policy)
+    lookup = network.torso.lookup or network.actor.lookup
+    if lookup is not None:
+        x = _spread(graph, x, lookup.columns)
     x = graph.stack(x, network.torso)
     params = graph.stack(x, network.actor)
     if masked:
@@ -170,10 +207,12 @@ def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
         )
         for name in outputs
     ]
-    inputs = [helper.make_tensor_value_info("obs", TensorProto.FLOAT, ["batch", *codec.shape])]
-    if masked:
-        shape: list[str | int] = ["batch", network.num_params]
-        inputs.append(helper.make_tensor_value_info("action_mask", TensorProto.BOOL, shape))
+    inputs = [
+        helper.make_tensor_value_info(
+            name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["batch", *shape]
+        )
+        for name, (kind, shape) in inputs_of(policy, masked).items()
+    ]
     whole = helper.make_graph(graph.nodes, "policy", inputs, described, graph.constants)
     opset = [helper.make_opsetid("", OPSET)]
     return helper.make_model(

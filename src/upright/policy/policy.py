@@ -1,5 +1,7 @@
 """The policy: observation -> distribution over actions, and value."""
 
+import importlib
+import math
 from collections.abc import Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
@@ -18,7 +20,11 @@ from upright.policy.normalizer import RunningNormalizer
 from upright.settings import Settings
 
 if TYPE_CHECKING:
-    from upright.policy.torch_network import ModuleFactory, TorchPolicy
+    from upright.policy.torch_network import ModuleFactory
+    from upright.policy.torch_policy import TorchPolicy
+
+
+PIXEL = np.float32(255)  # what the brightest one is
 
 
 class Policy:
@@ -57,22 +63,13 @@ class Policy:
         self.mask = settings.mask
         self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
         columns = self.observations.columns
-        clip = settings.clip_obs
-        self.normalizer = RunningNormalizer(columns, clip) if settings.normalize_obs else None
-        self._flat = make_module is None
-        self.network: Network
-        if make_module is not None:
-            num_params = self.distribution.num_params
-            torch_side = torch_networks("A policy of your own")
-            self.network = torch_side.module_network(
-                make_module, observation_space, num_params, device, seed
-            )
-        else:
-            self.network = _mlp(columns, self.distribution, settings, seed)
-            if device != "cpu":
-                self.network = torch_networks(f"The device {device}").on_device(
-                    self.network, device
-                )
+        normalizes = settings.normalize_obs and columns
+        self.normalizer = RunningNormalizer(columns, settings.clip_obs) if normalizes else None
+        network, flat = _network(
+            self.observations, self.distribution, settings, seed, device, make_module
+        )
+        self.network: Network = network
+        self._flat = flat
         self._rng = np.random.default_rng()
 
     @property
@@ -139,16 +136,32 @@ class Policy:
         Raises:
             UprightError: PyTorch is not installed.
         """
-        parts = (self.network, self.normalizer, self.value_scale)
-        return cast("TorchPolicy", torch_networks("to_torch").TorchPolicy(*parts))
+        parts = (self.network, self.normalizer, self.value_scale, self.observations)
+        return cast("TorchPolicy", torch_part("torch_policy", "to_torch").TorchPolicy(*parts))
 
     def _seen(self, obs: Array) -> Array:
         """What the network meets: a vector of numbers, or the row as it is for a module."""
+        if self.observations.pictures:
+            return self._seen_pictured(obs)
         if obs.dtype != np.float32 and obs.dtype != np.int64 and self._flat:
             obs = obs.astype(np.float32)
         if obs.ndim != 2 and self._flat:
             obs = obs.reshape(len(obs), -1)
         return obs if self.normalizer is None else self.normalizer(obs)
+
+    def _seen_pictured(self, obs: Array) -> Array:
+        """Likewise, of rows with pictures: in a vector they are behind the numbers, from 0 to 1."""
+        codec = self.observations
+        numbers = codec.numbers(obs)
+        standard = numbers if self.normalizer is None else self.normalizer(numbers)
+        if self._flat:
+            pixels = [each.reshape(len(obs), -1) for each in codec.pictures_of(obs)]
+            return np.concatenate([standard, *(each / PIXEL for each in pixels)], axis=1)
+        if self.normalizer is None:
+            return obs
+        rows = obs.copy()
+        codec.numbers(rows)[...] = standard
+        return rows
 
     def predict(
         self,
@@ -192,6 +205,40 @@ class Policy:
         return layout.row(action_masks.ravel() if is_array else action_masks)[None]
 
 
+def _network(
+    codec: Codec,
+    distribution: Distribution,
+    settings: Settings,
+    seed: int | None,
+    device: str,
+    make_module: "ModuleFactory | None",
+) -> tuple[Network, bool]:
+    """The network that the settings, or the user, ask for; whether it takes a vector, not a row.
+
+    Raises:
+        UprightError: A CNN is asked for, and there is nothing for it to look at; or as `Policy`.
+    """
+    if make_module is not None:
+        torch_side = torch_part("torch_network", "A policy of your own")
+        own = (make_module, codec.space, distribution.num_params, device, seed)
+        return torch_side.module_network(*own), bool(codec.pictures) and codec.is_composite
+    if settings.network == "cnn" and not codec.pictures:
+        raise UprightError(
+            f"There is no picture in {codec.space} for a CNN.",
+            "A picture is a Box of uint8 from 0 to 255, of height, width and channels in any "
+            "order; --network auto takes a CNN where there is one.",
+        )
+    if codec.pictures and settings.network != "mlp":
+        pictured = torch_part("torch_cnn", "A CNN for pictures")
+        params = (distribution.num_params, distribution.free_params)
+        return pictured.picture_network(codec, *params, settings, device, seed), False
+    pixels = sum(map(math.prod, codec.pictures))
+    mlp = _mlp((*codec.columns, *[Column()] * pixels), distribution, settings, seed)
+    if device == "cpu":
+        return mlp, True
+    return torch_part("torch_mlp", f"The device {device}").on_device(mlp, device), True
+
+
 def _mlp(
     columns: Sequence[Column], distribution: Distribution, settings: Settings, seed: int | None
 ) -> MLP:
@@ -214,20 +261,19 @@ def _mlp(
     return network
 
 
-def torch_networks(what: str) -> ModuleType:
-    """The networks of PyTorch, loaded now; `what` says who needs them.
+def torch_part(file: str, what: str) -> ModuleType:
+    """A file of this room that needs PyTorch, loaded now; `what` says who needs it.
 
     Raises:
         UprightError: PyTorch is not installed.
     """
     try:
-        from upright.policy import torch_network
+        return importlib.import_module(f"upright.policy.{file}")
     except ImportError as error:
         raise UprightError(
             f"{what} needs PyTorch, which is not installed.",
             "`pip install 'upright[torch]'` adds it.",
         ) from error
-    return torch_network
 
 
 def choose_device(requested: str) -> tuple[str, str]:
@@ -236,8 +282,8 @@ def choose_device(requested: str) -> tuple[str, str]:
     Raises:
         UprightError: CUDA was asked for and is not there.
     """
-    if requested == "cuda" and not torch_networks("The device cuda").has_cuda():
+    if requested == "cuda" and not torch_part("torch_network", "The device cuda").has_cuda():
         raise UprightError("CUDA was asked for, but PyTorch sees no GPU.", "Use --device cpu.")
     if requested == "auto":
-        return "cpu", "cpu: networks this small are faster there than on a GPU"
+        return "cpu", "cpu: small networks are faster there than on a GPU"
     return requested, f"{requested}: as asked"

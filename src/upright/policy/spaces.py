@@ -2,16 +2,17 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
+from upright.envs import is_image
 from upright.ground import UprightError, shortened
 
 _INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
-_MOST_BITS = 2**24
+_MOST = 2**24  # bits, or pixels
 _NONE = (AssertionError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 _DTYPES = ("bool", "float16", "float32", "float64", *_INTEGERS)
 
@@ -22,6 +23,9 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     Raises:
         UprightError: Another kind of space, or a Dict whose keys are no text.
     """
+    if is_image(space):  # a bound for each pixel would be a long file
+        shape = [int(side) for side in space.shape or ()]
+        return {"type": "Box", "dtype": "uint8", "low": 0, "high": 255, "shape": shape}
     if isinstance(space, gym.spaces.Box):
         bounds = {"low": _finite(space.low), "high": _finite(space.high)}
         return {"type": "Box", "dtype": str(space.dtype)} | bounds
@@ -66,6 +70,8 @@ def _discrete(record: dict[str, Any]) -> gym.Space[Any]:
 
 def _box(record: dict[str, Any]) -> gym.Space[Any]:
     dtype = _dtype(record)
+    if "shape" in record:
+        return gym.spaces.Box(record["low"], record["high"], _shape(record["shape"]), dtype.type)
     low = _bounds(record["low"], -np.inf, dtype)
     high = _bounds(record["high"], np.inf, dtype)
     return gym.spaces.Box(low, high, dtype=dtype.type)
@@ -81,10 +87,15 @@ def _multi_discrete(record: dict[str, Any]) -> gym.Space[Any]:
 
 def _multi_binary(record: dict[str, Any]) -> gym.Space[Any]:
     n = record["n"]
-    sides = [n] if isinstance(n, int) else list(n)
-    if {type(side) for side in sides} != {int} or not 0 < math.prod(sides) <= _MOST_BITS:
-        raise ValueError("its shape is none")
+    _shape([n] if isinstance(n, int) else n)
     return gym.spaces.MultiBinary(n)
+
+
+def _shape(given: Iterable[int]) -> tuple[int, ...]:
+    sides = tuple(given)
+    if {type(side) for side in sides} != {int} or min(sides) < 1 or math.prod(sides) > _MOST:
+        raise ValueError("its shape is none")
+    return sides
 
 
 def _tuple(record: dict[str, Any]) -> gym.Space[Any]:

@@ -7,20 +7,20 @@ are copies that `written` renews.
 
 import copy
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from upright.envs import Column
 from upright.ground import Array, UprightError
-from upright.policy.layers import Stack
-from upright.policy.networks import FREE, MLP, Network, Weights, views
-from upright.policy.normalizer import RunningNormalizer
+from upright.policy.networks import MLP, Weights, views
 
 SEEDING = 1024
+# So many numbers of observations are looked at together where nothing is learned: what a module
+# makes of pictures on the way can be twenty times as much.
+TOGETHER = 2**22
 ModuleFactory = Callable[[Any, int], nn.Module]
 
 
@@ -121,13 +121,11 @@ class TorchNetwork:
 
     def params(self, obs: Array) -> Array:
         """As in `Network`."""
-        with torch.no_grad():
-            return _array(self._call(self.module.eval(), obs)[0])
+        return np.concatenate([params for params, _ in self._looked_at(obs)])
 
     def values(self, obs: Array) -> Array:
         """As in `Network`."""
-        with torch.no_grad():
-            return _array(self._call(self.module.eval(), obs)[1])
+        return np.concatenate([values for _, values in self._looked_at(obs)])
 
     @torch.no_grad()
     def written(self) -> None:
@@ -137,6 +135,14 @@ class TorchNetwork:
         if self.device != "cpu":
             for one, weight, _ in self._pairs:
                 one.copy_(weight)
+
+    def _looked_at(self, obs: Array) -> Iterator[tuple[Array, Array]]:
+        """What it says of obs, so many at a time that they have room."""
+        most = max(1, TOGETHER * len(obs) // max(1, obs.size))
+        for start in range(0, len(obs), most):
+            with torch.no_grad():
+                params, values = self._call(self.module.eval(), obs[start : start + most])
+            yield _array(params), _array(values)
 
     def _call(self, module: nn.Module, obs: Array) -> tuple[Tensor, Tensor]:
         said = module(torch.as_tensor(obs, device=self.device))
@@ -150,110 +156,6 @@ class TorchNetwork:
                 f"{[len(obs)]}) for {len(obs)} observations.",
             )
         return cast(tuple[Tensor, Tensor], said)
-
-
-class TorchMLP(nn.Module):
-    """What an `MLP` computes, as a module of `nn.Linear`: obs [B, ...] -> (params, values)."""
-
-    def __init__(self, mlp: MLP) -> None:
-        super().__init__()
-        lookup = mlp.actor.lookup or mlp.torso.lookup
-        self.spread = None if lookup is None else _Spread(lookup.columns)
-        self.torso, self.actor = _sequential(mlp.torso), _sequential(mlp.actor)
-        self.critic = _sequential(mlp.critic) if mlp.critic.layers else None
-        free = mlp.weights.get(FREE)
-        self.free_params = None if free is None else nn.Parameter(torch.tensor(free))
-
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """The parameters [B, P] and the critic's output [B]."""
-        flat = _vectors(obs)
-        spread = flat.to(torch.float32) if self.spread is None else self.spread(flat)
-        features = self.torso(spread)
-        params: Tensor = self.actor(features)
-        if self.free_params is not None:
-            params = torch.cat([params, self.free_params.expand(params.shape[0], -1)], dim=1)
-        if self.critic is None:
-            return params, features.new_zeros(features.shape[0])
-        return params, self.critic(features)[:, 0]
-
-
-class TorchPolicy(nn.Module):
-    """A whole policy as a module: obs [B, ...] -> (params [B, P], values [B] in return units)."""
-
-    def __init__(
-        self, network: Network, normalizer: RunningNormalizer | None, value_scale: float
-    ) -> None:
-        super().__init__()
-        if isinstance(network, MLP):
-            self.network: nn.Module = TorchMLP(network)
-        else:
-            assert isinstance(network, TorchNetwork)
-            self.network = copy.deepcopy(network.module).cpu()
-        self.normalizer = None if normalizer is None else _Standard(normalizer)
-        self.value_scale = value_scale
-
-    def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """The distribution's parameters and V(s)."""
-        params, values = self.network(obs if self.normalizer is None else self.normalizer(obs))
-        return params, values * self.value_scale
-
-
-class _Spread(nn.Module):
-    """What `Lookup` spares: each number that is one out of n as n numbers, of which one is 1."""
-
-    def __init__(self, columns: Sequence[Column]) -> None:
-        super().__init__()
-        self._columns = columns
-
-    def forward(self, obs: Tensor) -> Tensor:
-        numbers = obs.float()
-        parts = [
-            nn.functional.one_hot(obs[:, at].long() - start, n).float() if n else numbers[:, [at]]
-            for at, (n, start) in enumerate(self._columns)
-        ]
-        return torch.cat(parts, dim=1)
-
-
-class _Standard(nn.Module):
-    """A `RunningNormalizer` that learns no more."""
-
-    mean: Tensor
-    deviation: Tensor
-    counted: Tensor
-
-    def __init__(self, normalizer: RunningNormalizer) -> None:
-        super().__init__()
-        mean, deviation = normalizer.moments()
-        self.register_buffer("mean", torch.from_numpy(mean))
-        self.register_buffer("deviation", torch.from_numpy(deviation))
-        self.register_buffer("counted", torch.from_numpy(normalizer.counted))
-        self._clip, self._all_counted = normalizer.clip, bool(normalizer.counted.all())
-
-    def forward(self, obs: Tensor) -> Tensor:
-        if self._all_counted:
-            return obs
-        flat = _vectors(obs)
-        standard = ((flat - self.mean) / self.deviation).clamp(-self._clip, self._clip)
-        return torch.where(self.counted, flat, standard).reshape(obs.shape)
-
-
-def _vectors(obs: Tensor) -> Tensor:
-    """A vector for each observation, [B, D] of obs [B, ...]."""
-    return obs[:, None] if obs.ndim == 1 else obs.flatten(1)
-
-
-def _sequential(stack: Stack) -> nn.Sequential:
-    """Layers of `nn.Linear` with the stack's weights, its activation between them."""
-    activation, parts = (nn.Tanh if stack.activation == "tanh" else nn.ReLU), []
-    for layer in stack.layers:
-        inputs, outputs = layer.weight.shape
-        linear = nn.Linear(inputs, outputs, bias=layer.bias is not None)
-        with torch.no_grad():
-            linear.weight.copy_(torch.tensor(layer.weight.T))
-            if layer.bias is not None:
-                linear.bias.copy_(torch.tensor(layer.bias))
-        parts += [linear, activation()]
-    return nn.Sequential(*(parts if stack.activate_last else parts[:-1]))
 
 
 def module_network(
@@ -280,11 +182,6 @@ def module_network(
             "It is called with the observation space and the number of parameters.",
         )
     return TorchNetwork(module, num_params, device)
-
-
-def on_device(mlp: MLP, device: str) -> TorchNetwork:
-    """The same network, its arithmetic done elsewhere; it shares the flat vectors."""
-    return TorchNetwork(TorchMLP(mlp), mlp.num_params, device, like=mlp)
 
 
 def has_cuda() -> bool:

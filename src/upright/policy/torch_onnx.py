@@ -4,9 +4,10 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -15,23 +16,33 @@ from upright.policy.gaussian import DiagonalGaussian
 from upright.policy.masking import FORBIDDEN
 from upright.policy.policy import Policy
 
+Inputs = Mapping[str, tuple[type[np.generic], tuple[int, ...]]]
+
 
 class _Deployed(nn.Module):
     """What a policy does when it is used, as a function of tensors alone."""
 
-    def __init__(self, policy: Policy, outputs: list[str]) -> None:
+    def __init__(self, policy: Policy, outputs: list[str], masked: bool) -> None:
         super().__init__()
         self._distribution, self._outputs = policy.distribution, outputs
         self.policy = policy.to_torch().eval()
+        codec = policy.observations
+        self._beside = bool(codec.pictures) and codec.is_composite
+        self._numbered, self._masked = bool(codec.columns), masked
 
-    def forward(self, obs: Tensor, action_mask: Tensor | None = None) -> tuple[Tensor, ...]:
-        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of obs [B, ...].
+    def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
+        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of the model's inputs.
 
-        Allowed is what the mask [B, n] says, or everything.
+        Allowed is what the mask [B, n] says, where there is one, or everything.
         """
-        params, values = self.policy(obs)
-        if action_mask is not None:
-            params = torch.where(action_mask, params, FORBIDDEN)
+        seen = inputs[:-1] if self._masked else inputs
+        if self._beside:
+            numbers = seen[0] if self._numbered else None
+            params, values = self.policy.of_parts(numbers, list(seen[self._numbered :]))
+        else:
+            params, values = self.policy(*seen)
+        if self._masked:
+            params = torch.where(inputs[-1], params, FORBIDDEN)
         said = {"value": values, "action": self._action(params)}
         if isinstance(self._distribution, Categorical):
             said["probabilities"] = torch.softmax(params, dim=-1)
@@ -53,27 +64,25 @@ class _Deployed(nn.Module):
         return torch.minimum(torch.maximum(given, low), high)
 
 
-def traced_model(policy: Policy, outputs: list[str], masked: bool = False) -> Any:
+def traced_model(policy: Policy, outputs: list[str], inputs: Inputs) -> Any:
     """The model of `write_onnx`, its metadata still to be added.
 
     Args:
         policy: Over a Discrete or a Box.
         outputs: The names of what it returns.
-        masked: Whether it takes action masks.
+        inputs: What it takes, as `onnx_export.inputs_of` says it.
     """
     # Two rows: the exporter takes a batch of one for a constant.
-    inputs = {"obs": torch.zeros(2, *policy.observations.shape)}
-    if masked:
-        inputs["action_mask"] = torch.ones(2, policy.distribution.num_params, dtype=torch.bool)
+    example = tuple(torch.from_numpy(np.ones((2, *shape), kind)) for kind, shape in inputs.values())
     batch = torch.export.Dim("batch")
     with _hushed():
         program = torch.onnx.export(
-            _Deployed(policy, outputs),
-            tuple(inputs.values()),
+            _Deployed(policy, outputs, "action_mask" in inputs),
+            example,
             dynamo=True,
             input_names=list(inputs),
             output_names=outputs,
-            dynamic_shapes={name: {0: batch} for name in inputs},
+            dynamic_shapes={"inputs": tuple({0: batch} for _ in inputs)},
             external_data=False,
             verbose=False,
         )

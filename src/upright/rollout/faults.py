@@ -15,16 +15,18 @@ TOLERANCE = 1e-5
 SUSPECT = 1e15
 
 
-def refuse_nonfinite(rollout: Rollout) -> None:
+def refuse_nonfinite(rollout: Rollout, observations: Codec) -> None:
     """Raise on the first observation or reward of a rollout that is no finite 32-bit number.
+
+    Pixels are bytes, and always are.
 
     Raises:
         NonFiniteError: With the environment's index and the step.
     """
     for name, rows, places in (
-        ("observation", rollout.obs, None),
+        ("observation", observations.numbers(rollout.obs), None),
         ("reward", rollout.rewards, None),
-        ("final observation", rollout.final_obs, rollout.final_index),
+        ("final observation", observations.numbers(rollout.final_obs), rollout.final_index),
     ):
         fine = np.abs(rows) <= LARGEST_FLOAT32
         if not fine.all():
@@ -41,7 +43,8 @@ def refuse_outside(rollout: Rollout, observations: Codec) -> None:
     """
     least, greatest = observations.bounds()
     low, high = _widened(least, -1.0), _widened(greatest, 1.0)
-    for rows, places in ((rollout.obs, None), (rollout.final_obs, rollout.final_index)):
+    for all_rows, places in ((rollout.obs, None), (rollout.final_obs, rollout.final_index)):
+        rows = observations.numbers(all_rows)
         outside = (rows < low) | (rows > high)
         if outside.any():
             row, (_, n), index = _first(outside, places)

@@ -62,6 +62,11 @@ class Settings(BaseModel):
         0.5, "clip the gradient's norm to this; 0 for no clipping", source=A3C_PAPER
     )
     ent_coef: Amount = setting(0.0, "weight of the entropy bonus", "loss per nat", A3C_PAPER)
+    network: Literal["auto", "mlp", "cnn"] = setting(
+        "auto",
+        "a CNN for pictures, an MLP for all else (auto); pictures as numbers (mlp); a CNN or none",
+        source="Mnih et al. 2015",
+    )
     hidden_sizes: Sizes = setting(
         (64, 64), "units of each hidden layer, comma-separated", source=PPO_PAPER
     )
