@@ -16,6 +16,7 @@ import upright
 from kills import differences
 from probes.envs import Transition
 from probes.masked import Forbidding, ForbiddingTwo
+from probes.spaces import Wandering
 from support import checkpoint_of, same_weights, weights_of
 from upright.envs import EnvSource
 from upright.experiment.listener import Listener
@@ -130,9 +131,19 @@ def test_a_trainer_of_a_wrapped_environment_goes_on_exactly_where_it_was_cut(
             "gymnasium.wrappers:ClipReward(min_reward=-5.0, max_reward=0.0)",
         ],
         "eval_env_kwargs": {"g": 10.0},
+        "frame_stack": 3,
     }
     settings = kills.small("ppo") | {"backend": backend, "num_envs": 2}
     check_cuts("Pendulum-v1", "ppo", settings | around, tmp_path, (1, 2, 5))
+
+
+@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("algo", kills.algorithms())
+def test_a_trainer_with_a_cnn_goes_on_exactly_where_it_was_cut(
+    tmp_path: Path, algo: str, backend: str
+) -> None:
+    settings = kills.small(algo) | {"backend": backend, "num_envs": 2, "frame_stack": 2}
+    check_cuts(Wandering, algo, settings | {"normalize_obs": True}, tmp_path, (1, 2, 5))
 
 
 @pytest.mark.parametrize("backend", kills.backends())

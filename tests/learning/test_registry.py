@@ -15,7 +15,7 @@ from upright.envs import make_env
 from upright.ground.errors import UprightError
 from upright.policy.catalogue import find_environments
 
-EXTRAS = {"box2d": "Box2D", "mujoco": "mujoco"}
+EXTRAS = {"atari": "ale_py", "box2d": "Box2D", "mujoco": "mujoco"}
 INSTALLED = {extra for extra, module in EXTRAS.items() if find_spec(module)}
 # Seconds each: observations that are wide, or a world that is slow to build.
 SLOW = re.compile(r"Humanoid|CarRacing|Hardcore|Ant-v4")
@@ -114,13 +114,17 @@ def test_at_least_thirty_are_trained_and_every_other_one_is_refused() -> None:
     assert {spec.id for spec in OWN} == {*TRAINED, *REFUSED}
     assert len(OWN) == len(TRAINED) + len(REFUSED)
     if set(EXTRAS) != INSTALLED:
-        pytest.skip("the extras box2d and mujoco are not installed")
+        pytest.skip("the extras atari, box2d and mujoco are not installed")
     assert len(OFTEN) >= 30  # without those of the long form
 
 
 @pytest.mark.parametrize(
     ("env", "extra"),
-    [("LunarLander-v3", "box2d"), ("CarRacing-v3", "box2d"), ("Ant-v5", "mujoco")],
+    [
+        ("LunarLander-v3", "box2d"),
+        ("CarRacing-v3", "box2d"),
+        ("Ant-v5", "mujoco"),
+    ],
 )
 def test_a_missing_extra_is_named_as_uprights_own(
     monkeypatch: pytest.MonkeyPatch, env: str, extra: str
@@ -134,11 +138,11 @@ def test_a_missing_extra_is_named_as_uprights_own(
     assert (listed.trainable, listed.observation_space) == (f"needs {extra}", "?")
 
 
-@pytest.mark.skipif(set(EXTRAS) != INSTALLED, reason="needs the extras box2d and mujoco")
+@pytest.mark.skipif(set(EXTRAS) != INSTALLED, reason="needs the extras atari, box2d and mujoco")
 @pytest.mark.filterwarnings("ignore:builtin type .* has no __module__:DeprecationWarning")
 def test_what_an_extra_brings_is_listed_as_trainable() -> None:
-    names = ("LunarLander-v3", "InvertedPendulum-v5")
-    assert [each.trainable for name in names for each in find_environments(name)] == ["yes"] * 2
+    names = ("LunarLander-v3", "InvertedPendulum-v5", "ALE/Pong-v5")
+    assert [each.trainable for name in names for each in find_environments(name)] == ["yes"] * 3
 
 
 def hide(monkeypatch: pytest.MonkeyPatch, extra: str) -> None:

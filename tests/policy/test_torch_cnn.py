@@ -108,6 +108,21 @@ def test_first_weights_are_those_of_the_seed_orthogonal_and_the_actors_last_ones
     assert not any("bias" in name for name in unbiased.weights)
 
 
+@pytest.mark.parametrize("threads", [1, 2])
+def test_first_weights_do_not_see_the_threads_and_lie_where_products_are_exact(
+    threads: int,
+) -> None:
+    expected, before = policy_over(picture(64, 64, 3)).network.flat, torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        network = policy_over(picture(64, 64, 3)).network
+        assert torch.get_num_threads() == threads
+    finally:
+        torch.set_num_threads(before)
+    np.testing.assert_array_equal(network.flat, expected)
+    assert [each.ctypes.data % 64 for each in (network.flat, network.grad)] == [0, 0]
+
+
 def kernels(space: gym.Space[Any]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
     layers = module_of(policy_over(space)).eyes[0].layers
     return [(each.kernel_size, each.stride) for each in layers if isinstance(each, torch.nn.Conv2d)]

@@ -147,5 +147,20 @@ class GuessBandAndNumber(GuessBand):
         return float((action != np.array([self.asked, self.turn])).mean())
 
 
+class Wandering(GuessBand):
+    """A column of a picture, beside a number, goes to and fro for some steps."""
+
+    observation_space = spaces.Dict(
+        camera=GuessBand.observation_space, noise=spaces.Box(-np.inf, np.inf, (1,))
+    )
+
+    def show(self) -> Any:
+        return {"camera": super().show(), "noise": self.np_random.normal(size=1).astype("f4")}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
+        self.at = (self.at + int(action) - 1) % 9
+        return self.show(), float(self.at == 4), bool(self.np_random.random() < 0.05), False, {}
+
+
 PICTURED = (GuessBand, GuessBandAndNumber)
 GUESSES = (GuessNumber, GuessNumbers, GuessBits, GuessPoint, GuessAll)

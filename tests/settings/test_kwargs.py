@@ -98,6 +98,7 @@ def test_a_recipe_with_arguments_and_wrappers_reads_back_and_can_be_typed_again(
         env_kwargs=["gravity=-5.0", "enable_wind=true"],
         wrapper=["gymnasium.wrappers:TimeLimit(max_episode_steps=50)", "file.py:Mine"],
         imports=["minigrid"],
+        frame_stack=3,
         eval_env="LunarLander-v3",
         eval_env_kwargs={"gravity": -9.0},
     )
@@ -115,3 +116,4 @@ def test_a_recipe_with_arguments_and_wrappers_reads_back_and_can_be_typed_again(
     ]
     assert parse_pairs(words[words.index("--eval-env-kwargs") + 1 :][:1]) == {"gravity": -9.0}
     assert words[words.index("--import") + 1] == "minigrid"
+    assert words[words.index("--frame-stack") + 1] == "3"

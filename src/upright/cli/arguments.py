@@ -25,7 +25,7 @@ SWITCHES = {
     "--trust-code": "import the modules and files that the settings name",
 }
 # What goes into an environment that is named on the command line, and around it.
-AROUND_ENV = ("env_kwargs", "wrapper", "imports")
+AROUND_ENV = ("env_kwargs", "wrapper", "imports", "frame_stack")
 # Fields that hold more than one value: how their flags take them.
 SEVERAL: dict[Any, dict[str, Any]] = {
     dict: {"action": "extend", "nargs": "+"},

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
+from upright.envs.atari import FRAMES_TOGETHER, is_atari
 from upright.ground import UprightError
 from upright.settings import parse_wrapper
 
@@ -34,12 +35,21 @@ class Composed:
         kwargs: Its arguments.
         wrappers: "module:Wrapper(key=value)" each, the first one innermost.
         imports: Modules that are imported before, since they register environments.
+        frame_stack: How many of its newest observations are shown together, around everything
+            else; 0 for what is usual.
     """
 
     base: str | EnvFactory
     kwargs: Mapping[str, Any] = field(default_factory=dict)
     wrappers: tuple[str, ...] = ()
     imports: tuple[str, ...] = ()
+    frame_stack: int = 0
+
+    @property
+    def frames(self) -> int:
+        """How many observations are shown together: as asked, else 1, and 4 of an Atari game."""
+        shows_screen = is_atari(self.base) and self.kwargs.get("obs_type") != "ram"
+        return self.frame_stack or (FRAMES_TOGETHER if shows_screen else 1)
 
 
 EnvSource = str | EnvFactory | Composed
@@ -73,7 +83,7 @@ def evaluation_env(recipe: "Recipe", env: EnvSource | None = None) -> EnvSource:
 
 
 def _around(base: str | EnvFactory, kwargs: dict[str, Any], recipe: "Recipe") -> EnvSource:
-    whole = Composed(base, kwargs, recipe.wrapper, recipe.imports)
+    whole = Composed(base, kwargs, recipe.wrapper, recipe.imports, recipe.frame_stack)
     return base if whole == Composed(base) else whole
 
 

@@ -16,7 +16,7 @@ from upright.envs.composition import OWN_WRAPPERS
 from upright.ground import UprightError, did_you_mean, in_a_line
 
 # The module that each of Upright's extras of environments brings along.
-EXTRAS = {"box2d": "Box2D", "mujoco": "mujoco", "envpool": "envpool"}
+EXTRAS = {"atari": "ale_py", "box2d": "Box2D", "mujoco": "mujoco", "envpool": "envpool"}
 
 
 def import_all(places: Iterable[str]) -> None:

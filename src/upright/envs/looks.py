@@ -54,7 +54,18 @@ def _told(codec: Codec) -> str:
     categories = [column.categories for column in codec.columns]
     if len(categories) == 1 and categories[0]:
         return f"are one of {categories[0]:,} values"
-    return f"are {len(categories):,} number{'s' if len(categories) > 1 else ''}"
+    parts = [_counted(len(categories), "number")] if categories else []
+    return f"are {' and '.join([*parts, *_pictures(codec)])}"
+
+
+def _pictures(codec: Codec) -> list[str]:
+    """What is said of an observation's pictures, if it has any."""
+    sizes = " and ".join("x".join(map(str, shape)) for shape in codec.pictures)
+    return [f"{_counted(len(codec.pictures), 'picture')} of {sizes} pixels"] if sizes else []
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' if count != 1 else ''}"
 
 
 def look_at_steps(subject: Subject) -> Answer:

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 import gymnasium as gym
 from gymnasium.vector import AutoresetMode
 
-from upright.envs.composition import EnvSource, in_full, is_code, name_of
+from upright.envs.atari import is_atari
+from upright.envs.composition import Composed, EnvSource, in_full, is_code, name_of
 from upright.envs.envpool import EnvPoolEnvs, is_in_envpool
 from upright.envs.local import SyncEnvs
 from upright.envs.masks import Mask
@@ -55,8 +56,8 @@ def make_envs(
 def _vector(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
     whole = in_full(env)
     if not isinstance(whole.base, str) or not _has_vector_form(env):
-        how = " in a wrapper" if whole.wrappers else " with these arguments" * bool(whole.kwargs)
-        raise UprightError(f"{name_of(env)}{how} has no vector form.", "Use the backend sync.")
+        named = name_of(env) + _surroundings(whole)
+        raise UprightError(f"{named} has no vector form.", "Use the backend sync.")
     mode, kwargs = "vector_entry_point", deepcopy(dict(whole.kwargs))
     try:
         vector = gym.make_vec(whole.base, num_envs, vectorization_mode=mode, **kwargs)
@@ -77,11 +78,9 @@ def _sync(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) 
 def _envpool(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
     name = _bare_id(env)
     if not name:
-        whole = in_full(env)
-        how = " in a wrapper" if whole.wrappers else " with arguments" * bool(whole.kwargs)
+        named = name_of(env) + _surroundings(in_full(env))
         raise UprightError(
-            f"EnvPool has Gymnasium's own environments only, not {name_of(env)}{how}.",
-            "Use the backend sync.",
+            f"EnvPool has Gymnasium's own environments only, not {named}.", "Use the backend sync."
         )
     return EnvPoolEnvs(name, num_envs, seed)
 
@@ -109,7 +108,9 @@ def _has_vector_form(env: EnvSource) -> bool:
     The form is for bare environments, and does not always take what a single one takes.
     """
     whole = in_full(env)
-    if whole.wrappers or is_code(env) or not isinstance(whole.base, str):
+    if whole.wrappers or whole.frames > 1 or is_atari(whole.base) or is_code(env):
+        return False
+    if not isinstance(whole.base, str):
         return False
     spec = spec_of(env)
     maker: Any = None if spec is None else spec.vector_entry_point
@@ -119,6 +120,15 @@ def _has_vector_form(env: EnvSource) -> bool:
     mode = getattr(maker, "metadata", {}).get("autoreset_mode")
     is_next_step = mode == AutoresetMode.NEXT_STEP
     return bool(is_next_step and {*whole.kwargs} <= {*arguments_of(maker)})
+
+
+def _surroundings(whole: Composed) -> str:
+    """What is around an environment or goes into it, to be read after its name; else nothing."""
+    if whole.wrappers:
+        return " in a wrapper"
+    if whole.frames > 1:
+        return " with frame_stack"
+    return " with these arguments" * bool(whole.kwargs)
 
 
 def _bare_id(env: EnvSource) -> str:

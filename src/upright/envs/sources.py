@@ -9,6 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
+from upright.envs.atari import is_atari, make_atari, register_atari
 from upright.envs.composition import (
     Composed,
     EnvFactory,
@@ -47,7 +48,8 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     options = {**deepcopy(dict(whole.kwargs)), **kwargs}
     try:
         if isinstance(source, str):
-            made = gym.make(source, disable_env_checker=True, **options)
+            make = make_atari if is_atari(source) else gym.make
+            made = make(source, disable_env_checker=True, **options)
         else:
             made = source(**options)
     except UprightError:
@@ -58,7 +60,16 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     for wrapper in whole.wrappers:
         made = _wrapped(made, wrapper, name_of(env))
         _refuse_what_is_none(made, wrapper)
-    return made
+    return made if whole.frames == 1 else _stacked(made, whole.frames, name_of(env))
+
+
+def _stacked(env: gym.Env[Any, Any], frames: int, name: str) -> gym.Env[Any, Any]:
+    """An environment whose newest observations are shown together, the first one repeated."""
+    try:
+        return gym.wrappers.FrameStackObservation(env, frames)
+    except Exception as error:
+        failed = f"Cannot stack observations of {name}, {env.observation_space}"
+        raise UprightError(f"{failed}: {raised(error)}.", "Leave frame_stack out.") from error
 
 
 def _wrapped(env: gym.Env[Any, Any], text: str, inside: str) -> gym.Env[Any, Any]:
@@ -192,6 +203,11 @@ def _resolve(whole: Composed) -> str | EnvFactory:
     if is_code(whole):
         place, _, name = base.rpartition(":")
         return found_in(place, name, "environment")
+    if is_atari(base):
+        try:
+            register_atari()
+        except ImportError as error:
+            raise cannot_make(whole, error) from error
     try:
         gym.spec(base)
     except (gym.error.Error, ImportError, ValueError) as error:

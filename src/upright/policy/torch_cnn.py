@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from upright.envs import Codec, picture_axes
 from upright.ground import UprightError
 from upright.policy.torch_mlp import OneHots
-from upright.policy.torch_network import TorchNetwork
+from upright.policy.torch_network import TorchNetwork, drawn_from
 from upright.settings import Settings
 
 CHANNELS, UNITS = (32, 64, 64), 512
@@ -187,8 +187,7 @@ def picture_network(
     Raises:
         UprightError: The sizes are beyond any memory.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0 if seed is None else seed)
+    with drawn_from(seed):
         try:
             module = TorchCNN(codec, num_params, free_params, settings)
         except (RuntimeError, MemoryError) as error:

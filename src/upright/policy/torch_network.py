@@ -2,12 +2,14 @@
 
 The weights and their gradient stay one flat NumPy vector each, so that Adam, checkpoints and files
 are what they are for the `MLP`. On the CPU the module's parameters are views of it; on CUDA they
-are copies that `written` renews.
+are copies that `written` renews. All that PyTorch is given lies where its own allocator puts it, at
+multiples of 64 bytes: a product's last bit can see where its factors begin.
 """
 
 import copy
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import numpy as np
@@ -54,8 +56,8 @@ class TorchNetwork:
             )
         if like is None:
             shapes = {name: tuple(one.shape) for name, one in named.items()}
-            self.flat = np.concatenate([_array(one).ravel() for one in named.values()])
-            self.grad = np.zeros_like(self.flat)
+            self.flat = _array(torch.cat([one.detach().ravel().cpu() for one in named.values()]))
+            self.grad = _array(torch.zeros(self.flat.size))
             trained, self.gradients = views(self.flat, shapes), views(self.grad, shapes)
             self.spans = {}
         else:
@@ -109,7 +111,7 @@ class TorchNetwork:
             elif one.grad is not gradient:
                 one.grad = gradient
         ways = [
-            (said, torch.as_tensor(d, device=self.device))
+            (said, torch.tensor(d, device=self.device))
             for said, d in zip(self._said, (d_params, d_values), strict=True)
             if said.requires_grad
         ]
@@ -145,7 +147,7 @@ class TorchNetwork:
             yield _array(params), _array(values)
 
     def _call(self, module: nn.Module, obs: Array) -> tuple[Tensor, Tensor]:
-        said = module(torch.as_tensor(obs, device=self.device))
+        said = module(torch.tensor(obs, device=self.device))
         shapes = (
             [tuple(getattr(one, "shape", ())) for one in said] if isinstance(said, tuple) else []
         )
@@ -156,6 +158,23 @@ class TorchNetwork:
                 f"{[len(obs)]}) for {len(obs)} observations.",
             )
         return cast(tuple[Tensor, Tensor], said)
+
+
+@contextmanager
+def drawn_from(seed: int | None) -> Iterator[None]:
+    """Around the drawing of a module's first weights: they depend on the seed alone.
+
+    An orthogonal matrix's last bit sees the number of threads, which PyTorch, that may have been
+    loaded just now, takes from the machine.
+    """
+    threads = torch.get_num_threads()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0 if seed is None else seed)
+        torch.set_num_threads(1)
+        try:
+            yield
+        finally:
+            torch.set_num_threads(threads)
 
 
 def module_network(
@@ -173,8 +192,7 @@ def module_network(
     Raises:
         UprightError: It is no module, or none with weights of float32.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0 if seed is None else seed)
+    with drawn_from(seed):
         module = make(space, num_params)
     if not isinstance(module, nn.Module):
         raise UprightError(

@@ -58,6 +58,14 @@ class Recipe(BaseModel):
         "none",
         "import",
     )
+    frame_stack: Int = described(
+        0,
+        "newest observations shown together, pictures and numbers alike",
+        "K",
+        "1; 4 of an Atari game",
+        ge=0,
+        le=64,
+    )
     eval_env: EnvName | None = described(
         None,
         "the environment of evaluations and of all that shows the policy",
@@ -151,7 +159,9 @@ OLDER = {"mask": "off"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.
-ENVIRONMENT = ("env_kwargs", "wrapper", "imports", "eval_env", "eval_env_kwargs")
+ENVIRONMENT = (
+    "env_kwargs", "wrapper", "imports", "frame_stack", "eval_env", "eval_env_kwargs",
+)  # fmt: skip
 TABLES = ("env_kwargs", "eval_env_kwargs")
 FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_schema_extra)
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")

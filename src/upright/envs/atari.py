@@ -1,0 +1,59 @@
+"""Atari's games, by their ids ALE/...: registered when one is asked for, and shown as is usual."""
+
+import importlib
+from typing import Any
+
+import gymnasium as gym
+
+from upright.ground import UprightError
+
+PREFIX = "ALE/"
+# Mnih et al., "Human-level control through deep reinforcement learning" (2015).
+FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
+
+
+def is_atari(base: object) -> bool:
+    """Whether this names one of the games."""
+    return isinstance(base, str) and base.startswith(PREFIX)
+
+
+def register_atari() -> None:
+    """Register the games, and keep their emulator from greeting on the screen.
+
+    Raises:
+        ModuleNotFoundError: The extra `atari` is not installed.
+    """
+    ale_py: Any = importlib.import_module("ale_py")
+    ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
+    gym.register_envs(ale_py)
+
+
+def make_atari(name: str, **options: Any) -> gym.Env[Any, Any]:
+    """A game as Gymnasium's AtariPreprocessing shows it: 84 by 84 pixels of grey.
+
+    An action is taken for four frames, of which the last two are seen, the brighter pixel of each;
+    an episode begins with up to 30 frames without action. A lost life ends nothing, and rewards
+    are the game's own, so that returns are its scores.
+
+    Args:
+        name: The id.
+        **options: Arguments of the game. `frameskip` says for how many frames an action is taken;
+            with `obs_type` "ram" the memory is shown in the place of the screen, as it is.
+    """
+    if options.get("obs_type") == "ram":
+        return gym.make(name, **options)
+    _refuse_without_opencv(name)
+    skipped = options.pop("frameskip", FRAMES_SKIPPED)
+    made = gym.make(name, frameskip=1, **options)
+    return gym.wrappers.AtariPreprocessing(made, NOOPS, skipped, SIDE)
+
+
+def _refuse_without_opencv(name: str) -> None:
+    """Say which of Upright's extras has what resizes a screen; Gymnasium names one of its own."""
+    try:
+        importlib.import_module("cv2")
+    except ImportError as error:
+        raise UprightError(
+            f"Cannot make {name}: OpenCV is not installed.",
+            "`pip install 'upright[atari]'` adds it.",
+        ) from error

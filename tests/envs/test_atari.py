@@ -1,0 +1,121 @@
+"""Games of Atari, and observations shown together: alike everywhere, and played again exactly."""
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+
+import upright
+from support import same_weights
+from upright.envs import fastest_backend, make_env, make_envs
+from upright.envs.composition import Composed
+from upright.ground.errors import UprightError
+from upright.policy.catalogue import find_environments
+
+PONG = "ALE/Pong-v5"
+needs_atari = pytest.mark.skipif(
+    find_spec("ale_py") is None or find_spec("cv2") is None, reason="needs the extra atari"
+)
+
+
+def played(env: gym.Env[Any, Any], seed: int, steps: int = 60) -> list[Any]:
+    """What an episode shows and pays, from a seed, under the same actions."""
+    obs, _ = env.reset(seed=seed)
+    seen = [obs]
+    for step in range(steps):
+        obs, reward, *ended, _ = env.step(step * 7 % 6)
+        seen += [obs, reward, ended]
+    return seen
+
+
+def same(one: list[Any], other: list[Any]) -> bool:
+    return all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@needs_atari
+def test_a_game_is_shown_small_and_grey_four_frames_at_a_time() -> None:
+    env = make_env(PONG)
+    assert env.observation_space == gym.spaces.Box(0, 255, (4, 84, 84), np.uint8)
+    first, *_ = played(env, 1, 0)
+    assert (first[0] == first[3]).all()
+    env.close()
+    for composed, shape in (
+        (Composed(PONG, frame_stack=1), (84, 84)),
+        (Composed(PONG, {"frameskip": 2}, frame_stack=2), (2, 84, 84)),
+        (Composed(PONG, {"obs_type": "ram"}), (128,)),
+    ):
+        made = make_env(composed)
+        assert made.observation_space.shape == shape
+        made.close()
+
+
+@needs_atari
+def test_an_episode_repeats_in_the_same_game_and_in_a_new_one() -> None:
+    env, other = make_env(PONG), make_env(PONG)
+    episode = played(env, 1)
+    assert not same(played(env, 2), episode)
+    assert same(played(env, 1), episode)
+    assert same(played(other, 1), episode)
+    env.close()
+    other.close()
+
+
+SMALL: dict[str, Any] = {
+    "num_envs": 2,
+    "num_steps": 8,
+    "num_epochs": 1,
+    "minibatch_size": 8,
+    "hidden_sizes": [8],
+    "eval_every": 10**9,
+    "until": "budget",
+    "media": False,
+}
+
+
+@needs_atari
+@pytest.mark.parametrize("backend", ["sync", pytest.param("async", marks=pytest.mark.long)])
+def test_a_run_on_a_game_that_was_stopped_is_the_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+) -> None:
+    monkeypatch.setattr("upright.judging.judge.NUM_EPISODES", 2)
+    short = "gymnasium.wrappers:TimeLimit(max_episode_steps=30)"
+    settings = SMALL | {"backend": backend, "wrapper": [short]}
+    whole = upright.train(PONG, "ppo", out=tmp_path / "a", total_timesteps=96, **settings)
+    cut = upright.train(PONG, "ppo", out=tmp_path / "b", total_timesteps=48, **settings)
+    resumed = upright.resume(cut.path, total_timesteps=96)
+    assert same_weights(resumed.policy_at("last").weights, whole.policy_at("last").weights)
+    assert upright.verify(resumed).holds
+
+
+def test_newest_observations_are_shown_together() -> None:
+    one, three = make_env("CartPole-v1"), make_env(Composed("CartPole-v1", frame_stack=3))
+    (first, _), (stacked, _) = one.reset(seed=3), three.reset(seed=3)
+    np.testing.assert_array_equal(stacked, [first] * 3)
+    second, third = one.step(0)[0], one.step(1)[0]
+    three.step(0)
+    np.testing.assert_array_equal(three.step(1)[0], [first, second, third])
+
+
+def test_an_environments_own_vector_form_is_not_stacked() -> None:
+    stacked = Composed("CartPole-v1", frame_stack=3)
+    assert fastest_backend(stacked) == "sync"
+    with pytest.raises(UprightError, match="with frame_stack has no vector form"):
+        make_envs(stacked, 2, 0, "vector")
+
+
+def test_without_opencv_and_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module, said in (("cv2", "OpenCV"), ("ale_py", "ale_py")):
+        if find_spec("ale_py") is None and module == "cv2":
+            continue
+        with monkeypatch.context() as without:
+            without.setitem(sys.modules, module, None)
+            with pytest.raises(UprightError, match=f"Cannot make {PONG}: {said} is not") as caught:
+                make_env(PONG)
+            assert "upright[atari]" in caught.value.hint
+            if module == "ale_py":
+                listed = {(each.trainable, each.action_space) for each in find_environments(PONG)}
+                assert listed == {("needs atari", "?")}
