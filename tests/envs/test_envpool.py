@@ -172,7 +172,10 @@ def test_restored_episodes_are_neither_the_first_ones_nor_random() -> None:
         ("Blackjack-v1", "Gymnasium's Tuple"),
         ("Taxi-v4", "EnvPool has no Taxi-v4."),
         (lambda: gym.make("CartPole-v1"), "Gymnasium's own environments only"),
-        (Composed("CartPole-v1", {"sutton_barto_reward": True}), "not CartPole-v1 with these arguments"),
+        (
+            Composed("CartPole-v1", {"sutton_barto_reward": True}),
+            "not CartPole-v1 with these arguments",
+        ),
         (
             Composed("CartPole-v1", wrappers=("gymnasium.wrappers:ClipReward(max_reward=1)",)),
             "not CartPole-v1 in a wrapper",

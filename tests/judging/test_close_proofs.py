@@ -27,7 +27,12 @@ class Drawn:
         self.played: list[tuple[int, int]] = []
 
     def evaluate(
-        self, policy: Policy, seed: int, deterministic: bool = True, episodes: int = 0
+        self,
+        policy: Policy,
+        seed: int,
+        deterministic: bool = True,
+        episodes: int = 0,
+        look: int = 0,
     ) -> Evaluation:
         episodes = episodes or 100
         if not self.played or seed != self.played[-1][0]:

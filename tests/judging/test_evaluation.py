@@ -11,7 +11,8 @@ from probes.envs import ActionReward, EndlessReward, ObsReward, Probe
 from support import make_policy, policy_for
 from upright.ground.errors import UprightError
 from upright.judging.evaluation import Evaluation
-from upright.judging.evaluator import Evaluator
+from upright.judging.evaluator import NUM_EPISODES, Evaluator
+from upright.judging.judge import LOOK, Judge
 from upright.settings.hyperparameters import PPOSettings
 
 MADE = Evaluation((1.0, 3.0), 7, True, 2.0, (10, 30), 2, "sync")
@@ -123,6 +124,34 @@ def test_a_longer_evaluation_begins_with_the_episodes_of_a_shorter_one(
     assert (long.returns[:20], long.lengths[:20]) == (short.returns, short.lengths)
     with closing(Evaluator("CartPole-v1", 90, backend, num_envs=8)) as other:
         assert other.evaluate(policy, 1, deterministic) == long
+
+
+@pytest.mark.parametrize("backend", ["vector", "sync"])
+def test_a_look_ends_what_falls_short_and_nothing_else(backend: str) -> None:
+    policy = policy_for("ppo")
+
+    def looked(threshold: float | None) -> Evaluation:
+        with closing(Evaluator("CartPole-v1", 90, backend, 8, threshold)) as evaluator:
+            return evaluator.evaluate(policy, 1, look=20)
+
+    with closing(Evaluator("CartPole-v1", 90, backend, 8)) as evaluator:
+        whole = evaluator.evaluate(policy, 1)
+        short = evaluator.evaluate(policy, 1, episodes=20)
+    low, high = short.interval
+    assert looked(high + 0.1).returns == short.returns == whole.returns[:20]
+    assert looked(high + 0.1).lengths == short.lengths
+    for threshold in (low - 0.1, short.mean, high - 0.01):
+        assert looked(threshold).returns == whole.returns
+
+
+def test_a_judge_looks_at_a_poor_policy_briefly_and_at_a_good_one_for_long() -> None:
+    policy = policy_for("ppo")
+    with closing(Judge("CartPole-v1", seed=0, every=100)) as judge:
+        poor = judge.consider(policy, 100)
+    with closing(Judge("CartPole-v1", seed=0, every=100, threshold=1.0)) as judge:
+        good = judge.consider(policy, 100)
+    assert (len(poor.returns), len(good.returns)) == (LOOK, NUM_EPISODES)
+    assert good.returns[:LOOK] == poor.returns
 
 
 def test_both_reset_modes_count_every_step_of_cartpole() -> None:

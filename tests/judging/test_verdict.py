@@ -20,7 +20,12 @@ class Scripted:
         self.seeds: list[int] = []
 
     def evaluate(
-        self, policy: Policy, seed: int, deterministic: bool = True, episodes: int = 0
+        self,
+        policy: Policy,
+        seed: int,
+        deterministic: bool = True,
+        episodes: int = 0,
+        look: int = 0,
     ) -> Evaluation:
         self.seeds.append(seed)
         return Evaluation((self.means.pop(0),), seed, deterministic, self.threshold, (1,))
@@ -34,7 +39,12 @@ class Asking(Scripted):
         self.said: list[list[float]] = []
 
     def evaluate(
-        self, policy: Policy, seed: int, deterministic: bool = True, episodes: int = 0
+        self,
+        policy: Policy,
+        seed: int,
+        deterministic: bool = True,
+        episodes: int = 0,
+        look: int = 0,
     ) -> Evaluation:
         params, values = policy.forward(np.ones((1, 4), np.float32))
         assert params.tobytes() == policy.network.params(np.ones((1, 4), np.float32)).tobytes()

@@ -16,8 +16,9 @@ from upright.envs import (
     name_of,
     reward_threshold,
 )
-from upright.ground import LARGEST_FLOAT32, Stream, UprightError, derive_seed, in_a_line
+from upright.ground import LARGEST_FLOAT32, Floats, Stream, UprightError, derive_seed, in_a_line
 from upright.judging.evaluation import Evaluation
+from upright.judging.statistics import bootstrap_interval
 from upright.judging.verdict import Verdict
 
 if TYPE_CHECKING:
@@ -63,7 +64,12 @@ class Evaluator:
 
     @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
     def evaluate(
-        self, policy: "Policy", seed: int, deterministic: bool = True, episodes: int = 0
+        self,
+        policy: "Policy",
+        seed: int,
+        deterministic: bool = True,
+        episodes: int = 0,
+        look: int = 0,
     ) -> Evaluation:
         """Play the episodes; environment n plays the numbers n, n + N, n + 2N, ...
 
@@ -73,6 +79,8 @@ class Evaluator:
             deterministic: Whether the most probable action is taken, not a drawn one.
             episodes: How many; 0 for as many as the evaluator was made for. More of them on the
                 same seed begin with the same ones.
+            look: After how many to look whether to go on: not where the threshold lies above
+                their mean's 95% interval. They are the evaluation then.
 
         Raises:
             UprightError: The policy is for another environment, an episode does not end, or its
@@ -107,6 +115,10 @@ class Evaluator:
                 lengths[number[counted]] = running_length[counted]
                 running_return[done] = running_length[done] = 0
                 number[done] += lanes
+                if 0 < look < episodes and (number >= look).all():
+                    episodes = look if self._fall_short(returns[:look]) else episodes
+                    look = 0
+        returns, lengths = returns[:episodes], lengths[:episodes]
         impossible = ~(np.abs(returns) <= LARGEST_FLOAT32)
         if impossible.any():
             first = int(np.argmax(impossible))
@@ -116,6 +128,9 @@ class Evaluator:
             )
         found, steps = tuple(returns.tolist()), tuple(lengths.tolist())
         return Evaluation(found, seed, deterministic, self.threshold, steps, lanes, envs.backend)
+
+    def _fall_short(self, returns: Floats) -> bool:
+        return self.threshold is not None and bootstrap_interval(returns)[1] < self.threshold
 
     def refuse_misfit(self, policy: "Policy") -> None:
         """Refuse a policy for other spaces.

@@ -12,6 +12,8 @@ from upright.judging.evaluator import NUM_EPISODES, Evaluator
 from upright.judging.verdict import Candidate, Verdict
 from upright.policy import Policy, Weights
 
+# After so many episodes a selection ends that has shown that it selects nothing.
+LOOK = 30
 # So many episodes has a proof that `NUM_EPISODES` would leave to luck.
 CLOSE_EPISODES = 1000
 
@@ -53,7 +55,7 @@ class Judge:
         self.latest_proof = None
         self._due = timesteps - timesteps % self._every + self._every
         seed = derive_seed(self._seed, Stream.SELECTION, timesteps)
-        selection = self.evaluator.evaluate(policy, seed)
+        selection = self.evaluator.evaluate(policy, seed, look=LOOK)
         is_best = self.best is None or selection.mean > self.best.selection.mean
         if is_best or (selection.solved and self.verdict is None):
             weights = {name: array.copy() for name, array in policy.weights.items()}
