@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from upright.envs import reward_threshold
+import upright
+from upright.envs import make_env, reward_threshold
 from upright.judging import Evaluator
+from upright.policy import Policy
 from upright.settings import resolve
 
 pytest.importorskip("stable_baselines3", reason="the peer that the benchmarks measure beside")
@@ -143,6 +145,30 @@ def test_rates_of_every_backend_and_of_the_loop_are_written_down(
     assert ["| CartPole-v1", "2", "vector"] in [row[:3] for row in rows]
     assert [row[-1] for row in rows if row[2] == "vector"] == ["auto |"]
     assert len(rows) >= 4  # the loop, and what is there without an extra
+
+
+def test_a_third_look_plays_what_the_verdict_did_not(benchmark: Any, tmp_path: Path) -> None:
+    third = benchmark("third_look")
+    look = third.look_again("CartPole-v1", 500, episodes=20)
+    assert (look.bar, look.proof >= 475) == (475.0, True)
+    assert look.third == pytest.approx(look.proof, abs=60)
+    below = third.Look("CartPole-v1", 501, 475.0, 480.0, 470.0, 2.0)
+    text = third.section([look, below], ["CartPole-v1"] * 3, 20)
+    assert f"| CartPole-v1 | 475 | 2 of 3 | {look.confirms + 0} of 2 |" in text
+    assert "| 470.00 ± 2.00 |" in text
+    assert text.endswith(f"| {look.confirms + 0} of 2 | NOT MET |")
+
+
+def test_a_third_look_gives_a_policy_the_masks_of_its_environment(benchmark: Any) -> None:
+    third, policy = benchmark("third_look"), _policy_for("Taxi-v4")
+    with closing(make_env("Taxi-v4")) as env:
+        returns = third.plain_returns(env, policy, 2)
+    assert min(returns) >= -200  # no forbidden pickup or dropoff, which would cost 10
+
+
+def _policy_for(env: str) -> Policy:
+    with closing(upright.Trainer(env, "ppo")) as trainer:
+        return trainer.policy
 
 
 def test_what_is_unknown_is_refused(benchmark: Any) -> None:
