@@ -22,7 +22,7 @@ class RunningNormalizer:
     def __init__(self, columns: Sequence[Column], clip: float = 10.0) -> None:
         size, self.clip = len(columns), clip
         self.counted = np.array([column.categories > 0 for column in columns])
-        self._any_counted = bool(self.counted.any())
+        self._any_counted, self._all_counted = bool(self.counted.any()), bool(self.counted.all())
         self.mean, self.variance, self.count = np.zeros(size), np.ones(size), np.zeros(())
 
     @property
@@ -39,11 +39,13 @@ class RunningNormalizer:
     @np.errstate(over="ignore")  # likewise
     def __call__(self, obs: Array) -> Array:
         """Standardised observations, float32 of obs' shape [B, ...]."""
-        if self.counted.all():
+        if self._all_counted:
             return obs
         mean, deviation = self.moments()
         flat = obs.reshape(len(obs), -1)
-        standard = np.clip((flat - mean) / deviation, -self.clip, self.clip)
+        standard = flat - mean
+        standard /= deviation
+        standard.clip(-self.clip, self.clip, out=standard)
         if self._any_counted:
             standard[:, self.counted] = flat[:, self.counted]
         return standard.reshape(obs.shape)
