@@ -164,8 +164,9 @@ def test_nothing_overflows_or_jumps(
     assert (dark == "rgb(18, 20, 25)") == (scheme == "dark")
 
 
-SAMPLE = """() => new Promise((resolve) => {
+SAMPLE = """(limit) => new Promise((resolve, reject) => {
   const seen = {};
+  setTimeout(() => reject(Error("no end was seen, but " + Object.keys(seen))), limit);
   const look = () => {
     const said = state.textContent;
     (seen[said] ??= []).push(picture.getBoundingClientRect().top);
@@ -177,11 +178,14 @@ SAMPLE = """() => new Promise((resolve) => {
 
 
 @pytest.mark.parametrize("width", [390, 320, 819, 820, 1280])
-def test_the_picture_stays_where_it_is_as_episodes_end(width: int, opened: Opened) -> None:
+def test_the_picture_stays_where_it_is_as_episodes_end(
+    width: int, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("upright.show.playing.live.FAREWELL_SECONDS", LIMIT / 1000)
     played = Played("the best policy so far", episodes=4)
     page = opened(played.page.address, width, 844)
     wait_for_step(page, 1)
-    seen = page.evaluate(SAMPLE)
+    seen = page.evaluate(SAMPLE, 3 * LIMIT)
     assert {"playing", "episode terminated", "All episodes are over."} <= set(seen)
     assert len({top for tops in seen.values() for top in tops}) == 1
     played.end()
