@@ -124,6 +124,16 @@ def test_play_with_a_seed_is_the_same_again(inside: Typed) -> None:
     assert inside(*words, "3").out != inside(*words, "4").out
 
 
+def test_play_says_in_a_sentence_which_mask_will_not_do(inside: Typed) -> None:
+    outcome = inside("play", "envs.test_checking:Forbids", "--random", "--seed", "0")
+    assert outcome.code == 2
+    assert outcome.err.splitlines()[-2:] == [
+        "error: envs.test_checking:Forbids: its action mask forbids everything, and the episode "
+        "goes on.",
+        "hint:  Mend its action masks; --mask off trains without them.",
+    ]
+
+
 def test_play_takes_what_cannot_be_trained_yet(inside: Typed) -> None:
     outcome = inside("play", "FrozenLake-v1", "--random", "--seed", "0")
     assert outcome.code == 0

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from gymnasium import spaces
 
+from probes.masked import Forbidding, ForbiddingTwo
 from upright.envs.checking import LOOKS, Check, check
+from upright.envs.composition import Composed
 from upright.envs.conformance import IN_OUR_WORDS, gymnasiums_answer
 from upright.envs.random_play import play_at_random
 from upright.ground.errors import UprightError
@@ -81,6 +83,48 @@ class Remembering(Healthy):
 
     def reward(self, action: Any) -> Any:
         return float(action) + float(self.episodes == 1)
+
+
+class Fading(gym.Wrapper[Row, Any, Row, Any]):
+    """A wrapper of the user's own: observations get smaller with every episode."""
+
+    def __init__(self, env: gym.Env[Row, Any]) -> None:
+        super().__init__(env)
+        self.scale = 1.0
+
+    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+        self.scale *= 0.99
+        obs, info = super().reset(**options)
+        return obs * np.float32(self.scale), info
+
+    def step(self, action: Any) -> Five:
+        obs, *rest = super().step(action)
+        return obs * np.float32(self.scale), *rest  # type: ignore[return-value]
+
+
+class LateMemory(Healthy):
+    """Its episodes are all the same until the tenth."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.episodes = 0
+
+    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+        self.episodes += 1
+        return super().reset(seed=seed)
+
+    def reward(self, action: Any) -> Any:
+        return float(action) + float(self.episodes >= 10)
+
+
+class Forbids(Healthy):
+    """Allows one action of two, and none after five steps."""
+
+    def action_masks(self) -> Any:
+        return np.array([self.now < 5, False])
+
+    def over(self) -> bool:
+        return self.now >= 9
 
 
 class Sharing(Healthy):
@@ -234,6 +278,10 @@ class EqualBounds(Healthy):
         return super().observe() * np.array([1.0, 0.0], np.float32)
 
 
+def faded() -> gym.Env[Any, Any]:
+    return gym.wrappers.TimeLimit(Fading(gym.wrappers.ClipReward(Healthy(), 0.0)), 50)
+
+
 def limited() -> gym.Env[Any, Any]:
     return gym.wrappers.TimeLimit(Endless(), 50)
 
@@ -265,7 +313,10 @@ PROVOKED: dict[str, tuple[Callable[[], gym.Env[Any, Any]], str, str, str]] = {
     "chance of its own": (EveryDay, "same-seed", "wrong", "another episode the second time"),
     "chance that comes late": (LateChance, "same-seed", "wrong", "another episode the second"),
     "a large part": (Pair, "observation-scale", "hurts", "number 1 is about"),
-    "a memory": (Remembering, "replay", "hurts", "something outlives reset"),
+    "a memory": (Remembering, "replay", "hurts", "The environment Remembering remembers"),
+    "a memory that shows late": (LateMemory, "replay", "hurts", "rewards after other episodes"),
+    "a wrapper's memory": (faded, "replay", "hurts", "The wrapper Fading remembers something"),
+    "a mask of zeros": (Forbids, "action-masks", "wrong", "its action mask forbids everything"),
     "no end": (Endless, "episode-length", "hurts", "none ended in 500 steps"),
     "a late end": (Lasting, "episode-length", "hurts", "one went on for 1,200"),
     "a limit for an end": (Clocked, "endings", "hurts", "terminated after exactly 10 steps"),
@@ -295,7 +346,7 @@ def test_a_check_is_provoked_and_says_what_to_do(name: str) -> None:
 @pytest.mark.parametrize("env", ["CartPole-v1", Healthy])
 def test_a_healthy_environment_is_fine_in_every_respect(env: Any, seed: int) -> None:
     found = check(env, seed, 2000)
-    assert [each.name for each in found] == list(LOOKS)
+    assert [each.name for each in found] == [each for each in LOOKS if each != "action-masks"]
     assert [each for each in found if each.outcome != "fine" or each.hint] == []
 
 
@@ -335,8 +386,62 @@ def test_pendulum_wants_a_scale_of_values_and_mountain_car_a_signal() -> None:
     assert pendulum["reward-signal"].outcome == pendulum["observation-scale"].outcome == "fine"
 
 
+@pytest.mark.parametrize(
+    ("wrapper", "what", "instead"),
+    [
+        ("NormalizeObservation", "observations", "--normalize-obs"),
+        ("NormalizeReward", "rewards", "--normalize-rewards"),
+    ],
+)
+def test_a_wrapper_of_gymnasiums_that_remembers_is_found_and_has_its_substitute(
+    wrapper: str, what: str, instead: str
+) -> None:
+    around = (f"gymnasium.wrappers:{wrapper}", "gymnasium.wrappers:ClipReward(min_reward=-9)")
+    found = found_in(Composed("CartPole-v1", wrappers=around))
+    assert found["same-seed"].outcome == "fine"
+    assert f"The wrapper {wrapper} remembers" in found["replay"].sentence
+    assert f"other {what} after other episodes" in found["replay"].sentence
+    assert instead in found["replay"].hint
+
+
+def test_a_wrapper_around_what_cannot_be_read_is_not_accused() -> None:
+    class Read(gym.ObservationWrapper[Row, Any, str]):
+        def __init__(self) -> None:
+            super().__init__(Reading())
+            self.observation_space, self.resets = spaces.Box(0.0, 9.0, (1,), np.float32), 0
+
+        def observation(self, observation: str) -> Row:
+            return np.array([len(observation) * (self.resets > 1)], np.float32)
+
+        def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
+            self.resets += 1
+            return super().reset(**options)
+
+    replay = found_in(Read)["replay"]
+    assert "The environment, or a wrapper around it, remembers" in replay.sentence
+
+
+def test_chance_of_its_own_is_not_called_a_memory() -> None:
+    assert "replay" not in found_in(EveryDay)
+
+
+@pytest.mark.parametrize(
+    ("env", "words"),
+    [
+        (Forbidding, 'from info["action_mask"], are right in all 500 random steps: they allow 67%'),
+        (ForbiddingTwo, "from action_masks(), are right in all 500 random steps: they allow 67% of "
+         "the actions' values, 60% where it is least"),
+    ],
+)  # fmt: skip
+def test_masks_say_where_they_come_from_and_what_they_allow(env: Any, words: str) -> None:
+    answer = found_in(env)["action-masks"]
+    assert answer.outcome == "fine"
+    assert words in answer.sentence
+
+
 def test_what_cannot_be_played_is_told_once() -> None:
     assert [each.name for each in check(Reading, 0, STEPS)] == ["gymnasium", "spaces"]
+    assert [each.name for each in check(Forbids, 0, STEPS)][-1] == "action-masks"
     assert [each.name for each in check(OtherShape, 0, STEPS)] == ["gymnasium", "spaces", "steps"]
 
 

@@ -19,6 +19,7 @@ from upright.envs.looks import (
 from upright.envs.looks_at_play import (
     look_at_endings,
     look_at_length,
+    look_at_masks,
     look_at_observations,
     look_at_rewards,
     look_at_signal,
@@ -49,8 +50,8 @@ class Check:
 def check(env: EnvSource, seed: int, steps: int) -> list[Check]:
     """What will hurt training, and what is fine, in the order of `LOOKS`.
 
-    Nothing is trained and nothing is written. Where spaces or steps are wrong, what needs random
-    play is left out.
+    Nothing is trained and nothing is written. Where spaces, masks or steps are wrong, what needs
+    random play is left out.
 
     Args:
         env: What names or makes the environment.
@@ -80,6 +81,7 @@ def _looked_at(subject: Subject) -> Iterator[Check]:
 LOOKS: dict[str, Callable[[Subject], Answer | None]] = {
     "gymnasium": look_at_contract,
     "spaces": look_at_spaces,
+    "action-masks": look_at_masks,
     "steps": look_at_steps,
     "observations": look_at_observations,
     "observation-scale": look_at_size,
@@ -93,4 +95,4 @@ LOOKS: dict[str, Callable[[Subject], Answer | None]] = {
     "speed": look_at_speed,
 }
 # Where one of these is wrong, nothing can be played.
-DECISIVE = ("spaces", "steps")
+DECISIVE = ("spaces", "action-masks", "steps")

@@ -20,7 +20,6 @@ FAULT = "upright_fault"
 _NUMPYS_FLOATS = (np.float64, np.float32)
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
 _HINT = "The environment is at fault; mend it, or train another."
-_MASK_HINT = "Mend its action masks, or train without them: --mask off."
 Stand = tuple[Array, Bools | None]
 
 
@@ -31,20 +30,22 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         env: The environment.
         index: Its number among those that are stepped together.
         mask: Whether it is asked for action masks.
-
-    Attributes:
-        mask: What the newest observation allows, [P]; None where the environment gives no masks.
     """
 
     def __init__(self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto") -> None:
         super().__init__(env)
-        self._index, self._masks = index, MaskReader(env, mask)
-        self.mask: Bools | None = None
+        self._index, self._called = index, f"Environment {index} ({_name(env)})"
+        self._masks = MaskReader(env, self._called, mask)
         self._rows, self._acts = Codec(env.observation_space), Codec(env.action_space)
         self.observation_space, self.action_space = self._rows.row_space, self._acts.row_space
         self._shape, self._dtype = env.observation_space.shape, env.observation_space.dtype
         self._acts_as_it_is = isinstance(env.action_space, gym.spaces.Discrete)
         self._is_box = isinstance(env.observation_space, gym.spaces.Box)
+
+    @property
+    def mask(self) -> Bools | None:
+        """What the newest observation allows, [P]; None where the environment gives no masks."""
+        return self._masks.mask
 
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         """A new episode.
@@ -61,7 +62,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         if not isinstance(returned, tuple) or len(returned) != 2:
             raise self._returned("reset", returned, "(observation, info)")
         obs = self._observation("reset", returned[0])
-        self._read(self._masks.after_reset, returned[1])
+        self._masks.after_reset(returned[1])
         return obs, returned[1]
 
     def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
@@ -86,8 +87,8 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         if type(terminated) is not bool or type(truncated) is not bool:
             terminated, truncated = self._flag(terminated), self._flag(truncated)
         obs = self._observation("step", obs)
-        if self.mask is not None or terminated or truncated:
-            self._read(self._masks.after_step, info, terminated or truncated)
+        if self._masks.mask is not None or terminated or truncated:
+            self._masks.after_step(info, terminated or truncated)
         return obs, reward, terminated, truncated, info
 
     def close(self) -> None:
@@ -113,13 +114,6 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         except UprightError:
             return None
         return np.array(obs, self._rows.dtype), self.mask
-
-    def _read(self, read: Callable[..., None], *said: Any) -> None:
-        try:
-            read(*said)
-        except ValueError as error:
-            raise self._fault(_shown(error, str), _MASK_HINT) from error
-        self.mask = self._masks.mask
 
     def _observation(self, call: str, obs: Any) -> Any:
         if not self._is_box:
@@ -178,8 +172,8 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
     def _raised(self, call: str, error: BaseException) -> UprightError:
         return self._fault(f"{call}() raised {type(error).__name__}: {_shown(error, str)}")
 
-    def _fault(self, what: str, hint: str = _HINT) -> UprightError:
-        return UprightError(f"Environment {self._index} ({_name(self.env)}): {what}.", hint)
+    def _fault(self, what: str) -> UprightError:
+        return UprightError(f"{self._called}: {what}.", _HINT)
 
 
 class WorkerGuard(Guard):

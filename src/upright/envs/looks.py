@@ -1,14 +1,13 @@
 """Looks at an environment as a program: contract, spaces, seeds, speed."""
 
-from contextlib import closing
+from typing import Any
 
 import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
 from upright.envs.conformance import SEED_HINT, Answer, gymnasiums_answer
-from upright.envs.history import episodes_repeat, episodes_stand_alone
-from upright.envs.making import fastest_backend, make_envs
+from upright.envs.making import fastest_backend
 from upright.envs.sources import make_env
 from upright.envs.subject import Subject, close_quietly
 
@@ -16,8 +15,13 @@ from upright.envs.subject import Subject, close_quietly
 MANY_VALUES = 1000
 # Microseconds: below, messages between processes take longer than the steps that they spare.
 WORTH_A_PROCESS, SLOW = 1_000.0, 10_000.0
-# Steps of an episode that is played again to be compared, if it is so long.
-FAR = 1000
+# What Upright does itself of what such wrappers are for.
+INSTEAD = {
+    "observations": "To standardise observations, train with --normalize-obs: Upright keeps the "
+    "statistics itself, and exactly.",
+    "rewards": "To scale rewards, train with --normalize-rewards: Upright keeps the statistics "
+    "itself, and exactly.",
+}
 
 
 def look_at_contract(subject: Subject) -> Answer:
@@ -86,11 +90,9 @@ def look_at_steps(subject: Subject) -> Answer:
 
 
 def look_at_seed(subject: Subject) -> Answer:
-    """Whether an episode repeats in one environment."""
-    envs = make_envs(subject.source, 1, subject.seed, "sync")
-    with closing(envs):
-        if episodes_repeat(envs, subject.seed, _far(subject)):
-            return Answer("fine", "The same seed and actions give the same episode again.")
+    """Whether an episode repeats."""
+    if subject.repeats:
+        return Answer("fine", "The same seed and actions give the same episode again.")
     return Answer(
         "hurts" if subject.is_nondeterministic else "wrong",
         "The same seed and actions give another episode the second time: no run can be repeated.",
@@ -98,23 +100,33 @@ def look_at_seed(subject: Subject) -> Answer:
     )
 
 
-def _far(subject: Subject) -> int:
-    """How many steps into an episode are compared."""
-    return min(subject.steps, FAR)
-
-
-def look_at_replay(subject: Subject) -> Answer:
-    """Whether an episode is the same in a new environment."""
-    used, new = (make_envs(subject.source, 1, subject.seed, "sync") for _ in range(2))
-    with closing(used), closing(new):
-        if episodes_stand_alone(used, new, subject.seed, _far(subject)):
-            return Answer("fine", "An episode can be replayed in a new environment, step by step.")
-    return Answer(
-        "hurts",
-        "An episode cannot be replayed in a new environment: something outlives reset. "
-        "A resumed run goes on differently from one that was never stopped.",
-        "Set everything that an episode depends on in reset.",
+def look_at_replay(subject: Subject) -> Answer | None:
+    """Whether an episode is the same whatever was played before it."""
+    if not subject.repeats:
+        return None  # then it differs in any case
+    what = subject.remembers()
+    if not what:
+        return Answer("fine", "An episode can be replayed, whatever was played before it.")
+    culprit = subject.remembering()
+    sentence = (
+        f"{_called(culprit)} remembers something from one episode to the next: the same seed and "
+        f"actions give other {what} after other episodes. So a resumed run goes on differently "
+        "from one that was never stopped, and `upright verify` can find other returns."
     )
+    if isinstance(culprit, gym.Wrapper):
+        return Answer(
+            "hurts",
+            sentence,
+            f"Leave that wrapper out, or forget all of it in reset. {INSTEAD[what]}",
+        )
+    return Answer("hurts", sentence, "Set everything that an episode depends on in reset.")
+
+
+def _called(layer: gym.Env[Any, Any] | None) -> str:
+    if layer is None:
+        return "The environment, or a wrapper around it,"
+    kind = "wrapper" if isinstance(layer, gym.Wrapper) else "environment"
+    return f"The {kind} {type(layer).__name__}"
 
 
 def look_at_speed(subject: Subject) -> Answer:

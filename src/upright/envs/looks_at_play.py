@@ -2,10 +2,12 @@
 
 from collections import Counter
 
+import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
 from upright.envs.conformance import Answer
+from upright.envs.masks import MaskError
 from upright.envs.random_play import place_of
 from upright.envs.sources import is_gymnasiums_own
 from upright.envs.subject import Subject
@@ -42,6 +44,22 @@ def look_at_observations(subject: Subject) -> Answer:
             "same.",
         )
     return Answer("fine", "Every observation is finite and within its space.")
+
+
+def look_at_masks(subject: Subject) -> Answer | None:
+    """Whether what an environment says of allowed actions will do, and what it leaves of them."""
+    played = subject.played
+    if isinstance(played.fault, MaskError):
+        raise played.fault
+    if not played.allowed:
+        return None
+    shares = played.allowed
+    what = "actions" if isinstance(subject.action_space, gym.spaces.Discrete) else "actions' values"
+    return Answer(
+        "fine",
+        f"Action masks, from {played.mask_source}, are right in all {len(shares):,} random steps: "
+        f"they allow {np.mean(shares):.0%} of the {what}, {min(shares):.0%} where it is least.",
+    )
 
 
 def look_at_size(subject: Subject) -> Answer | None:

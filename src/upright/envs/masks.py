@@ -13,11 +13,17 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
-from upright.ground import Array, Bools
+from upright.envs.loading import raised
+from upright.ground import Array, Bools, UprightError, in_a_line, shortened
 
 Mask = Literal["auto", "off"]
 MASK = "action_mask"
 METHOD = "action_masks"
+HINT = "Mend its action masks; --mask off trains without them."
+
+
+class MaskError(UprightError):
+    """An environment's action masks will not do."""
 
 
 class MaskReader:
@@ -27,14 +33,15 @@ class MaskReader:
 
     Args:
         env: The environment.
+        called: What it is called where its masks will not do.
         choice: "auto", or "off": there are none, whatever it says.
 
     Attributes:
         mask: What is allowed next, [P]; None where the environment says nothing of it.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], choice: Mask = "auto") -> None:
-        self._env, self._is_off = env, choice == "off"
+    def __init__(self, env: gym.Env[Any, Any], called: str, choice: Mask = "auto") -> None:
+        self._env, self._called, self._is_off = env, called, choice == "off"
         self._has_method = env.has_wrapper_attr(METHOD)
         self._gives: bool | None = None
         self.mask: Bools | None = None
@@ -43,45 +50,53 @@ class MaskReader:
         """Read the mask of an episode's first observation.
 
         Raises:
-            ValueError: It is none that these actions can have, or not every reset gives one; in
-                words.
+            MaskError: It is none that these actions can have, or not every reset gives one.
         """
         found = None if self._is_off else self._found(info)
         gives = found is not None
         if self._gives not in (None, gives):
             unlike = f"no info[{MASK!r}], and" if self._gives else f"an info[{MASK!r}], unlike"
-            raise ValueError(f"reset() returned {unlike} the reset before {'one' * self._gives}")
+            raise self._fault(f"reset() returned {unlike} the reset before {'one' * self._gives}")
         self._gives = gives
-        self.mask = None if found is None else self._layout.row(found)
+        self.mask = None if found is None else self._row(found)
 
     def after_step(self, info: Any, is_over: bool) -> None:
         """Read the mask of a later one; none is needed where the episode is over.
 
         Raises:
-            ValueError: As `after_reset`; or it is the first one, or there is none any more.
+            MaskError: As `after_reset`; or it is the first one, or there is none any more.
         """
         if self._is_off:
             return
         if self.mask is None:
-            if _has_mask(info):
-                raise ValueError(f"step() returned an info[{MASK!r}], and reset() none")
+            if has_mask(info):
+                raise self._fault(f"step() returned an info[{MASK!r}], and reset() none")
         elif is_over:
             self.mask = self._layout.anything
         else:
             found = self._found(info)
             if found is None:
-                raise ValueError(f"step() returned no info[{MASK!r}], and reset() one")
-            self.mask = self._layout.row(found)
+                raise self._fault(f"step() returned no info[{MASK!r}], and reset() one")
+            self.mask = self._row(found)
 
     def _found(self, info: Any) -> Any:
-        if _has_mask(info):
+        if has_mask(info):
             return info[MASK]
         if not self._has_method:
             return None
         try:
             return self._env.get_wrapper_attr(METHOD)()
         except (Exception, SystemExit) as error:
-            raise ValueError(f"{METHOD}() raised {type(error).__name__}: {error}") from error
+            raise self._fault(f"{METHOD}() raised {raised(error)}") from error
+
+    def _row(self, found: Any) -> Bools:
+        try:
+            return self._layout.row(found)
+        except ValueError as error:
+            raise self._fault(str(error)) from error
+
+    def _fault(self, what: str) -> MaskError:
+        return MaskError(f"{self._called}: {shortened(in_a_line(what), 200)}.", HINT)
 
     @cached_property
     def _layout(self) -> "MaskLayout":
@@ -151,7 +166,8 @@ class MaskLayout:
         return f"; {self._space} has {self.anything.shape}"
 
 
-def _has_mask(info: Any) -> bool:
+def has_mask(info: Any) -> bool:
+    """Whether what reset or step returned beside the observation says what is allowed."""
     return isinstance(info, dict) and info.get(MASK) is not None
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from upright.envs.codec import Codec
 from upright.envs.local import SyncEnvs
-from upright.envs.masks import sample_allowed
+from upright.envs.masks import MASK, METHOD, has_mask, sample_allowed
 from upright.ground import Array, Floats, UprightError
 
 # Room for rounding to float32, relative to a bound.
@@ -38,6 +38,8 @@ class Played:
         rewards: Of every step, in order.
         ended: The episodes that came to an end, in order.
         unfinished: Steps of the last episode, which was not played to its end.
+        mask_source: What says which actions are allowed; "" where nothing does.
+        allowed: The share of the flags of the mask that each step was drawn under that allow.
         seconds: What each step took, the environment alone.
         low: The least that each number of an observation was; empty for pictures.
         high: Likewise, the largest.
@@ -51,6 +53,8 @@ class Played:
     rewards: list[float] = field(default_factory=list)
     ended: list[Ended] = field(default_factory=list)
     unfinished: int = 0
+    mask_source: str = ""
+    allowed: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
     low: Floats = field(default_factory=lambda: np.empty(0))
     high: Floats = field(default_factory=lambda: np.empty(0))
@@ -88,6 +92,10 @@ class _Watched(gym.Wrapper[Any, Any, Any, Any]):
     def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
         returned = self.env.reset(**options)
         self._note(returned)
+        if isinstance(returned, tuple) and has_mask(returned[-1]):
+            self._played.mask_source = f'info["{MASK}"]'
+        elif self.env.has_wrapper_attr(METHOD):
+            self._played.mask_source = f"{METHOD}()"
         return returned
 
     def step(self, action: Any) -> Any:
@@ -183,6 +191,8 @@ def _play_on(envs: SyncEnvs, played: Played, numbers: _Numbers, seed: int, steps
     numbers.see(envs.reset()[0])
     for _ in range(steps):
         mask = None if envs.masks is None else envs.masks[0]
+        if mask is not None:
+            played.allowed.append(float(mask.mean()))
         step = envs.step(row(sample_allowed(space, mask))[None])
         played.rewards.append(float(step.rewards[0]))
         played.unfinished += 1

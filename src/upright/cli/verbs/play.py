@@ -41,13 +41,13 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print(source: "EnvSource", seed: int | None, episodes: int) -> None:
-    from upright.envs import MaskReader, make_env, sample_allowed
+    from upright.envs import MaskReader, make_env, name_of, sample_allowed
 
     env = make_env(source)
     env.action_space.seed(seed)
     print(f"Action space: {env.action_space}")
     print(f"Observation space: {env.observation_space}")
-    masks = MaskReader(env)
+    masks = MaskReader(env, name_of(source))
     for episode in range(episodes):
         _, info = env.reset(seed=seed if episode == 0 else None)
         masks.after_reset(info)

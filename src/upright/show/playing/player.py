@@ -3,7 +3,7 @@
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
@@ -94,7 +94,8 @@ class Player:
         self.returns: list[float] = []
         self._noiseless = deterministic
         self._env, self._name = drawn_env(env), name_of(env)
-        self._masks = MaskReader(self._env, "auto" if policy is None else policy.mask)
+        mask = "auto" if policy is None else policy.mask
+        self._masks = MaskReader(self._env, self._name, mask)
         obs, action = self._env.observation_space, self._env.action_space
         if policy is not None and (
             not policy.observations.fits(Codec(obs)) or policy.action_space != action
@@ -128,7 +129,7 @@ class Player:
         for number in itertools.islice(itertools.count(), episodes):
             seed = derive_seed(self._seed, Stream.EVALUATION, number) % 2**32
             obs, info = self._ask("reset", seed=seed)
-            self._read(self._masks.after_reset, info)
+            self._masks.after_reset(info)
             episode_return, reward, end = 0.0, 0.0, ""
             for step in itertools.count():
                 over = bool(end) or step == max_steps
@@ -143,7 +144,7 @@ class Player:
                     self.returns += [episode_return] if end else []
                     break
                 obs, given, terminated, truncated, info = self._ask("step", action)
-                self._read(self._masks.after_step, info, terminated or truncated)
+                self._masks.after_step(info, terminated or truncated)
                 reward = float(given)
                 episode_return += reward
                 end = "terminated" if terminated else "truncated" if truncated else ""
@@ -161,12 +162,6 @@ class Player:
                 f"{self._name} failed in {method}: {type(error).__name__}: {error}.",
                 "--debug shows where it happened.",
             ) from error
-
-    def _read(self, read: Callable[..., None], *said: Any) -> None:
-        try:
-            read(*said)
-        except ValueError as error:
-            raise UprightError(f"{self._name}: {error}.", "Mend its action masks.") from error
 
     def _act(self, obs: Any, rng: np.random.Generator) -> Any:
         mask = self._masks.mask
