@@ -1,5 +1,6 @@
 """Games of Atari, and observations shown together: alike everywhere, and played again exactly."""
 
+import re
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -105,6 +106,31 @@ def test_an_environments_own_vector_form_is_not_stacked() -> None:
     assert fastest_backend(stacked) == "sync"
     with pytest.raises(UprightError, match="with frame_stack has no vector form"):
         make_envs(stacked, 2, 0, "vector")
+
+
+@needs_atari
+def test_a_hundred_games_are_one_line_and_one_game_is_one() -> None:
+    games = next(find_environments())
+    assert re.fullmatch(r"ALE/\.\.\. \(1\d\d games\)", games.id)
+    assert (games.trainable, games.observation_space) == ("yes", "?")
+    assert list(find_environments("noframeskip")) == []
+    (pong,) = find_environments("pong")
+    assert (pong.id, pong.observation_space, pong.action_space) == (
+        PONG,
+        "Box(4, 84, 84)",
+        "Discrete(6)",
+    )
+
+
+@needs_atari
+@pytest.mark.parametrize("older", ["PongNoFrameskip-v4", "Pong-v4", "Pong-ram-v0", "Pong-v5"])
+def test_an_older_id_of_a_game_is_answered_with_the_one_that_it_has_now(
+    older: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(gym.registry, older, raising=False)  # ale_py has it once it is imported
+    with pytest.raises(UprightError, match=f"There is no environment '{older}'") as caught:
+        make_env(older)
+    assert caught.value.hint == "This game of Atari's is ALE/Pong-v5."
 
 
 def test_without_opencv_and_without_the_extra_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

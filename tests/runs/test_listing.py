@@ -27,7 +27,7 @@ def test_the_newest_version_is_listed_with_what_can_be_done() -> None:
 
 
 def test_what_was_never_recorded_is_not_claimed() -> None:
-    (listed,) = find_environments("CliffWalking-v1")
+    (listed,) = find_environments("CliffWalkingSlippery")
     assert (listed.trainable, listed.solved) == ("yes", "")
 
 

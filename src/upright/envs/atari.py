@@ -1,6 +1,8 @@
 """Atari's games, by their ids ALE/...: registered when one is asked for, and shown as is usual."""
 
 import importlib
+import re
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
@@ -8,6 +10,7 @@ import gymnasium as gym
 from upright.ground import UprightError
 
 PREFIX = "ALE/"
+OLDER = re.compile(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+$")
 # Mnih et al., "Human-level control through deep reinforcement learning" (2015).
 FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
 
@@ -26,6 +29,15 @@ def register_atari() -> None:
     ale_py: Any = importlib.import_module("ale_py")
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     gym.register_envs(ale_py)
+
+
+def game_called(name: str) -> str:
+    """The id of the game that an older id, such as PongNoFrameskip-v4, stands for; else nothing."""
+    with suppress(ImportError):
+        register_atari()
+    title = OLDER.match(name)
+    known = f"{PREFIX}{title[1]}-v5" if title else ""
+    return known if known in gym.registry else ""
 
 
 def make_atari(name: str, **options: Any) -> gym.Env[Any, Any]:

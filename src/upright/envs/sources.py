@@ -9,7 +9,7 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs.atari import is_atari, make_atari, register_atari
+from upright.envs.atari import game_called, is_atari, make_atari, register_atari
 from upright.envs.composition import (
     Composed,
     EnvFactory,
@@ -212,7 +212,7 @@ def _resolve(whole: Composed) -> str | EnvFactory:
         gym.spec(base)
     except (gym.error.Error, ImportError, ValueError) as error:
         listed = "`upright envs` lists what there is; --import MODULE adds what a module registers."
-        raise UprightError(
-            f"There is no environment '{base}'.", did_you_mean(base, gym.registry, listed)
-        ) from error
+        near, game = did_you_mean(base, gym.registry, listed), game_called(base)
+        hint = f"This game of Atari's is {game}." if game else near
+        raise UprightError(f"There is no environment '{base}'.", hint) from error
     return base

@@ -1,6 +1,7 @@
 """Which environments can be trained, in words."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,7 @@ from upright.envs import Codec, is_atari, make_env, missing_extra, register_atar
 from upright.ground import UprightError
 from upright.settings import Result, presets_of
 
-ATARI = "ALE/..."  # stands for the games that nobody knows the names of
+ATARI = "ALE/..."  # stands for all the games
 
 
 @dataclass(frozen=True)
@@ -21,8 +22,7 @@ class Listed:
         id: As it is registered.
         trainable: "yes", "no", "needs EXTRA" (one of Upright's own), "needs an extra" (another's)
             or "does not start".
-        observation_space: In a few characters; "?" where it was not made, as no game of Atari is
-            unless a word was given.
+        observation_space: In a few characters; "?" where it was not made.
         action_space: Likewise.
         threshold: The mean return from which it counts as solved, if it names one.
         presets: Which tables of settings are recorded, and for which algorithms.
@@ -39,34 +39,36 @@ class Listed:
 
 
 def find_environments(word: str = "") -> Iterator[Listed]:
-    """The newest version of every registered environment whose id contains `word`, by name."""
-    atari = _register_atari()
+    """The newest version of every registered environment whose id contains `word`, by name.
+
+    The hundred games of Atari are one line where no word was given.
+    """
+    with suppress(ImportError):
+        register_atari()
     newest: dict[str, str] = {}
     for spec in sorted(gym.registry.values(), key=lambda spec: spec.version or 0):
-        newest[f"{spec.namespace or ''}/{spec.name}"] = spec.id
-    for name in sorted(newest.values(), key=str.lower):
-        if word.lower() in name.lower():
-            yield _look_at(name, word)
-    if not atari and (is_atari(word) or word.lower() in ATARI.lower()):
-        yield Listed(ATARI, "needs atari", "?", "?", None, "", "")
+        if is_atari(spec.id) or not str(spec.entry_point).startswith("ale_py"):  # an older id
+            newest[f"{spec.namespace or ''}/{spec.name}"] = spec.id
+    names = sorted(newest.values(), key=str.lower)
+    games = [name for name in names if is_atari(name)]
+    if not word or (not games and (is_atari(word) or word.lower() in ATARI.lower())):
+        yield _games(len(games))
+    for name in names:
+        if word.lower() in name.lower() and (word or not is_atari(name)):
+            yield _look_at(name)
 
 
-def _register_atari() -> bool:
-    """Let the games of Atari be found too, where they are installed; whether they are."""
-    try:
-        register_atari()
-    except ImportError:
-        return False
-    return True
+def _games(number: int) -> Listed:
+    trainable = "yes" if number else "needs atari"
+    name = f"{ATARI} ({number} games)" if number else ATARI
+    return Listed(name, trainable, "?", "?", None, "", "")
 
 
-def _look_at(name: str, word: str) -> Listed:
+def _look_at(name: str) -> Listed:
     threshold = gym.spec(name).reward_threshold
     known = presets_of(name)
     tables, solved = known.tables, describe_result(known.usual_result)
     recorded = ", ".join(f"{preset}: {'/'.join(algos)}" for preset, algos in tables.items())
-    if is_atari(name) and not word:  # to make each of a hundred games takes a quarter of a minute
-        return Listed(name, "yes", "?", "?", threshold, recorded, solved)
     try:
         env = make_env(name)
     except Exception as error:
