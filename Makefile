@@ -7,7 +7,7 @@ SOURCES := pyproject.toml constraints.txt
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 1800
 
-.PHONY: cartpole test test-core test-long soak fuzz lint types bench clean
+.PHONY: cartpole test test-core test-envpool test-long soak fuzz lint types bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
@@ -18,6 +18,10 @@ test: .venv/.test
 # What needs no extra, in an environment that has none.
 test-core: .venv-core/.test
 	.venv-core/bin/python -m pytest -n auto tests/settings tests/policy tests/rollout tests/learning tests/judging
+
+# The extra envpool is 740 MB, so the test extra has no part of it.
+test-envpool: .venv/.envpool
+	$(BIN)/python -m pytest tests/envs/test_envpool.py
 
 # A soak of eight minutes takes one core; the other long tests run beside it.
 test-long: .venv/.test .venv/.fuzz
@@ -57,6 +61,10 @@ clean:
 
 .venv/.test: .venv/.core
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[test]"
+	@touch $@
+
+.venv/.envpool: .venv/.core
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[test,envpool]"
 	@touch $@
 
 .venv-core/.test: $(SOURCES)
