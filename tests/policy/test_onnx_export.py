@@ -261,31 +261,54 @@ def test_the_file_takes_and_answers_rows_of_every_space(
 
 @needs_onnx
 def test_an_action_of_parts_is_refused(tmp_path: Path) -> None:
-    policy = Policy(gym.spaces.Discrete(2), gym.spaces.MultiDiscrete([2, 2]), SETTINGS["ppo"](), 0)
-    with pytest.raises(UprightError, match="does not support the action space MultiDiscrete"):
-        write_onnx(policy, tmp_path / "policy.onnx", {})
+    counted = gym.spaces.Tuple([gym.spaces.Discrete(2), gym.spaces.Discrete(3)])
+    for actions in (counted, gym.spaces.MultiBinary(2)):
+        policy = Policy(gym.spaces.Discrete(2), actions, SETTINGS["ppo"](), 0)
+        with pytest.raises(UprightError, match=f"does not support the action space {actions!s:.5}"):
+            write_onnx(policy, tmp_path / "policy.onnx", {})
     assert list(tmp_path.iterdir()) == []
+
+
+# Actions, and where the flags of each of their numbers begin in a mask.
+MASKED: dict[str, tuple[gym.Space[Any], list[int]]] = {
+    "one": (gym.spaces.Discrete(3, start=4), [0]),
+    "several": (gym.spaces.MultiDiscrete([3, 1, 4], start=[-1, 5, 0]), [0, 3, 4]),
+    "in rows": (gym.spaces.MultiDiscrete([[3, 2], [2, 4]]), [0, 3, 5, 7]),
+}
 
 
 @needs_onnx
 @pytest.mark.parametrize("module", [None, Own])
+@pytest.mark.parametrize("kind", MASKED)
 def test_a_masked_model_takes_what_its_second_input_allows(
-    tmp_path: Path, module: Callable[[Any, int], nn.Module] | None
+    tmp_path: Path, kind: str, module: Callable[[Any, int], nn.Module] | None
 ) -> None:
     import onnxruntime
 
-    policy, obs = make_policy(Shape("Acrobot-v1", start=4), module)
+    actions, starts = MASKED[kind]
+    settings = SETTINGS["ppo"](hidden_sizes=(8,), initialization="uniform")
+    policy = Policy(gym.spaces.Box(-9, 9, (6,)), actions, settings, 3, make_module=module)
+    rng = np.random.default_rng(1)
+    obs = rng.normal(0.0, 2.0, (300, 6)).astype(np.float32)
+    masks = rng.random((len(obs), policy.distribution.num_params)) < 0.5
+    masks |= ~np.repeat(
+        np.logical_or.reduceat(masks, starts, axis=1),
+        np.diff([*starts, masks.shape[1]]),
+        axis=1,
+    )
     out = tmp_path / "policy.onnx"
     write_onnx(policy, out, {}, masked=True)
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     assert [each.name for each in session.get_inputs()] == ["obs", "action_mask"]
-    masks = np.random.default_rng(1).random((len(obs), 3)) < 0.5
-    masks[~masks.any(axis=1)] = True
     for rows in (slice(0, 1), slice(None)):
-        action, probabilities = session.run(
-            ["action", "probabilities"], {"obs": obs[rows], "action_mask": masks[rows]}
-        )
-        expected = policy.distribution.probabilities(policy.params(obs[rows], masks[rows]))
-        np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
-        assert (probabilities[~masks[rows]] == 0.0).all()
-        assert masks[rows][np.arange(len(action)), action - 4].all()
+        given = {"obs": obs[rows], "action_mask": masks[rows]}
+        action, shares = session.run(["action", "probabilities"], given)
+        expected, _ = policy.predict(obs[rows], deterministic=True, action_masks=masks[rows])
+        np.testing.assert_array_equal(action, expected)
+        assert action.dtype == np.int64
+        assert all(actions.contains(each) for each in policy.actions.values(action))
+        assert (shares[~masks[rows]] == 0.0).all()
+        for start, end in zip(starts, [*starts[1:], shares.shape[1]], strict=True):
+            own = policy.params(obs[rows], masks[rows])[:, start:end]
+            likely = torch.softmax(torch.tensor(own), dim=-1).numpy()
+            np.testing.assert_allclose(shares[:, start:end], likely, rtol=0, atol=1e-5)

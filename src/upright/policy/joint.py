@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from upright.ground import Array
+from upright.policy.discrete import Categorical
 from upright.policy.distribution import Distribution, Evaluated
 
 
@@ -93,6 +94,13 @@ class Joint:
     def _joined(self, rows: Sequence[Array]) -> Array:
         flat = [row.reshape(len(row), -1).astype(self.dtype, copy=False) for row in rows]
         return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
+
+
+def counted(distribution: Distribution) -> list[Categorical]:
+    """The distribution of each number of a Discrete or a MultiDiscrete; nothing for others."""
+    parts = distribution.parts if isinstance(distribution, Joint) else (distribution,)
+    found = [part for part in parts if isinstance(part, Categorical)]
+    return found if len(found) == len(parts) and distribution.dtype == Categorical.dtype else []
 
 
 def _spans(widths: "Iterator[int]", start: int = 0) -> list[slice]:

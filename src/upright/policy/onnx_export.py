@@ -12,6 +12,7 @@ from upright.envs import Column
 from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
 from upright.policy.discrete import Categorical
 from upright.policy.gaussian import DiagonalGaussian
+from upright.policy.joint import counted
 from upright.policy.layers import Stack
 from upright.policy.masking import FORBIDDEN
 from upright.policy.networks import MLP
@@ -33,35 +34,36 @@ def write_onnx(
     Input: `obs` [batch, ...], float32, rows as in `envs.Codec`; uint8 where it is a picture. Where
     pictures are beside numbers the inputs are `numbers` [batch, n], float32, and `picture_0`,
     `picture_1` and so on, uint8. Outputs: `action`, the most probable one as the environment is
-    given it, int64 [batch] in the space's own numbering (the first of equals) for Discrete, float32
-    [batch, ...] for Box; `probabilities` [batch, n] for Discrete; and `value` [batch] where there
-    is a critic. A dense network is written layer by layer; a CNN and a module of PyTorch go
-    through PyTorch's exporter. Where it is masked, a last input `action_mask`, bool [batch, n],
-    says what is allowed; nothing else is taken, or probable.
+    given it, int64 [batch] in the space's own numbering (the first of equals) for Discrete, so too
+    [batch, ...] for MultiDiscrete, float32 [batch, ...] for Box; `probabilities` [batch, n] for
+    Discrete, and for MultiDiscrete those of its numbers, one number after the other; and `value`
+    [batch] where there is a critic. A dense network is written layer by layer; a CNN and a module
+    of PyTorch go through PyTorch's exporter. Where it is masked, a last input `action_mask`, bool
+    [batch, n] as `probabilities`, says what is allowed; nothing else is taken, or probable.
 
     Args:
         policy: What to write.
         out: A new file.
         metadata: Goes into the model's `metadata_props`, with the SHA-256 of the weights.
-        masked: Whether actions, which are of a Discrete then, can be forbidden.
+        masked: Whether actions, which are counted then, can be forbidden.
 
     Raises:
-        UprightError: `onnx` is not installed, the policy's actions are not Discrete, or the file
-            is there already or cannot be written.
+        UprightError: `onnx` is not installed, the policy's actions are of another kind, or the
+            file is there already or cannot be written.
     """
     dense = isinstance(policy.network, MLP)
     needed = ("onnx",) if dense else ("onnx", "onnxscript")
     if any(find_spec(name) is None for name in needed):
         hint = "upright[onnx]" if dense else "upright[onnx]' 'onnxscript"
         raise UprightError("ONNX export needs an extra.", f"`pip install '{hint}'` adds it.")
-    if not isinstance(policy.distribution, Categorical | DiagonalGaussian):
+    numbers = counted(policy.distribution)
+    if not numbers and not isinstance(policy.distribution, DiagonalGaussian):
         raise UprightError(
             f"ONNX export does not support the action space {policy.action_space} yet.",
-            "Supported: Discrete and Box.",
+            "Supported: Discrete, MultiDiscrete and Box.",
         )
     refuse_taken(out)
-    counted = ["probabilities"] if isinstance(policy.distribution, Categorical) else []
-    outputs = ["action", *counted, *(["value"] if policy.has_critic else [])]
+    outputs = ["action", *["probabilities"] * bool(numbers), *["value"] * policy.has_critic]
     if dense:
         model = _dense_model(policy, outputs, masked)
     else:
@@ -140,19 +142,30 @@ def _spread(graph: _Graph, x: str, columns: Sequence[Column]) -> str:
 def _action(graph: _Graph, params: str, policy: Policy) -> None:
     """The most probable action, as the environment is given it, and what it is out of."""
     distribution = policy.distribution
-    if isinstance(distribution, Categorical):
-        best = graph.node("ArgMax", params, axis=1, keepdims=0, select_last_index=0)
-        graph.node("Add", best, np.array(distribution.start), out="action")
-        graph.node("Softmax", params, axis=1, out="probabilities")
+    shape = np.array([-1, *distribution.shape])
+    if numbers := counted(distribution):
+        _counts(graph, params, numbers, shape)
         return
     assert isinstance(distribution, DiagonalGaussian)
     inside = graph.node("Tanh", params) if distribution.squash else params
-    shape = np.array([-1, *distribution.shape])
     given = graph.node("Mul", graph.node("Reshape", inside, shape), distribution.half)
     given = graph.node("Add", given, distribution.centre)
     given = graph.node("Round", given) if distribution.whole else given
     low, high = (bound.astype(np.float32) for bound in (distribution.low, distribution.high))
     graph.node("Min", graph.node("Max", given, low), high, out="action")
+
+
+def _counts(graph: _Graph, params: str, numbers: Sequence[Categorical], shape: Array) -> None:
+    """Each number's most probable value, and the probabilities of all that it can be."""
+    taken, shares, end = [], [], 0
+    for number in numbers:
+        end, start = end + number.num_params, end
+        own = graph.node("Slice", params, *(np.array([at]) for at in (start, end, 1)))
+        best = graph.node("ArgMax", own, axis=1, keepdims=1, select_last_index=0)
+        taken.append(graph.node("Add", best, np.array(number.start)))
+        shares.append(graph.node("Softmax", own, axis=1))
+    graph.node("Reshape", graph.node("Concat", *taken, axis=1), shape, out="action")
+    graph.node("Concat", *shares, axis=1, out="probabilities")
 
 
 def _seen(graph: _Graph, policy: Policy) -> str:
@@ -200,7 +213,7 @@ def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
         "action": ["batch", *policy.distribution.shape],
         "probabilities": ["batch", network.num_params],
     }
-    kinds = {"action": _INT64} if isinstance(policy.distribution, Categorical) else {}
+    kinds = {"action": _INT64} if counted(policy.distribution) else {}
     described = [
         helper.make_tensor_value_info(
             name, kinds.get(name, TensorProto.FLOAT), shapes.get(name, ["batch"])

@@ -4,15 +4,15 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from upright.policy.discrete import Categorical
 from upright.policy.gaussian import DiagonalGaussian
+from upright.policy.joint import counted
 from upright.policy.masking import FORBIDDEN
 from upright.policy.policy import Policy
 
@@ -25,13 +25,14 @@ class _Deployed(nn.Module):
     def __init__(self, policy: Policy, outputs: list[str], masked: bool) -> None:
         super().__init__()
         self._distribution, self._outputs = policy.distribution, outputs
+        self._numbers = counted(policy.distribution)
         self.policy = policy.to_torch().eval()
         codec = policy.observations
         self._beside = bool(codec.pictures) and codec.is_composite
         self._numbered, self._masked = bool(codec.columns), masked
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Actions [B, ...], pi(.|s) [B, n] for Discrete and V(s) [B], of the model's inputs.
+        """Actions [B, ...], pi(.|s) [B, n] where they are counted, V(s) [B], of the model's inputs.
 
         Allowed is what the mask [B, n] says, where there is one, or everything.
         """
@@ -44,14 +45,16 @@ class _Deployed(nn.Module):
         if self._masked:
             params = torch.where(inputs[-1], params, FORBIDDEN)
         said = {"value": values, "action": self._action(params)}
-        if isinstance(self._distribution, Categorical):
-            said["probabilities"] = torch.softmax(params, dim=-1)
+        if self._numbers:
+            said["probabilities"] = torch.cat([part.softmax(-1) for part in self._each(params)], 1)
         return tuple(said[name] for name in self._outputs)
 
     def _action(self, params: Tensor) -> Tensor:
         distribution = self._distribution
-        if isinstance(distribution, Categorical):
-            return params.argmax(dim=-1) + distribution.start
+        if self._numbers:
+            best = [part.argmax(dim=-1) for part in self._each(params)]
+            taken = [each + own.start for each, own in zip(best, self._numbers, strict=True)]
+            return torch.stack(taken, dim=-1).reshape(-1, *distribution.shape)
         assert isinstance(distribution, DiagonalGaussian)
         mean = params[:, : distribution.free_params].reshape(-1, *distribution.shape)
         inside = torch.tanh(mean) if distribution.squash else mean
@@ -63,12 +66,16 @@ class _Deployed(nn.Module):
         )
         return torch.minimum(torch.maximum(given, low), high)
 
+    def _each(self, params: Tensor) -> Sequence[Tensor]:
+        """The logits of each number that is counted."""
+        return torch.split(params, [number.num_params for number in self._numbers], dim=-1)
+
 
 def traced_model(policy: Policy, outputs: list[str], inputs: Inputs) -> Any:
     """The model of `write_onnx`, its metadata still to be added.
 
     Args:
-        policy: Over a Discrete or a Box.
+        policy: Over a Discrete, a MultiDiscrete or a Box.
         outputs: The names of what it returns.
         inputs: What it takes, as `onnx_export.inputs_of` says it.
     """
