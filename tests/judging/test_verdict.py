@@ -6,6 +6,7 @@ import pytest
 from support import policy_for, same_weights, weights_of
 from upright.judging.evaluation import Evaluation
 from upright.judging.judge import Judge
+from upright.judging.verdict import verdict_sentence
 from upright.policy.networks import Weights
 from upright.policy.policy import Policy
 
@@ -63,6 +64,13 @@ def changed(policy: Policy) -> Weights:
     """Other weights, as after an update."""
     policy.network.flat += 1.0
     return weights_of(policy)
+
+
+def test_a_mean_just_below_zero_has_no_minus_sign_before_a_zero() -> None:
+    judge, policy = judge_of(-0.04, -0.04), policy_for("ppo")
+    judge.consider(policy, 100)
+    sentence = verdict_sentence(judge.conclude(policy))
+    assert sentence.startswith("mean return 0.0 over 1 fresh episodes (95% interval 0.0 to 0.0, ")
 
 
 def test_reaching_the_threshold_twice_is_solved() -> None:

@@ -155,7 +155,7 @@ def _entropy_collapsed(course: Course) -> Said | None:
     bonus = course.settings.ent_coef
     return Said(
         f"The policy stopped exploring: its entropy is {late:.2g} nats, it was {entropy[0]:.2g} at "
-        f"first, and the mean return is {course.returns[-1]:.1f}.",
+        f"first, and the mean return is {course.returns[-1]:z.1f}.",
         f"Try a smaller learning_rate ({_learning_rate(course)}), or an ent_coef above {bonus:g}.",
     )
 
@@ -213,8 +213,8 @@ def _returns_fell(course: Course) -> Said | None:
     if rise is None or not rise.beyond_chance or not rise.fell:
         return None
     return Said(
-        f"Returns fell after they had risen: from {rise.start:.1f} to {rise.best:.1f}, and now "
-        f"{rise.now:.1f}.",
+        f"Returns fell after they had risen: from {rise.start:z.1f} to {rise.best:z.1f}, and now "
+        f"{rise.now:z.1f}.",
         f"The best policy is kept. Try a learning_rate that falls ({_learning_rate(course)}; "
         f"{settings.learning_rate.start:g}:0 does), or more environments (num_envs, "
         f"{settings.num_envs}).",
@@ -237,8 +237,8 @@ def _far_from_threshold(course: Course) -> Said | None:
             return None
     return Said(
         f"Nothing has approached the threshold, {threshold:g}: the mean return went from "
-        f"{returns[0]:.1f} to {returns.max():.1f} at best in training, and from "
-        f"{evaluated[0]:.1f} to {evaluated.max():.1f} in evaluations.",
+        f"{returns[0]:z.1f} to {returns.max():z.1f} at best in training, and from "
+        f"{evaluated[0]:z.1f} to {evaluated.max():z.1f} in evaluations.",
         f"Train for longer (total_timesteps, {course.settings.total_timesteps:,}) if it still "
         f"rises; else try another learning_rate ({_learning_rate(course)}). `upright envs` lists "
         "what has tuned settings.",

@@ -47,7 +47,7 @@ def verdict_sentence(verdict: Verdict) -> str:
     low, high = proof.interval
     goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
     return (
-        f"mean return {proof.mean:.1f} over {len(proof.returns):,} fresh episodes "
-        f"(95% interval {low:.1f} to {high:.1f}, {goal}) after "
+        f"mean return {proof.mean:z.1f} over {len(proof.returns):,} fresh episodes "
+        f"(95% interval {low:z.1f} to {high:z.1f}, {goal}) after "
         f"{verdict.candidate.timesteps:,} steps"
     )

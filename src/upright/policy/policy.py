@@ -42,6 +42,7 @@ class Policy:
 
     Attributes:
         mask: Whether who uses it is to ask the environment for action masks, "auto" or "off".
+        return_unit: The environment's return per unit of V(s); None where no number says it.
 
     Raises:
         UprightError: A space is not supported, the sizes are beyond any memory, or PyTorch is
@@ -62,6 +63,7 @@ class Policy:
         self.distribution = distribution_over(action_space, settings)
         self.mask = settings.mask
         self.value_scale, self.has_critic = settings.value_scale, settings.has_critic
+        self.return_unit = settings.return_unit
         columns = self.observations.columns
         normalizes = settings.normalize_obs and columns
         self.normalizer = RunningNormalizer(columns, settings.clip_obs) if normalizes else None

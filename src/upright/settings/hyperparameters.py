@@ -143,6 +143,11 @@ class Settings(BaseModel):
         return self.eval_every or max(1, self.total_timesteps // 20)
 
     @property
+    def return_unit(self) -> float | None:
+        """The environment's return per unit of V(s); None where no number says it exactly."""
+        return None if self.normalize_rewards or self.clip_rewards else 1.0 / self.reward_scale
+
+    @property
     def has_critic(self) -> bool:
         """Whether a value is learned."""
         return True

@@ -61,6 +61,28 @@ def test_only_the_pages_own_script_and_style_are_allowed(run: Run) -> None:
         assert f"'sha256-{base64.b64encode(digest).decode()}'" in policy
 
 
+@pytest.mark.parametrize(
+    ("settings", "value_scale", "said"),
+    [
+        ("reward_scale = 1.0", 1.0, "(discounted return)"),
+        ("reward_scale = 0.5", 2.0, "(discounted return)"),
+        ("clip_rewards = 1.0", 1.0, "(discounted return of rewards as it learned from them)"),
+        ("normalize_rewards = true", 1.0, "(discounted return of rewards as it learned from them)"),
+    ],
+)
+def test_a_value_says_its_units(
+    run_copy: Path, settings: str, value_scale: float, said: str
+) -> None:
+    file, (name, _, value) = run_copy / "settings.toml", settings.split()
+    written = file.read_text(encoding="utf-8")
+    changed = re.sub(rf"^{name} = .*$", f"{name} = {value}", written, flags=re.MULTILINE)
+    changed = re.sub(r"^value_scale = .*$", "value_scale = 1.0", changed, flags=re.MULTILINE)
+    file.write_text(changed, encoding="utf-8")
+    page = playground(upright.load(run_copy))
+    assert f'Value <span class="unit">{said}</span>' in page
+    assert f'"value_scale":{value_scale}' in page
+
+
 @pytest.mark.parametrize("hidden", [(), (3,), (64, 64)])
 def test_a_policys_data_are_its_weights(hidden: tuple[int, ...]) -> None:
     policy = policy_for("ppo", hidden_sizes=hidden, initialization="uniform", value_scale=3.0)

@@ -12,6 +12,7 @@ import torch
 
 import upright
 from probes.drawn import Drawn
+from support import policy_for
 from upright.ground.errors import UprightError
 from upright.runs.run import Run
 from upright.show.playing import player as module
@@ -192,6 +193,18 @@ def test_a_policy_that_plays_obeys_masks_as_it_was_trained_and_shows_0_for_what_
     player.close()
     trainer.close()
     assert any(share == 0.0 for shares in shown if shares for share in shares) == (mask == "auto")
+
+
+def test_values_are_in_the_environments_units_where_one_number_says_them() -> None:
+    same, scaled = (policy_for("ppo", reward_scale=scale) for scale in (1.0, 0.25))
+    normal = policy_for("ppo", reward_scale=0.25, normalize_rewards=True)
+    first = []
+    for policy in (same, scaled, normal):
+        player = Player("CartPole-v1", policy)
+        first.append(next(player.play(1)).value)
+        player.close()
+    assert first[0]
+    assert first == [first[0], 4.0 * first[0], first[0]]
 
 
 def test_random_play_takes_what_is_allowed() -> None:

@@ -177,7 +177,7 @@ def _columns(width: int, at_most: bool) -> list[ProgressColumn]:
 
 def short(value: float) -> str:
     """A return in few characters."""
-    return f"{value:.1f}" if abs(value) < 1e6 else f"{value:.3g}"
+    return f"{value:z.1f}" if abs(value) < 1e6 else f"{value:.3g}"
 
 
 def rounded(count: int) -> str:

@@ -158,4 +158,4 @@ class LessonScores(Lines):
 def of_threshold(evaluation: Evaluation) -> str:
     """The mean return, and what it should reach."""
     goal = "" if evaluation.threshold is None else f" of {evaluation.threshold:g}"
-    return f"{evaluation.mean:.1f}{goal}"
+    return f"{evaluation.mean:z.1f}{goal}"

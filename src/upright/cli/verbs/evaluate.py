@@ -26,8 +26,8 @@ def run(args: argparse.Namespace) -> None:
     low, high = evaluation.interval
     how = "most probable actions" if evaluation.deterministic else "drawn actions"
     print(
-        f"Mean return {evaluation.mean:.1f} (std {evaluation.std:.1f}, 95% interval {low:.1f} to "
-        f"{high:.1f}) over {args.episodes} episodes, {how}, seed {args.seed}"
+        f"Mean return {evaluation.mean:z.1f} (std {evaluation.std:.1f}, 95% interval {low:z.1f} to "
+        f"{high:z.1f}) over {args.episodes} episodes, {how}, seed {args.seed}"
     )
     if evaluation.threshold is not None:
         relation = "at or above" if evaluation.solved else "below"

@@ -20,7 +20,7 @@ def run(args: argparse.Namespace) -> None:
             plain(str(path)),
             *(plain(str(info.get(name)), 60) for name in ("env", "algo", "seed", "status")),
             f"{info['timesteps']:,}" if isinstance(info.get("timesteps"), int) else "-",
-            f"{info['mean_return']:.1f}" if isinstance(info.get("mean_return"), float) else "-",
+            f"{info['mean_return']:z.1f}" if isinstance(info.get("mean_return"), float) else "-",
             {"True": "yes", "False": "no"}.get(str(info.get("solved")), "-"),
         )
         for path, info in find_runs(args.folder)

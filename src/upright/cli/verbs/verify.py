@@ -38,5 +38,5 @@ def run(args: argparse.Namespace) -> int:
     else:
         print(f"{'Holds' if verification.holds else 'Does not hold'}: {verification.reason}")
         if verification.proof is not None:
-            print(f"Recorded mean {record['mean']:.2f}, repeated {verification.proof.mean:.2f}.")
+            print(f"Recorded mean {record['mean']:z.2f}, repeated {verification.proof.mean:z.2f}.")
     return 0 if verification.holds else 1

@@ -86,7 +86,9 @@ def playground(run: Run, replay: bytes | None = None) -> str:
         data["simulator"] = name
         data["policies"] = {key: policy_data(each, activation) for key, each in policies.items()}
         scripts = (*BEFORE, SIMULATED[name], *AFTER)
-        stage = asset("simulation.html")
+        exact = run.policy.return_unit is not None
+        unit = f"discounted return{'' if exact else ' of rewards as it learned from them'}"
+        stage = Template(asset("simulation.html")).substitute(unit=unit)
     elif replay is None:
         raise UprightError(f"{name} has no simulator for the browser: give a replay.")
     else:
@@ -129,7 +131,7 @@ def policy_data(policy: Policy, activation: str) -> dict[str, Any]:
         "actor": _layers(network.actor),
         "critic": _layers(network.critic) if policy.has_critic else None,
         "gaussian": _gaussian(policy),
-        "value_scale": policy.value_scale,
+        "value_scale": policy.value_scale * (policy.return_unit or 1.0),
     }
 
 

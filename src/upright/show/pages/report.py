@@ -185,7 +185,7 @@ def _diagnosis(run: Run, verdict: Verdict | None) -> str:
 def _in_words(evaluation: Evaluation) -> str:
     low, high = evaluation.interval
     return (
-        f"{evaluation.mean:.1f} (95% interval {low:.1f} to {high:.1f}) over "
+        f"{evaluation.mean:z.1f} (95% interval {low:z.1f} to {high:z.1f}) over "
         f"{len(evaluation.returns):,} episodes, seed {evaluation.seed}"
     )
 

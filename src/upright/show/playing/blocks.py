@@ -72,8 +72,8 @@ def _in_256(cells: Any) -> Any:
 def numbers(show: Show, moment: Moment, columns: int, status: str = "") -> list[str]:
     """The lines below the picture: who plays, the numbers, the probabilities."""
     words = {"episode": f"episode {moment.episode}", "step": f"step {moment.step}"}
-    words["return"] = f"return {moment.episode_return:.1f}"
-    words["value"] = "" if moment.value is None else f"V(s) {moment.value:.2f}"
+    words["return"] = f"return {moment.episode_return:z.1f}"
+    words["value"] = "" if moment.value is None else f"V(s) {moment.value:z.2f}"
     words |= {"end": moment.end, "status": status}
     for least in ("value", "step", "episode", "end", "status"):
         if cell_len(_joined(words)) > columns:

@@ -29,7 +29,8 @@ class Moment(NamedTuple):
         episode_return: The sum of rewards so far.
         action: What is done next; None where the episode is over.
         probabilities: pi(a|s) of each action, where there are finitely many and a policy acts.
-        value: V(s), where there is a critic.
+        value: V(s), where there is a critic; in the environment's units, but where it learned from
+            rewards that were normalised or clipped.
         end: "", "terminated" or "truncated".
         label: Who acts, such as "step 8,192".
     """
@@ -178,7 +179,7 @@ class Player:
         batch = policy.observations.row(obs)[None]
         mask = self._masks.mask
         params = policy.params(batch, None if mask is None else mask[None])
-        values = policy.values(batch)
+        values = policy.values(batch) * (policy.return_unit or 1.0)
         found = policy.distribution.probabilities(params)
         probabilities = None if found is None else tuple(found[0].tolist())
         return probabilities, float(values[0]) if policy.has_critic else None

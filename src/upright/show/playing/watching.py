@@ -29,7 +29,7 @@ def watch(show: Show, how: str = "auto", port: int | None = None) -> None:
         show.player.close()
     if returns := show.player.returns:
         ended = f"{len(returns)} episode{'s'[: len(returns) > 1]} ended"
-        say(f"{ended}, mean return {sum(returns) / len(returns):.1f}.")
+        say(f"{ended}, mean return {sum(returns) / len(returns):z.1f}.")
 
 
 def say(text: str) -> None:

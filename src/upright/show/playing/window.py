@@ -115,9 +115,9 @@ def panel_of(show: Show, moment: Moment, status: str, width: int) -> pygame.Surf
     write(f"{show.title} · {moment.label}".strip(" ·"), DIM, 16, 12, width - 130)
     write(status, ACCENT, width - 16 - small.size(status)[0], 12, width)
     cells = {"Episode": f"{moment.episode:,}", "Step": f"{moment.step:,}"}
-    cells["Return"] = f"{moment.episode_return:,.1f}"
+    cells["Return"] = f"{moment.episode_return:z,.1f}"
     if moment.value is not None:
-        cells["V(s)"] = f"{moment.value:,.2f}"
+        cells["V(s)"] = f"{moment.value:z,.2f}"
     share = (width - 32) // len(cells)
     for column, (name, value) in enumerate(cells.items()):
         write(name, DIM, 16 + column * share, 36, share)
