@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,11 @@ from upright.envs import (
     name_of,
     reward_threshold,
 )
-from upright.ground import LARGEST_FLOAT32, Floats, Stream, UprightError, derive_seed, in_a_line
+from upright.ground import LARGEST_FLOAT32, Floats, Stream, UprightError, derive_seed
 from upright.judging.evaluation import Evaluation
 from upright.judging.statistics import bootstrap_interval
 from upright.judging.verdict import Verdict
-
-if TYPE_CHECKING:
-    from upright.policy import Policy
+from upright.policy import Policy, refuse_misfit
 
 NUM_EPISODES = 100
 # So many steps in which nothing ends are no evaluation, but an environment without a time limit.
@@ -65,7 +63,7 @@ class Evaluator:
     @np.errstate(over="ignore", invalid="ignore")  # what comes of it is looked at in the end
     def evaluate(
         self,
-        policy: "Policy",
+        policy: Policy,
         seed: int,
         deterministic: bool = True,
         episodes: int = 0,
@@ -132,21 +130,13 @@ class Evaluator:
     def _fall_short(self, returns: Floats) -> bool:
         return self.threshold is not None and bootstrap_interval(returns)[1] < self.threshold
 
-    def refuse_misfit(self, policy: "Policy") -> None:
+    def refuse_misfit(self, policy: Policy) -> None:
         """Refuse a policy for other spaces.
 
         Raises:
             UprightError: It is for others.
         """
-        seen, action_space = self._envs.observations, self._envs.actions.space
-        if not seen.fits(policy.observations) or action_space != policy.action_space:
-            own = f"{policy.observation_space} and {policy.action_space}"
-            raise UprightError(
-                in_a_line(
-                    f"The policy is for {own}; {self._name} has {seen.space} and {action_space}."
-                ),
-                "It can only be evaluated where the spaces are those of its training.",
-            )
+        refuse_misfit(policy, self._name, self._envs.observations, self._envs.actions)
 
     def close(self) -> None:
         """Release the environments."""
@@ -172,9 +162,7 @@ class Verification:
     proof: Evaluation | None = None
 
 
-def repeated(
-    verdict: Verdict, policy: "Policy", env: EnvSource, same_versions: bool
-) -> Verification:
+def repeated(verdict: Verdict, policy: Policy, env: EnvSource, same_versions: bool) -> Verification:
     """A verdict repeated, and whether it holds.
 
     Args:
@@ -201,7 +189,7 @@ def repeated(
     return Verification(holds, reason, identical, selection, proof)
 
 
-def _again(recorded: Evaluation, policy: "Policy", env: EnvSource) -> Evaluation:
+def _again(recorded: Evaluation, policy: Policy, env: EnvSource) -> Evaluation:
     episodes = len(recorded.returns)
     place = (recorded.backend, recorded.num_envs, recorded.threshold, policy.mask)
     with closing(Evaluator(env, episodes, *place)) as evaluator:

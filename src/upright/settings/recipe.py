@@ -162,7 +162,7 @@ OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
 ENVIRONMENT = (
     "env_kwargs", "wrapper", "imports", "frame_stack", "eval_env", "eval_env_kwargs",
 )  # fmt: skip
-TABLES = ("env_kwargs", "eval_env_kwargs")
+TABLES = tuple(key for key, field in Recipe.model_fields.items() if field.default == {})
 FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_schema_extra)
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
 

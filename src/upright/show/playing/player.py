@@ -12,7 +12,7 @@ import numpy as np
 
 from upright.envs import Codec, EnvSource, MaskReader, make_env, name_of, sample_allowed
 from upright.ground import Array, Stream, UprightError, derive_seed
-from upright.policy import Policy
+from upright.policy import Policy, refuse_misfit
 
 DEFAULT_FPS = 30
 
@@ -97,15 +97,13 @@ class Player:
         self._env, self._name = drawn_env(env), name_of(env)
         mask = "auto" if policy is None else policy.mask
         self._masks = MaskReader(self._env, self._name, mask)
-        obs, action = self._env.observation_space, self._env.action_space
-        if policy is not None and (
-            not policy.observations.fits(Codec(obs)) or policy.action_space != action
-        ):
-            self.close()
-            raise UprightError(
-                f"The policy is for {policy.observation_space} and {policy.action_space}; "
-                f"{self._name} has {obs} and {action}."
-            )
+        if policy is not None:
+            spaces = (self._env.observation_space, self._env.action_space)
+            try:
+                refuse_misfit(policy, self._name, *map(Codec, spaces))
+            except UprightError:
+                self.close()
+                raise
         fps = self._env.metadata.get("render_fps")
         self.fps = float(fps) if isinstance(fps, int | float) and 0 < fps <= 1000 else DEFAULT_FPS
 
