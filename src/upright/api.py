@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from upright import experiment, judging, learning, runs
 from upright.envs import EnvSource, name_of, refuse_untrusted
 from upright.experiment import Listener
-from upright.ground import UprightError, versions
+from upright.ground import UprightError, limit_threads, versions
 from upright.policy import Own
 from upright.settings import Recipe, resolve
 
@@ -232,6 +232,7 @@ def verify(run: runs.Run) -> judging.Verification:
     except UprightError as error:
         return judging.Verification(False, error.message)
     same = recorded.versions == versions(run.policy.network.torch_version)
+    limit_threads(run.recipe.threads)  # a product's last bit can see how many there are
     return judging.repeated(verdict, run.policy, run.eval_env, same)
 
 

@@ -59,6 +59,46 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         (*TRAIN, "--shared-network", "--separate-optimizers"),
         ("separate_optimizers needs separate networks",),
     ),
+    "a cnn without pictures": (
+        (*TRAIN, "--network", "cnn"),
+        ("There is no picture in Box(", "for a CNN", "at least 3 by 3 pixels", "--network auto"),
+    ),
+    "a picture too small": (
+        ("train", "probes.spaces:GuessSpeck", "--network", "cnn"),
+        ("There is no picture in Box(0, 255, (2, 2, 3), uint8) for a CNN",),
+    ),
+    "a picture too large": (
+        ("train", "probes.spaces:GuessWall"),
+        ("has more than 16,777,216 pixels", "ResizeObservation"),
+    ),
+    "network": ((*TRAIN, "--network", "rnn"), ("'auto', 'mlp' or 'cnn'",)),
+    "two optimisers of a cnn": (
+        ("train", "probes.spaces:GuessBand", "--separate-optimizers"),
+        ("separate_optimizers needs the dense network", "A CNN"),
+    ),
+    "stack below 0": (
+        (*TRAIN, "--frame-stack", "-1"),
+        ("frame_stack = '-1' is out of range: should be at least 0 and at most 64",),
+    ),
+    "stack of many": ((*TRAIN, "--frame-stack", "1" * 30), ("frame_stack", "at most 64")),
+    "stack of words": ((*TRAIN, "--frame-stack", "four"), ("frame_stack = 'four'", "integer")),
+    "stack beyond a record": (
+        ("train", "probes.spaces:GuessScreen", "--frame-stack", "64"),
+        ("64 observations of", "together are", "more than 16,777,216", "a smaller frame_stack"),
+    ),
+    "stack of texts": (
+        ("train", "probes.spaces:Reading", "--frame-stack", "2"),
+        ("is not supported", "TransformObservation"),
+    ),
+    "stack in a vector form": (
+        (*TRAIN, "--backend", "vector", "--frame-stack", "2"),
+        ("CartPole-v1 with frame_stack has no vector form", "sync"),
+    ),
+    "stack in envpool": (
+        (*TRAIN, "--backend", "envpool", "--frame-stack", "2"),
+        ("not CartPole-v1 with frame_stack",),
+    ),
+    "evaluations": ((*TRAIN, "--eval-episodes", "-3"), ("eval_episodes", "at least 0")),
     "no environment": (("train",), ("No environment was named",)),
     "a value missing": ((*TRAIN, "--gamma"), ("--gamma",)),
     "one word too many": ((*TRAIN, "Acrobot-v1"), ("'Acrobot-v1'",)),

@@ -118,6 +118,13 @@ def test_play_prints_the_spaces_every_reward_and_the_total(shell: Typed) -> None
     assert len(steps) == len(lines) - 4
 
 
+def test_play_prints_a_picture_in_a_few_words(inside: Typed) -> None:
+    alone = inside("play", "probes.spaces:GuessBand", "--random", "--seed", "1").out.splitlines()
+    assert alone[2].startswith("picture 8x9x3, mean 28.3 -> ")
+    beside = inside("play", "probes.spaces:Wandering", "--random", "--seed", "1").out.splitlines()
+    assert beside[2].startswith("{'camera': 'picture 8x9x3, mean 28.3', 'noise': array(")
+
+
 def test_play_with_a_seed_is_the_same_again(inside: Typed) -> None:
     words = ("play", "CartPole-v1", "--random", "--episodes", "2", "--seed")
     assert inside(*words, "3") == inside(*words, "3")

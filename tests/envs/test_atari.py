@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 import upright
+from probes.masked import Forbidding, ForbiddingTwo
+from probes.spaces import GuessAll, GuessBand, GuessBits, GuessPoint, Wandering
 from support import same_weights
-from upright.envs import fastest_backend, make_env, make_envs
+from upright.envs import EnvSource, fastest_backend, make_env, make_envs
 from upright.envs.composition import Composed
 from upright.ground.errors import UprightError
+from upright.judging.judge import usual_episodes
 from upright.policy.catalogue import find_environments
 
 PONG = "ALE/Pong-v5"
@@ -71,6 +74,7 @@ SMALL: dict[str, Any] = {
     "num_epochs": 1,
     "minibatch_size": 8,
     "hidden_sizes": [8],
+    "eval_episodes": 2,
     "eval_every": 10**9,
     "until": "budget",
     "media": False,
@@ -78,11 +82,11 @@ SMALL: dict[str, Any] = {
 
 
 @needs_atari
-@pytest.mark.parametrize("backend", ["sync", pytest.param("async", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["sync", "async"])
 def test_a_run_on_a_game_that_was_stopped_is_the_one_that_was_not(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, backend: str
+    tmp_path: Path, backend: str
 ) -> None:
-    monkeypatch.setattr("upright.judging.judge.NUM_EPISODES", 2)
     short = "gymnasium.wrappers:TimeLimit(max_episode_steps=30)"
     settings = SMALL | {"backend": backend, "wrapper": [short]}
     whole = upright.train(PONG, "ppo", out=tmp_path / "a", total_timesteps=96, **settings)
@@ -99,6 +103,62 @@ def test_newest_observations_are_shown_together() -> None:
     second, third = one.step(0)[0], one.step(1)[0]
     three.step(0)
     np.testing.assert_array_equal(three.step(1)[0], [first, second, third])
+
+
+@pytest.mark.parametrize(
+    ("env", "shape"),
+    [
+        ("FrozenLake-v1", (2,)),
+        ("Blackjack-v1", (6,)),
+        (GuessBits, (2, 2)),
+        (GuessPoint, (14,)),
+        (GuessAll, (6,)),
+        (GuessBand, (2, 8, 9, 3)),
+        (Wandering, (2 * 4 + 2 * 8 * 9 * 3,)),
+    ],
+)
+def test_observations_of_every_kind_are_stacked_judged_resumed_and_verified(
+    tmp_path: Path, env: EnvSource, shape: tuple[int, ...]
+) -> None:
+    settings = SMALL | {"preset": "default", "frame_stack": 2, "eval_every": 0}
+    run = upright.train(env, "ppo", out=tmp_path, total_timesteps=32, **settings)
+    assert run.policy.observations.shape == shape
+    run = upright.resume(run.path, env, total_timesteps=64)
+    assert upright.verify(upright.load(run.path, env)).holds
+
+
+def test_evaluations_stack_as_training_does_in_another_environment_too(tmp_path: Path) -> None:
+    around = {
+        "wrapper": ["gymnasium.wrappers:TimeLimit(max_episode_steps=9)"],
+        "frame_stack": 3,
+        "eval_env": "CartPole-v1",
+        "eval_env_kwargs": {"sutton_barto_reward": True},
+    }
+    settings = SMALL | around | {"preset": "default"}
+    run = upright.train("CartPole-v1", "ppo", out=tmp_path, total_timesteps=32, **settings)
+    assert run.policy.observation_space.shape == (3, 4)
+    assert upright.load(run.path).evaluate(episodes=2).lengths == (9, 9)
+    line = (run.path / "command.txt").read_text()
+    assert "--frame-stack 3" in line
+    assert "frame_stack = 3" in (run.path / "settings.toml").read_text()
+
+
+@pytest.mark.parametrize("env", [Forbidding, ForbiddingTwo])
+def test_what_a_mask_forbids_is_not_done_where_observations_are_stacked(
+    env: type[Forbidding],
+) -> None:
+    taken = len(env.taken_forbidden)
+    settings = {"num_envs": 2, "num_steps": 32, "frame_stack": 2}
+    trainer = upright.Trainer(env, "ppo", preset="default", **settings)
+    next(trainer)
+    trainer.close()
+    assert trainer.mask_size is not None
+    assert len(env.taken_forbidden) == taken
+
+
+def test_an_evaluation_of_a_game_has_ten_episodes_and_others_a_hundred() -> None:
+    assert usual_episodes(PONG) == usual_episodes(Composed(PONG, frame_stack=1)) == 10
+    assert usual_episodes("CartPole-v1") == 100
 
 
 def test_an_environments_own_vector_form_is_not_stacked() -> None:

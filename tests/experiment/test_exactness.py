@@ -16,7 +16,7 @@ import upright
 from kills import differences
 from probes.envs import Transition
 from probes.masked import Forbidding, ForbiddingTwo
-from probes.spaces import Wandering
+from probes.spaces import Wandering, WanderingUnseen
 from support import checkpoint_of, same_weights, weights_of
 from upright.envs import EnvSource
 from upright.experiment.listener import Listener
@@ -144,6 +144,18 @@ def test_a_trainer_with_a_cnn_goes_on_exactly_where_it_was_cut(
 ) -> None:
     settings = kills.small(algo) | {"backend": backend, "num_envs": 2, "frame_stack": 2}
     check_cuts(Wandering, algo, settings | {"normalize_obs": True}, tmp_path, (1, 2, 5))
+
+
+@pytest.mark.parametrize(
+    ("env", "network", "frame_stack"),
+    [(WanderingUnseen, "cnn", 1), (WanderingUnseen, "mlp", 1), ("CartPole-v1", "mlp", 4)],
+)
+@pytest.mark.parametrize("backend", ["sync", "async"])
+def test_a_trainer_of_pictures_or_of_stacked_numbers_goes_on_exactly_where_it_was_cut(
+    tmp_path: Path, backend: str, env: Any, network: str, frame_stack: int
+) -> None:
+    settings = {"backend": backend, "num_envs": 2, "network": network, "frame_stack": frame_stack}
+    check_cuts(env, "ppo", kills.small("ppo") | settings, tmp_path, (1, 3))
 
 
 @pytest.mark.parametrize("backend", kills.backends())

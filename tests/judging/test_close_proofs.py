@@ -49,8 +49,8 @@ class Drawn:
         return [episodes for _, episodes in self.played]
 
 
-def judge_with(evaluator: Drawn) -> Judge:
-    judge = Judge("CartPole-v1", seed=0, every=100)
+def judge_with(evaluator: Drawn, episodes: int = 0) -> Judge:
+    judge = Judge("CartPole-v1", seed=0, every=100, episodes=episodes)
     judge.close()
     judge.evaluator = evaluator  # type: ignore[assignment]
     return judge
@@ -140,3 +140,20 @@ def test_a_long_proof_that_failed_stands_after_a_resumption() -> None:
     resumed = judge_with(Drawn(spread=20.0))
     resumed.restore(judge.state(), policy.weights)
     assert resumed.conclude(policy).proof == judge.conclude(policy).proof
+
+
+@pytest.mark.parametrize(("asked", "proof"), [(10, 100), (250, 250)])
+def test_a_threshold_is_proven_by_a_hundred_episodes_however_few_an_evaluation_has(
+    asked: int, proof: int
+) -> None:
+    evaluator = Drawn((490.0, 490.0), (490.0, 490.0), spread=1.0)
+    judge = judge_with(evaluator, asked)
+    assert judge.consider(policy_for("ppo"), 100).solved
+    assert evaluator.episodes[1:] == [proof]
+
+
+def test_without_a_threshold_a_proof_has_as_many_episodes_as_an_evaluation() -> None:
+    evaluator = Drawn((490.0, 490.0), (490.0, 490.0), spread=1.0, threshold=None)
+    judge, policy = judge_with(evaluator, 10), policy_for("ppo")
+    judge.consider(policy, 100)
+    assert len(judge.conclude(policy).proof.returns) == 10

@@ -81,6 +81,56 @@ def test_every_weight_has_a_gradient_and_a_step_is_seen(
     np.testing.assert_array_equal(policy.params(rows), after)
 
 
+PLAIN = ((4, 0), (2, 0), (1, 0))  # stride and padding of the published kernels
+
+
+@pytest.mark.parametrize("shape", [(36, 40, 3), (4, 40, 36), (2, 44, 36, 3)], ids=str)
+def test_params_values_and_gradients_are_those_of_the_formulas_in_plain_pytorch(
+    shape: tuple[int, ...],
+) -> None:
+    space = gym.spaces.Dict(eye=picture(*shape), speed=gym.spaces.Box(-9, 9, (2,)))
+    policy = policy_over(space, hidden_sizes=(5,), initialization="uniform", value_scale=3.0)
+    rows = rows_of(policy)
+    weights = {name: torch.tensor(each) for name, each in policy.network.weights.items()}
+    for each in weights.values():
+        each.requires_grad_()
+
+    def dense(x: torch.Tensor, name: str) -> torch.Tensor:
+        return x @ weights[f"{name}.weight"].T + weights[f"{name}.bias"]
+
+    (pixels,) = policy.observations.pictures_of(rows)
+    if shape[-1] == 3:  # frames and channels, one after the other, before height and width
+        pixels = np.moveaxis(pixels, -1, -3)
+    x = torch.tensor(pixels.reshape(ROWS, -1, *pixels.shape[-2:]) / np.float32(255))
+    for index, (stride, padding) in enumerate(PLAIN):
+        kernel = (weights[f"eyes.0.layers.{2 * index}.{part}"] for part in ("weight", "bias"))
+        x = torch.nn.functional.conv2d(x, *kernel, stride, padding).clamp(min=0)
+    x = dense(x.flatten(1), "eyes.0.layers.7").clamp(min=0)
+    x = torch.cat([x, torch.tensor(policy.observations.numbers(rows))], dim=1)
+    expected = dense(dense(x, "actor.0").tanh(), "actor.2")
+    valued = 3.0 * dense(dense(x, "critic.0").tanh(), "critic.2")[:, 0]
+
+    params, values = policy.forward(rows)
+    np.testing.assert_allclose(params, expected.detach().numpy(), atol=1e-6)
+    np.testing.assert_allclose(values, valued.detach().numpy(), atol=1e-5)
+    d_params = np.linspace(-1, 1, ROWS * 4, dtype=np.float32).reshape(ROWS, 4)
+    d_values = np.linspace(1, -2, ROWS, dtype=np.float32)
+    policy.backward(d_params, d_values)
+    ((expected * torch.tensor(d_params)).sum() + (valued * torch.tensor(d_values)).sum()).backward()
+    for name, each in weights.items():
+        assert each.grad is not None
+        np.testing.assert_allclose(
+            policy.network.gradients[name], each.grad.numpy(), atol=1e-5, rtol=1e-4, err_msg=name
+        )
+
+
+def test_weights_beyond_any_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("upright.policy.torch_cnn.LARGEST_POLICY", 10**6)
+    policy_over(picture(20, 20, 3))
+    with pytest.raises(UprightError, match=r"No policy can have these sizes: \d,\d+,\d+ weights"):
+        policy_over(picture(84, 84, 3))
+
+
 def test_without_a_critic_values_are_0_and_free_params_are_weights() -> None:
     settings = ReinforceSettings(log_std_init=-1.5)
     policy = Policy(picture(8, 8, 3), gym.spaces.Box(-1, 1, (2,)), settings, 0)
@@ -150,13 +200,19 @@ def test_channels_first_and_last_and_frames_side_by_side_are_the_same_picture() 
     np.testing.assert_array_equal(grey.params(rows), stacked.params(rows[..., None]))
 
 
-def test_a_look_at_many_pictures_is_taken_in_turns(monkeypatch: pytest.MonkeyPatch) -> None:
-    policy = policy_over(BESIDE)
-    rows = rows_of(policy)
+@pytest.mark.parametrize("network", ["cnn", "mlp"])
+def test_a_look_at_many_pictures_is_taken_in_turns(
+    monkeypatch: pytest.MonkeyPatch, network: str
+) -> None:
+    policy = policy_over(BESIDE, network=network)
+    rows, met = rows_of(policy), []
     params, values = policy.params(rows), policy.values(rows)
-    monkeypatch.setattr("upright.policy.torch_network.TOGETHER", 2 * rows[0].size)
+    monkeypatch.setattr("upright.policy.networks.TOGETHER", 2 * rows[0].size)
+    seen = policy._seen
+    monkeypatch.setattr(policy, "_seen", lambda obs: (met.append(len(obs)), seen(obs))[1])
     np.testing.assert_allclose(policy.params(rows), params, atol=1e-7)
     np.testing.assert_allclose(policy.values(rows), values, atol=1e-5)
+    assert met == ([2] * 3 if network == "mlp" else [ROWS]) * 2
 
 
 def test_numbers_are_standardised_and_pictures_are_not() -> None:

@@ -125,6 +125,24 @@ class GuessBand(Guess):
         return float(action != self.asked)
 
 
+class GuessSpeck(GuessBand):
+    """Too small to be a picture."""
+
+    observation_space = spaces.Box(0, 255, (2, 2, 3), np.uint8)
+
+
+class GuessWall(GuessBand):
+    """Too large to be one that a record may speak of."""
+
+    observation_space = spaces.Box(0, 255, (2**13, 2**12, 3), np.uint8)
+
+
+class GuessScreen(GuessBand):
+    """Large enough that many of it together are too large."""
+
+    observation_space = spaces.Box(0, 255, (400, 400, 3), np.uint8)
+
+
 class GuessBandAndNumber(GuessBand):
     """Half of the answer is in a picture and half in a number beside it."""
 
@@ -160,6 +178,15 @@ class Wandering(GuessBand):
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:
         self.at = (self.at + int(action) - 1) % 9
         return self.show(), float(self.at == 4), bool(self.np_random.random() < 0.05), False, {}
+
+
+class WanderingUnseen(Wandering):
+    """The same, of which only the picture is shown."""
+
+    observation_space = GuessBand.observation_space
+
+    def show(self) -> Any:
+        return super().show()["camera"]
 
 
 PICTURED = (GuessBand, GuessBandAndNumber)

@@ -8,9 +8,11 @@ import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
 from gymnasium.wrappers import TimeLimit
 
+import upright
 from probes.envs import EndlessReward, Probe
 from support import ListedCartPole, ListedCartPoleVector, Steered, make_policy, policy_for
 from upright.envs import Envs, NextStepEnvs, SyncEnvs, make_envs
+from upright.ground.errors import UprightError
 from upright.learning.ladder import ALGORITHMS
 from upright.rollout.collector import NOISE_ROWS, LocalCollector
 from upright.rollout.rollout import Collector, Rollout
@@ -282,3 +284,15 @@ def test_the_async_backend_collects_what_the_sync_one_does(num_steps: int) -> No
         np.testing.assert_array_equal(sync.final_obs, other.final_obs)
         assert sync.episodes == other.episodes
     assert any(len(rollout.final_obs) for rollout in rollouts[0])
+
+
+def test_a_rollout_beyond_the_machines_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, envs = {"num_envs": 4, "num_steps": 64, "backend": "sync"}, "CartPole-v1"
+    size = 65 * 4 * 4 * 4
+    monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size)
+    upright.Trainer(envs, "ppo", **settings).close()
+    monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size - 1)
+    with pytest.raises(UprightError, match=r"one rollout are 0\.0 GiB, and this machine has"):
+        upright.Trainer(envs, "ppo", **settings)
+    monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: None)
+    upright.Trainer(envs, "ppo", **settings).close()

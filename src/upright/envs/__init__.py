@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         EnvSource,
         code_in,
         evaluation_env,
+        in_full,
         is_code,
         name_of,
         refuse_untrusted,
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from upright.envs.local import SyncEnvs
     from upright.envs.making import BACKENDS, fastest_backend, make_envs
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
-    from upright.envs.parts import Column, is_image, picture_axes
+    from upright.envs.parts import LARGEST_SHAPE, Column, in_words, is_image, picture_axes
     from upright.envs.sources import is_gymnasiums_own, make_env, reward_threshold, spec_of
     from upright.envs.step import Envs, Step
     from upright.envs.vector import NextStepEnvs

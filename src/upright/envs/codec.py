@@ -14,7 +14,15 @@ from typing import Any
 import numpy as np
 from gymnasium import spaces
 
-from upright.envs.parts import Space, bounds_of, columns_of, is_image, leaves_of, parts_of
+from upright.envs.parts import (
+    LARGEST_SHAPE,
+    Space,
+    bounds_of,
+    columns_of,
+    is_image,
+    leaves_of,
+    parts_of,
+)
 from upright.ground import Array, UprightError
 
 LARGEST_CATEGORY = 2**24  # in a row of float32, beyond which whole numbers are not all there
@@ -34,7 +42,7 @@ class Codec:
         pictures: The shapes of its pictures, in order.
 
     Raises:
-        UprightError: The space is of another kind, or has no number at all.
+        UprightError: The space is of another kind, or has no number at all, or too large a picture.
     """
 
     def __init__(self, space: Space) -> None:
@@ -49,6 +57,11 @@ class Codec:
         self._number_bytes = FLOAT_BYTES * len(self.columns)
         if not self.columns and not self.pictures:
             raise UprightError(f"The space {space} has no number in it.")
+        if any(math.prod(shape) > LARGEST_SHAPE for shape in self.pictures):
+            raise UprightError(
+                f"A picture in {space} has more than {LARGEST_SHAPE:,} pixels.",
+                "gymnasium.wrappers:ResizeObservation makes a picture smaller.",
+            )
         if self.is_composite:
             pixels = sum(map(math.prod, self.pictures))
             size = self._number_bytes + pixels if pixels else len(self.columns)

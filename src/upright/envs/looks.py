@@ -8,6 +8,7 @@ import numpy as np
 from upright.envs.codec import Codec
 from upright.envs.conformance import SEED_HINT, Answer, gymnasiums_answer
 from upright.envs.making import fastest_backend
+from upright.envs.parts import size_of
 from upright.envs.sources import make_env
 from upright.envs.subject import Subject, close_quietly
 
@@ -64,7 +65,7 @@ def _told(codec: Codec) -> str:
 
 def _pictures(codec: Codec) -> list[str]:
     """What is said of an observation's pictures, if it has any."""
-    sizes = " and ".join("x".join(map(str, shape)) for shape in codec.pictures)
+    sizes = " and ".join(map(size_of, codec.pictures))
     return [f"{_counted(len(codec.pictures), 'picture')} of {sizes} pixels"] if sizes else []
 
 

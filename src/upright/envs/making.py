@@ -134,7 +134,7 @@ def _surroundings(whole: Composed) -> str:
 def _bare_id(env: EnvSource) -> str:
     """The id of an environment of Gymnasium's own with nothing in or around it, else nothing."""
     whole = in_full(env)
-    bare = isinstance(whole.base, str) and not whole.kwargs and not whole.wrappers
+    bare = isinstance(whole.base, str) and not _surroundings(whole)
     return str(whole.base) if bare and is_gymnasiums_own(env) else ""
 
 

@@ -13,6 +13,7 @@ from upright.ground import Array, UprightError
 
 Space = gym.Space[Any]
 LEAST, LEAST_GREY = 3, 8  # pixels of a picture's height and width
+LARGEST_SHAPE = 2**24  # numbers of a picture, or bits, that a run's record may speak of
 
 
 class Column(NamedTuple):
@@ -145,3 +146,19 @@ def bounds_of(leaf: Space) -> tuple[Array, Array]:
         return leaf.low.ravel().astype(np.float64), leaf.high.ravel().astype(np.float64)
     size = math.prod(leaf.shape or ())
     return np.full(size, -np.inf), np.full(size, np.inf)
+
+
+def in_words(space: Any, value: Any) -> Any:
+    """A value as it is printed: a picture by its size and how bright it is, all else as it is."""
+    if isinstance(space, spaces.Dict) and isinstance(value, dict):
+        return {key: in_words(space.spaces.get(key), part) for key, part in value.items()}
+    if isinstance(space, spaces.Tuple) and isinstance(value, tuple):
+        return tuple(map(in_words, space.spaces, value))
+    if not is_image(space) or np.shape(value) != space.shape:
+        return value
+    return f"picture {size_of(space.shape or ())}, mean {np.mean(value):.1f}"
+
+
+def size_of(picture: tuple[int, ...]) -> str:
+    """The shape of a picture, such as 84x84x3."""
+    return "x".join(map(str, picture))

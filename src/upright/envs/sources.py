@@ -1,6 +1,7 @@
 """Environments made and looked up, from whatever names them."""
 
 import inspect
+import math
 import re
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -28,6 +29,7 @@ from upright.envs.loading import (
     raised,
     said_by,
 )
+from upright.envs.parts import LARGEST_SHAPE
 from upright.ground import UprightError, did_you_mean
 from upright.settings import parse_wrapper
 
@@ -65,6 +67,13 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
 
 def _stacked(env: gym.Env[Any, Any], frames: int, name: str) -> gym.Env[Any, Any]:
     """An environment whose newest observations are shown together, the first one repeated."""
+    size = frames * math.prod(env.observation_space.shape or ())
+    if size > LARGEST_SHAPE:
+        raise UprightError(
+            f"{frames} observations of {name} together are {size:,} numbers, more than "
+            f"{LARGEST_SHAPE:,}.",
+            "Say a smaller frame_stack, or make the observation smaller.",
+        )
     try:
         return gym.wrappers.FrameStackObservation(env, frames)
     except Exception as error:

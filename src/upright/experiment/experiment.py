@@ -38,7 +38,7 @@ class Experiment:
             self.trainer = Trainer(recipe, env, own)
             opened.callback(self.trainer.close)
             every = recipe.settings.timesteps_between_evaluations
-            chosen = (recipe.reward_threshold, recipe.settings.mask)
+            chosen = (recipe.reward_threshold, recipe.settings.mask, recipe.eval_episodes)
             self.judge = Judge(evaluation_env(recipe, env), recipe.seed, every, *chosen)
             opened.callback(self.judge.close)
             self.judge.evaluator.refuse_misfit(self.trainer.policy)

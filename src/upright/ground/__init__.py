@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         write_synced,
     )
     from upright.ground.lock import RunLock, status_of
+    from upright.ground.memory import memory_bytes
     from upright.ground.reading import (
         JSON_BYTES,
         TOML_BYTES,

@@ -5,13 +5,14 @@ import time
 
 import numpy as np
 
-from upright.envs import EnvSource, Mask
+from upright.envs import EnvSource, Mask, in_full, is_atari
 from upright.ground import State, Stream, UprightError, derive_seed, layout_of
 from upright.judging.evaluation import Evaluation
 from upright.judging.evaluator import NUM_EPISODES, Evaluator
 from upright.judging.verdict import Candidate, Verdict
 from upright.policy import Policy, Weights
 
+ATARI_EPISODES = 10
 # After so many episodes a selection ends that has shown that it selects nothing.
 LOOK = 30
 # So many episodes has a proof that `NUM_EPISODES` would leave to luck.
@@ -27,6 +28,7 @@ class Judge:
         every: Timesteps between evaluations.
         threshold: The mean return that counts as solved; None for the environment's own.
         mask: As in `Evaluator`.
+        episodes: Of an evaluation; 0 for what is usual.
     """
 
     def __init__(
@@ -36,8 +38,10 @@ class Judge:
         every: int,
         threshold: float | None = None,
         mask: Mask = "auto",
+        episodes: int = 0,
     ) -> None:
-        self.evaluator = Evaluator(env, NUM_EPISODES, threshold=threshold, mask=mask)
+        self._episodes = episodes or usual_episodes(env)
+        self.evaluator = Evaluator(env, self._episodes, threshold=threshold, mask=mask)
         self.seconds = 0.0
         self.best: Candidate | None = None
         self.verdict: Verdict | None = None
@@ -125,12 +129,20 @@ class Judge:
         goes on to `CLOSE_EPISODES`, of which it is the beginning, and the mean of all decides. One
         that fails, fails at once, however close: it claims nothing and costs only more training,
         and to play it on would be one more way past the threshold for policies that are below it.
+        What is proven of a threshold is proven by `NUM_EPISODES`, however few an evaluation has.
         """
         seed = derive_seed(self._seed, Stream.PROOF, candidate.timesteps)
-        proof = self.evaluator.evaluate(policy, seed)
+        claims = self.evaluator.threshold is not None
+        episodes = max(self._episodes, NUM_EPISODES if claims else 0)
+        proof = self.evaluator.evaluate(policy, seed, episodes=episodes)
         if Verdict(candidate, proof).is_close:
-            proof = self.evaluator.evaluate(policy, seed, episodes=CLOSE_EPISODES)
+            proof = self.evaluator.evaluate(policy, seed, episodes=max(CLOSE_EPISODES, episodes))
         return proof
+
+
+def usual_episodes(env: EnvSource) -> int:
+    """Episodes of an evaluation: 100, and 10 of a game of Atari, each thousands of steps long."""
+    return ATARI_EPISODES if is_atari(in_full(env).base) else NUM_EPISODES
 
 
 def is_proven(state: State) -> bool:

@@ -5,7 +5,7 @@ closed-form gradients, and for `TorchNetwork`, which wraps a module of PyTorch.
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -17,6 +17,9 @@ from upright.policy.layers import Linear, Lookup, Stack, initialize
 Weights = dict[str, Array]
 FREE = "free_params"
 LARGEST_POLICY = 2**31
+# So many numbers of observations are looked at together where nothing is learned: what a module
+# makes of pictures on the way can be twenty times as much.
+TOGETHER = 2**22
 
 
 class Network(Protocol):
@@ -192,6 +195,13 @@ class MLP:
             bias, d_bias = self.weights.get(key + "bias"), self.gradients.get(key + "bias")
             layers.append(Linear(weight, d_weight, bias, d_bias))
         return layers
+
+
+def portions(obs: Array) -> Iterator[Array]:
+    """Observations [B, ...], so many at a time that what a network makes of them has room."""
+    most = max(1, TOGETHER * len(obs) // max(1, obs.size))
+    for start in range(0, len(obs), most):
+        yield obs[start : start + most]
 
 
 def _shapes(

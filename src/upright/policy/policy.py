@@ -2,7 +2,7 @@
 
 import importlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
@@ -10,12 +10,12 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs import Codec, Column, MaskLayout
-from upright.ground import Array, Bools, UprightError
+from upright.ground import Array, Bools, UprightError, in_a_line
 from upright.policy.distribution import Distribution
 from upright.policy.distributions import distribution_over
 from upright.policy.layers import Lookup
 from upright.policy.masking import masked
-from upright.policy.networks import MLP, Network, Weights
+from upright.policy.networks import MLP, Network, Weights, portions
 from upright.policy.normalizer import RunningNormalizer
 from upright.settings import Settings
 
@@ -102,11 +102,11 @@ class Policy:
 
     def params(self, obs: Array, masks: Bools | None = None) -> Array:
         """The distribution's parameters alone, to act on, [B, P] for obs [B, ...]."""
-        return masked(self.network.params(self._seen(obs)), masks)
+        return masked(self._looked_at(self.network.params, obs), masks)
 
     def values(self, obs: Array) -> Array:
         """V(s) in units of the return that is learned, shape [B] for obs [B, ...]."""
-        return self.network.values(self._seen(obs)) * self.value_scale
+        return self._looked_at(self.network.values, obs) * self.value_scale
 
     def log_probs(self, obs: Array, actions: Array, masks: Bools | None = None) -> Array:
         """Log pi(a|s) of actions [B, ...] at obs [B, ...], shape [B]."""
@@ -140,6 +140,12 @@ class Policy:
         """
         parts = (self.network, self.normalizer, self.value_scale, self.observations)
         return cast("TorchPolicy", torch_part("torch_policy", "to_torch").TorchPolicy(*parts))
+
+    def _looked_at(self, look: Callable[[Array], Array], obs: Array) -> Array:
+        """What the network says of obs; pixels become numbers portion by portion."""
+        if not self._flat or not self.observations.pictures:
+            return look(self._seen(obs))
+        return np.concatenate([look(self._seen(portion)) for portion in portions(obs)])
 
     def _seen(self, obs: Array) -> Array:
         """What the network meets: a vector of numbers, or the row as it is for a module."""
@@ -226,9 +232,10 @@ def _network(
         return torch_side.module_network(*own), bool(codec.pictures) and codec.is_composite
     if settings.network == "cnn" and not codec.pictures:
         raise UprightError(
-            f"There is no picture in {codec.space} for a CNN.",
-            "A picture is a Box of uint8 from 0 to 255, of height, width and channels in any "
-            "order; --network auto takes a CNN where there is one.",
+            in_a_line(f"There is no picture in {codec.space} for a CNN."),
+            "A picture is a Box of uint8 from 0 to 255, of height, width and channels in any order "
+            "and at least 3 by 3 pixels, or 8 by 8 of grey; --network auto takes a CNN where there "
+            "is one.",
         )
     if codec.pictures and settings.network != "mlp":
         pictured = torch_part("torch_cnn", "A CNN for pictures")
@@ -287,5 +294,5 @@ def choose_device(requested: str) -> tuple[str, str]:
     if requested == "cuda" and not torch_part("torch_network", "The device cuda").has_cuda():
         raise UprightError("CUDA was asked for, but PyTorch sees no GPU.", "Use --device cpu.")
     if requested == "auto":
-        return "cpu", "cpu: small networks are faster there than on a GPU"
+        return "cpu", "cpu: small networks are faster there; --device cuda takes a GPU"
     return requested, f"{requested}: as asked"

@@ -8,11 +8,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 
-from upright.envs import is_image
+from upright.envs import LARGEST_SHAPE, is_image
 from upright.ground import UprightError, shortened
 
 _INTEGERS = [f"{kind}{bits}" for kind in ("int", "uint") for bits in (8, 16, 32, 64)]
-_MOST = 2**24  # bits, or pixels
 _NONE = (AssertionError, KeyError, OverflowError, RecursionError, TypeError, ValueError)
 _DTYPES = ("bool", "float16", "float32", "float64", *_INTEGERS)
 
@@ -93,7 +92,11 @@ def _multi_binary(record: dict[str, Any]) -> gym.Space[Any]:
 
 def _shape(given: Iterable[int]) -> tuple[int, ...]:
     sides = tuple(given)
-    if {type(side) for side in sides} != {int} or min(sides) < 1 or math.prod(sides) > _MOST:
+    if (
+        {type(side) for side in sides} != {int}
+        or min(sides) < 1
+        or math.prod(sides) > LARGEST_SHAPE
+    ):
         raise ValueError("its shape is none")
     return sides
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from upright.envs import Codec, picture_axes
 from upright.ground import UprightError
+from upright.policy.networks import LARGEST_POLICY
 from upright.policy.torch_mlp import OneHots
 from upright.policy.torch_network import TorchNetwork, drawn_from
 from upright.settings import Settings
@@ -36,18 +37,24 @@ class TorchCNN(nn.Module):
         codec: Of an observation in which there are pictures.
         num_params: P.
         free_params: How many of them are weights of their own, the same for every observation.
-        settings: The hidden layers, and the first weights.
+        settings: The hidden layers.
+
+    Raises:
+        MemoryError: So many weights are beyond any memory.
     """
 
     def __init__(self, codec: Codec, num_params: int, free_params: int, settings: Settings) -> None:
         super().__init__()
         self._codec = codec
-        self.eyes = nn.ModuleList([_Eye(shape, settings.bias) for shape in codec.pictures])
         columns, hidden = codec.columns, settings.hidden_sizes
+        seen = sum(column.categories or 1 for column in columns) + UNITS * len(codec.pictures)
+        weights = sum(map(math.prod, pairwise([seen, *hidden, num_params])))
+        weights += UNITS * sum(map(_features, codec.pictures))
+        if weights > LARGEST_POLICY:
+            raise MemoryError(f"{weights:,} weights are more than {LARGEST_POLICY:,}")
+        self.eyes = nn.ModuleList([_Eye(shape, settings.bias) for shape in codec.pictures])
         counted = any(column.categories for column in columns)
         self.spread = OneHots(columns) if counted else None
-        seen = sum(column.categories or 1 for column in columns)
-        seen += UNITS * len(codec.pictures)
         torso = [seen, *hidden] if settings.shared_network else [seen]
         head = torso[-1:] if settings.shared_network else [seen, *hidden]
         self.torso = _dense(torso, settings, activate_last=True)
@@ -55,11 +62,9 @@ class TorchCNN(nn.Module):
         self.critic = _dense([*head, 1], settings) if settings.has_critic else None
         free = torch.full((free_params,), settings.log_std_init)
         self.free_params = nn.Parameter(free) if free_params else None
-        if settings.initialization == "orthogonal":
-            self._initialize()
 
     @torch.no_grad()
-    def _initialize(self) -> None:
+    def initialize(self) -> None:
         """Orthogonal first weights, as `MLP.initialize` says; the others are PyTorch's own."""
         layers = [each for each in self.modules() if isinstance(each, nn.Linear | nn.Conv2d)]
         gains = {self.actor[-1]: 0.01, self.critic and self.critic[-1]: 1.0}
@@ -91,8 +96,8 @@ class _Eye(nn.Module):
 
     def __init__(self, shape: tuple[int, ...], bias: bool) -> None:
         super().__init__()
-        self._shape, axes = shape, picture_axes(shape)
-        self._channels_last = not axes.channels_first
+        axes = picture_axes(shape)
+        self._channels_last, self._channels = not axes.channels_first, axes.channels
         layers: list[nn.Module] = []
         channels = [axes.channels, *CHANNELS]
         for (inputs, outputs), steps in zip(pairwise(channels), _steps(shape), strict=True):
@@ -104,9 +109,7 @@ class _Eye(nn.Module):
     def forward(self, picture: Tensor) -> Tensor:
         if self._channels_last:
             picture = picture.movedim(-1, -3)
-        height, width = picture.shape[-2:]
-        channels = picture_axes(self._shape).channels
-        pixels = picture.reshape(-1, channels, height, width).to(torch.float32) / 255.0
+        pixels = picture.reshape(-1, self._channels, *picture.shape[-2:]) / 255.0
         return cast(Tensor, self.layers(pixels))
 
 
@@ -157,8 +160,8 @@ def split(rows: Tensor, codec: Codec) -> tuple[Tensor | None, list[Tensor]]:
     if not codec.is_composite:
         return None, [rows]
     at = rows.shape[1] - sum(map(math.prod, codec.pictures))
-    # A copy lies where float32 may lie.
-    numbers = rows[:, :at].contiguous().clone().view(torch.float32) if at else None
+    lying = torch.contiguous_format  # a copy, in rows, which begins where a float32 may
+    numbers = rows[:, :at].clone(memory_format=lying).view(torch.float32) if at else None
     found = []
     for shape in codec.pictures:
         found.append(rows[:, at : at + math.prod(shape)].reshape(-1, *shape))
@@ -182,7 +185,7 @@ def picture_network(
         free_params: How many of them are the same for every observation.
         settings: The hidden layers, and the first weights.
         device: "cpu" or "cuda".
-        seed: Of the first weights.
+        seed: Of the first weights; None where others are loaded.
 
     Raises:
         UprightError: The sizes are beyond any memory.
@@ -190,6 +193,8 @@ def picture_network(
     with drawn_from(seed):
         try:
             module = TorchCNN(codec, num_params, free_params, settings)
+            if seed is not None and settings.initialization == "orthogonal":
+                module.initialize()
         except (RuntimeError, MemoryError) as error:
             raise UprightError(f"No policy can have these sizes: {error}.") from error
     return TorchNetwork(module, num_params, device)

@@ -17,12 +17,9 @@ import torch
 from torch import Tensor, nn
 
 from upright.ground import Array, UprightError
-from upright.policy.networks import MLP, Weights, views
+from upright.policy.networks import MLP, Weights, portions, views
 
 SEEDING = 1024
-# So many numbers of observations are looked at together where nothing is learned: what a module
-# makes of pictures on the way can be twenty times as much.
-TOGETHER = 2**22
 ModuleFactory = Callable[[Any, int], nn.Module]
 
 
@@ -139,11 +136,10 @@ class TorchNetwork:
                 one.copy_(weight)
 
     def _looked_at(self, obs: Array) -> Iterator[tuple[Array, Array]]:
-        """What it says of obs, so many at a time that they have room."""
-        most = max(1, TOGETHER * len(obs) // max(1, obs.size))
-        for start in range(0, len(obs), most):
+        """What it says of obs, portion by portion."""
+        for portion in portions(obs):
             with torch.no_grad():
-                params, values = self._call(self.module.eval(), obs[start : start + most])
+                params, values = self._call(self.module.eval(), portion)
             yield _array(params), _array(values)
 
     def _call(self, module: nn.Module, obs: Array) -> tuple[Tensor, Tensor]:

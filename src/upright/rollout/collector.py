@@ -1,5 +1,6 @@
 """Collecting in this process: steps, or whole episodes, into arrays that are there before them."""
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -7,13 +8,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from upright.envs import Envs, Step
-from upright.ground import Array, Bools, State, UprightError, generator_state, restore_generator
+from upright.ground import (
+    Array,
+    Bools,
+    State,
+    UprightError,
+    generator_state,
+    memory_bytes,
+    restore_generator,
+)
 from upright.rollout.rollout import Episode, Rollout
 
 if TYPE_CHECKING:
     from upright.policy import Policy
 
-NOISE_ROWS = 64
+NOISE_ROWS, GIB = 64, 2**30
 
 
 class Store:
@@ -106,6 +115,9 @@ class LocalCollector:
         rng: Source of the action noise.
         num_steps: T; 0 to collect whole episodes instead.
         episodes_per_env: The share of each environment where whole episodes are collected.
+
+    Raises:
+        UprightError: The machine has no memory for so many steps.
     """
 
     def __init__(
@@ -116,6 +128,7 @@ class LocalCollector:
         num_steps: int,
         episodes_per_env: int = 1,
     ) -> None:
+        _refuse_too_large(envs, num_steps)
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
         self._obs: Array | None = None
@@ -230,3 +243,15 @@ class LocalCollector:
         self._running_return = returns[-1] - spent_return
         self._running_length = lengths[-1] - spent_length
         return tuple(episodes)
+
+
+def _refuse_too_large(envs: Envs, num_steps: int) -> None:
+    """Refuse a rollout whose observations alone are more than the machine's memory."""
+    rows, memory = (num_steps + 1) * envs.num_envs, memory_bytes()
+    size = rows * math.prod(envs.observations.shape) * envs.observations.dtype.itemsize
+    if memory is not None and size > memory:
+        raise UprightError(
+            f"The observations of one rollout are {size / GIB:,.1f} GiB, and this machine has "
+            f"{memory / GIB:,.1f} GiB of memory.",
+            "Say fewer num_steps or num_envs, or make the observations smaller.",
+        )

@@ -78,6 +78,14 @@ class Recipe(BaseModel):
         "KEY=VALUE",
         "the training's, where the environment is the same; these go before them",
     )
+    eval_episodes: Int = described(
+        0,
+        "episodes of an evaluation while it trains; a proof of a threshold has at least 100",
+        "N",
+        "100; 10 of an Atari game",
+        ge=0,
+        le=100_000,
+    )
     seed: Int = described(0, "where all randomness comes from", "N", ge=0, lt=2**63)
     until: Literal["solved", "budget"] = described("solved", "solved or budget", "WHEN")
     device: Literal["auto", "cpu", "cuda"] = described("auto", "auto, cpu or cuda", "NAME")
@@ -280,10 +288,10 @@ def _sentence(error: Any, kind: type[Settings]) -> str:
     if not error["loc"]:
         return f"The settings do not fit together: {what}."
     name = str(error["loc"][0])
-    if name in ENVIRONMENT:  # what is wrong with it names it
-        return f"{flag_of(name)[2:].replace('-', '_')}: {what}."
     field = kind.model_fields.get(name) or Recipe.model_fields[name]
     allowed = bounds(field.metadata)
+    if name in ENVIRONMENT and not allowed:  # what is wrong with it names it
+        return f"{flag_of(name)[2:].replace('-', '_')}: {what}."
     if allowed and error["type"].startswith(("greater_than", "less_than")):
         return f"{name} = {error['input']!r} is out of range: should be {allowed}."
     shown = f"{name} = {shortened(repr(error['input']), 200)}" if len(error["loc"]) == 1 else name

@@ -152,6 +152,7 @@ def test_what_only_looks_like_cartpole_is_not_simulated(
     "line",
     [
         "env_kwargs = {sutton_barto_reward = true}",
+        "frame_stack = 2",
         'wrapper = ["gymnasium.wrappers:TimeLimit(max_episode_steps=9)"]',
         'eval_env = "CartPole-v0"',
         "eval_env_kwargs = {sutton_barto_reward = true}",

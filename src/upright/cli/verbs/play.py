@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> None:
 
 
 def _print(source: "EnvSource", seed: int | None, episodes: int) -> None:
-    from upright.envs import MaskReader, make_env, name_of, sample_allowed
+    from upright.envs import MaskReader, in_words, make_env, name_of, sample_allowed
 
     env = make_env(source)
     env.action_space.seed(seed)
@@ -58,6 +58,6 @@ def _print(source: "EnvSource", seed: int | None, episodes: int) -> None:
             over = terminated or truncated
             masks.after_step(info, over)
             total += float(reward)
-            print(f"{obs} -> {reward}")
+            print(f"{in_words(env.observation_space, obs)} -> {reward}")
         print(f"Total reward: {total:g}")
     env.close()
