@@ -45,13 +45,26 @@ THINNED = {
         "test_at_random_all_actions_are_taken_alike": 3,
     },
     "cli/test_commands": {"test_the_lessons_print_their_scores_on_stderr": 2},
-    "policy/test_onnx_export": {"test_the_file_answers_as_the_policy_does": 5},
+    "policy/test_onnx_export": {
+        "test_a_masked_model_takes_what_its_second_input_allows": 5,
+        "test_the_file_answers_as_the_policy_does": 5,
+        "test_the_file_takes_and_answers_rows_of_every_space": 3,
+    },
     "show/playing/test_live": {"test_a_signal_ends_the_command_with_streams_open": 2},
+    "learning/test_masks": {
+        "test_a_run_under_masks_is_verified_resumed_and_shown_under_them": 3,
+        "test_what_masks_allow_is_learned_and_nothing_else_is_ever_done": 2,
+    },
     "learning/test_probes": {"*": 2},
+    "learning/test_spaces": {
+        "test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded": 3,
+    },
+    "policy/test_torch_cnn": {"test_the_module_and_the_onnx_file_say_what_the_policy_says": 3},
     "experiment/test_exactness": {
         "test_a_larger_budget_leads_where_a_straight_run_of_it_leads": 2,
         "test_a_run_that_was_ended_in_its_last_iteration_is_the_undisturbed_one": 2,
         "test_a_trainer_goes_on_exactly_where_it_was_cut": 4,
+        "test_a_trainer_with_a_cnn_goes_on_exactly_where_it_was_cut": 5,
         "test_episodes_longer_than_many_rollouts_are_gone_on_with": 2,
     },
     "experiment/test_kills": {

@@ -469,7 +469,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "check": ["CartPole-v1", "--steps", "100"],
         "play": ["CartPole-v1", "--random"],
         "train": ["CartPole-v1", "--preset", "default", *small],
-        "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed"],
+        "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed", "--no-media"],
         "evaluate": [run, "--episodes", "1"],
         "verify": [run],
         "diagnose": [run],

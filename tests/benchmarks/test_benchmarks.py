@@ -115,6 +115,7 @@ def test_both_have_the_same_settings(benchmark: Any) -> None:
     assert tuple(layer.out_features for layer in layers) == same.OURS["hidden_sizes"]
 
 
+@pytest.mark.long
 def test_mean_returns_and_laps_of_both_are_written_down(
     benchmark: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -40,7 +40,7 @@ PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
     ),
     "unlike-scales": (
         far_position,
-        PPO | {"total_timesteps": 8192, "seed": 1},
+        PPO | {"total_timesteps": 8192, "eval_every": 8192, "seed": 1},
     ),
     "pinned-actions": (
         "Pendulum-v1",

@@ -1,6 +1,7 @@
 """Every derivative that is written down, against autograd and against central differences."""
 
 import math
+import os
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -115,6 +116,8 @@ ACTIONS: dict[str, Callable[[int, int], gym.Space[Any]]] = {
         }
     ),
 }
+# Two losses for each weight of each example are slow; `make test-long` asks for more.
+EXAMPLES = int(os.environ.get("UPRIGHT_EXAMPLES", "25"))
 each_kind = pytest.mark.parametrize("kind", ACTIONS)
 
 
@@ -260,7 +263,7 @@ def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
 
 
 @each_kind
-@settings(deadline=None)
+@settings(deadline=None, max_examples=EXAMPLES)
 @given(data=st.data())
 def test_the_gradient_is_the_limit_of_differences_for_every_network_distribution_and_loss(
     kind: str, data: st.DataObject

@@ -76,6 +76,15 @@ def _no_endless_wait() -> Iterator[None]:
     signal.signal(signal.SIGALRM, before)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _only_new_garbage() -> Iterator[None]:
+    """Let `room` collect what a test made, and not look at all that is loaded, each time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """An empty folder to work in; nothing is executed, or written outside it, or left behind."""

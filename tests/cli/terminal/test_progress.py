@@ -95,6 +95,7 @@ def test_lines_say_what_trains_how_it_goes_and_what_to_type_next(tmp_path: Path)
 
 def test_what_is_unusual_is_told_while_it_trains_and_once(tmp_path: Path) -> None:
     unmoved = {"learning_rate": 1e-6, "num_epochs": 1, "total_timesteps": 10_240}
+    unmoved |= {"eval_every": 2048}
     stream, _ = shown(Lines, tmp_path, **SMALL | unmoved)
     noted = [line for line in stream.splitlines() if "steps   note: " in line]
     assert len(noted) == 1
