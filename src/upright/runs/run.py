@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from upright.envs import EnvSource, code_in, evaluation_env, reward_threshold, training_env
-from upright.ground import Stream, UprightError, derive_seed, read_json, status_of
-from upright.judging import NUM_EPISODES, Evaluation, Evaluator, Verdict, best_weights
+from upright.ground import Stream, UprightError, derive_seed, status_of
+from upright.judging import NUM_EPISODES, Evaluation, Evaluator, best_weights
 from upright.policy import Own, Policy, Weights, load_weights, space_from_json
 from upright.runs.bundle import unpack
 from upright.runs.checkpoint import Checkpoint, choose_checkpoint, is_whole, read_checkpoint
@@ -23,8 +23,9 @@ from upright.runs.folder import (
     WEIGHTS_FILE,
     checkpoint_folders,
 )
+from upright.runs.judged_run import JudgedRun
 from upright.runs.logs import EpisodeRow, MetricsRow, read_rows
-from upright.runs.records import REPEAT, RunRecord, VerdictRecord
+from upright.runs.records import REPEAT, RunRecord
 from upright.settings import Recipe, read_recipe
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 UNENDED = ("running", "died")
 
 
-class Run:
+class Run(JudgedRun):
     """A run folder, or a bundle of one, read.
 
     Args:
@@ -92,14 +93,6 @@ class Run:
     def status(self) -> str:
         """running, finished, interrupted, failed, or died: it says running and nothing runs."""
         return status_of(self.path, self.record.status)
-
-    @property
-    def solved(self) -> bool | None:
-        """What the verdict says; None where there is no threshold, or none yet that holds."""
-        try:
-            return self.verdict().solved
-        except UprightError:
-            return None
 
     @property
     def env(self) -> EnvSource:
@@ -264,41 +257,6 @@ class Run:
         if not path.exists() and not path.is_symlink():
             return []
         return read_rows(path, EpisodeRow, self.status in UNENDED)
-
-    def verdict_record(self) -> dict[str, Any]:
-        """What evaluation.json says.
-
-        Raises:
-            UprightError: There is no verdict.
-        """
-        path = self.path / VERDICT_FILE
-        if not path.is_file():
-            raise UprightError(f"{self.path} has no verdict.", "Its training did not finish.")
-        return read_json(path)
-
-    def recorded_verdict(self) -> VerdictRecord:
-        """The record in evaluation.json, not held against anything yet.
-
-        Raises:
-            UprightError: There is none, or it is not one that could have been written.
-        """
-        return VerdictRecord.of(self.verdict_record(), str(self.path / VERDICT_FILE))
-
-    def verdict(self) -> Verdict:
-        """The recorded verdict, held against itself, the weights and the environment.
-
-        Raises:
-            UprightError: There is none, it contradicts itself, or the weights are others.
-        """
-        recorded, policy = self.recorded_verdict(), self.outline()
-        digest = load_weights(self.path / WEIGHTS_FILE, policy)
-        verdict = recorded.verdict(self.recipe.judged_in, policy.weights, digest)
-        if verdict.proof.threshold != self.threshold:
-            raise UprightError("The recorded threshold is not the one that the run names.")
-        told = (self.record.solved, self.record.mean_return)
-        if self.status == "finished" and told != (verdict.solved, verdict.proof.mean):
-            raise UprightError("run.json tells of another verdict than evaluation.json.")
-        return verdict
 
     def _own_policy(self) -> "ModuleFactory | None":
         name = self.record.own_policy
