@@ -10,7 +10,7 @@ import gymnasium as gym
 from upright.ground import UprightError
 
 PREFIX = "ALE/"
-OLDER = re.compile(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+$")
+OLDER_ID = re.compile(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+$")
 # Mnih et al., "Human-level control through deep reinforcement learning" (2015).
 FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
 
@@ -35,7 +35,7 @@ def game_called(name: str) -> str:
     """The id of the game that an older id, such as PongNoFrameskip-v4, stands for; else nothing."""
     with suppress(ImportError):
         register_atari()
-    title = OLDER.match(name)
+    title = OLDER_ID.match(name)
     known = f"{PREFIX}{title[1]}-v5" if title else ""
     return known if known in gym.registry else ""
 
