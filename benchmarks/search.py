@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from upright.api import Trainer
+from upright.envs import recipe_for
 from upright.judging import Judge
-from upright.settings import resolve
 
 FIRST_SEED = 1_000_000
 EVAL_EVERY = 1_000
@@ -132,7 +132,7 @@ def at_random(args: argparse.Namespace) -> list[Trial]:
 
 def around(args: argparse.Namespace) -> list[Trial]:
     """The recorded preset, and every change of one of its settings."""
-    base = resolve(args.env, args.algo).settings.model_dump(mode="json")
+    base = recipe_for(args.env, args.algo).settings.model_dump(mode="json")
     variations = [
         complete(base | {name: value}, args.algo)
         for name, values in SPACES[args.algo].items()

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import upright
 from report import Ratios, Requirement, requirements_table, spread, table
-from upright.settings import presets_of, resolve
+from upright.envs import recipe_for
+from upright.settings import presets_of
 
 SPEEDUPS = {"ppo": 20.0, "actor-critic": 11.0, "reinforce": 11.0}
 
@@ -51,7 +52,7 @@ class Contender:
 
 def contender(env: str, algo: str) -> Contender:
     """What `upright.train(env, algo)` stands for."""
-    recipe = resolve(env, algo)
+    recipe = recipe_for(env, algo)
     is_default = algo == presets_of(env).default_algorithm
     label = f"Upright {algo}, preset {recipe.preset}{' (the default)' if is_default else ''}"
     return Contender(algo, label, recipe.settings.timesteps_between_evaluations, is_default)

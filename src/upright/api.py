@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upright import experiment, judging, learning, runs
-from upright.envs import EnvSource, name_of, refuse_untrusted
+from upright.envs import EnvSource, recipe_for
 from upright.experiment import Listener
 from upright.ground import UprightError, limit_threads, versions
 from upright.policy import Own
-from upright.settings import Recipe, resolve
+from upright.settings import Recipe
 
 if TYPE_CHECKING:
     from upright.judging import Finding
@@ -55,7 +55,8 @@ class Trainer(learning.Trainer):
     Args:
         env: A Gymnasium id, or a function that returns a new environment.
         algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
-        preset: "tuned", "lesson" or "default"; tuned where there is one.
+        preset: "tuned", "lesson" or another of the environment's, "default" for none, or a family;
+            tuned where there is one, else the family of the environment's kind.
         config: A TOML file of settings.
         trust_code: Whether an environment that only the config file names may be imported code.
         policy: Makes a module of PyTorch to be the policy's network, from the observation space
@@ -79,7 +80,9 @@ class Trainer(learning.Trainer):
         loss: Callable[..., Any] | None = None,
         **settings: Any,
     ) -> None:
-        recipe, source = _resolved(env, algo, trust_code, config, preset=preset, **settings)
+        chosen = {"preset": preset, **settings}
+        recipe = recipe_for(env, algo, config=config, trust_code=trust_code, **chosen)
+        source = recipe.env if env is None else env
         super().__init__(recipe, source, Own(policy, loss))
 
 
@@ -103,7 +106,8 @@ def train(
         env: A Gymnasium id, "module:Name", "file.py:Name", or a function that returns a new
             environment.
         algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
-        preset: "tuned", "lesson" or "default"; tuned where there is one.
+        preset: "tuned", "lesson" or another of the environment's, "default" for none, or a family;
+            tuned where there is one, else the family of the environment's kind.
         config: A TOML file of settings, such as another run's settings.toml.
         out: The folder that the run folder goes into.
         listener: Is told how it goes.
@@ -123,8 +127,9 @@ def train(
             environment, a number or the disk failed on the way.
         Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
     """
-    recipe, source = _resolved(env, algo, trust_code, config, preset=preset, **settings)
-    own = Own(policy, loss)
+    chosen = {"preset": preset, **settings}
+    recipe = recipe_for(env, algo, config=config, trust_code=trust_code, **chosen)
+    source, own = recipe.env if env is None else env, Own(policy, loss)
     return train_recipe(recipe, source, out=out, listener=listener, media=media, own=own)
 
 
@@ -234,21 +239,6 @@ def verify(run: runs.Run) -> judging.Verification:
     same = recorded.versions == versions(run.policy.network.torch_version)
     limit_threads(run.recipe.threads)  # a product's last bit can see how many there are
     return judging.repeated(verdict, run.policy, run.eval_env, same)
-
-
-def _resolved(
-    env: EnvSource | None,
-    algo: str | None,
-    trust_code: bool,
-    config: str | Path | None,
-    **settings: Any,
-) -> tuple[Recipe, EnvSource]:
-    """The complete recipe, and what makes the environment."""
-    name = None if env is None else name_of(env)
-    recipe = resolve(name, algo, config=config, **settings)
-    if config is not None and not trust_code:
-        refuse_untrusted(recipe, {"env": env, **settings}, config)
-    return recipe, recipe.env if env is None else env
 
 
 def _illustrated(run: Run, listener: Listener, media: bool | None) -> Run:

@@ -25,6 +25,7 @@ ALGORITHMS: dict[str, dict[str, Any]] = {
     "ppo": {"num_steps": 8, "num_epochs": 3},
 }
 COMMON: dict[str, Any] = {
+    "preset": "default",
     "num_envs": 8,
     "gamma": GAMMA,
     "learning_rate": 0.02,

@@ -153,7 +153,13 @@ SETTINGS: dict[str, dict[str, Any]] = {
 
 
 def trained(make: Callable[[], gym.Env[Any, Any]], algo: str, updates: int, **more: Any) -> Any:
-    chosen = {"num_envs": 8, "learning_rate": 0.02, "hidden_sizes": [16], "seed": 3}
+    chosen = {
+        "preset": "default",
+        "num_envs": 8,
+        "learning_rate": 0.02,
+        "hidden_sizes": [16],
+        "seed": 3,
+    }
     trainer = upright.Trainer(make, algo, **(chosen | SETTINGS[algo] | more))
     iterations = [next(trainer) for _ in range(updates)]
     trainer.close()

@@ -13,7 +13,7 @@ from upright.policy.layers import Stack
 from upright.policy.policy import Policy
 from upright.settings import presets
 from upright.settings.hyperparameters import SETTINGS
-from upright.settings.presets import presets_of
+from upright.settings.presets import FAMILIES, presets_of
 from upright.settings.recipe import RUN_KEYS, Recipe, resolve
 
 RECORDED = sorted(
@@ -60,6 +60,7 @@ def test_every_table_resolves_to_settings_of_its_algorithm(
     table = presets_of(env).tables[preset][algo]
     settings = {key: value for key, value in table.items() if key not in RUN_KEYS}
     assert recipe.preset == preset
+    assert preset not in FAMILIES
     assert recipe.settings == SETTINGS[algo](**settings)
     assert all(getattr(recipe, key) == table[key] for key in table.keys() - settings.keys())
 

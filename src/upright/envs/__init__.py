@@ -21,9 +21,9 @@ if TYPE_CHECKING:
         in_full,
         is_code,
         name_of,
-        refuse_untrusted,
         training_env,
     )
+    from upright.envs.families import family_of_spaces, recipe_for
     from upright.envs.history import episodes_stand_alone
     from upright.envs.loading import import_all, missing_extra
     from upright.envs.local import SyncEnvs

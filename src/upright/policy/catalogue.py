@@ -7,7 +7,14 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs import Codec, is_atari, make_env, missing_extra, register_atari
+from upright.envs import (
+    Codec,
+    family_of_spaces,
+    is_atari,
+    make_env,
+    missing_extra,
+    register_atari,
+)
 from upright.ground import UprightError
 from upright.settings import Result, presets_of
 
@@ -25,7 +32,8 @@ class Listed:
         observation_space: In a few characters; "?" where it was not made.
         action_space: Likewise.
         threshold: The mean return from which it counts as solved, if it names one.
-        presets: Which tables of settings are recorded, and for which algorithms.
+        presets: Which tables of settings are recorded, and for which algorithms; where none is
+            taken by itself, of which family the environment is.
         solved: How seeds went with what `upright train ID` takes, where that is recorded.
     """
 
@@ -76,6 +84,8 @@ def _look_at(name: str) -> Listed:
     obs, action = env.observation_space, env.action_space
     env.close()
     trainable = "yes" if is_supported(obs, action) else "no"
+    if trainable == "yes" and not known.is_tuned(known.default_algorithm):
+        recorded = ", ".join(filter(None, (recorded, f"family: {family_of_spaces(obs, action)}")))
     return Listed(name, trainable, describe(obs), describe(action), threshold, recorded, solved)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         Settings,
     )
     from upright.settings.kwargs import WrapperCall, parse_wrapper
-    from upright.settings.presets import Result, presets_of
+    from upright.settings.presets import FAMILIES, Result, presets_of
     from upright.settings.recipe import (
         ENVIRONMENT,
         FLAGS,

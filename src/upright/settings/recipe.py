@@ -1,7 +1,7 @@
 """A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from upright.settings.fields import (
 )
 from upright.settings.hyperparameters import SETTINGS, Settings
 from upright.settings.kwargs import write_value
-from upright.settings.presets import presets_of
+from upright.settings.presets import NONE, presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
 
@@ -181,6 +181,7 @@ def resolve(
     *,
     preset: str | None = None,
     config: str | Path | None = None,
+    family_of: "Callable[[Recipe], str] | None" = None,
     **overrides: Any,
 ) -> Recipe:
     """The recipe that the caller means.
@@ -188,9 +189,11 @@ def resolve(
     Args:
         env: Gymnasium id; may come from the config file instead.
         algo: reinforce, actor-critic or ppo; the preset names the default.
-        preset: A table of the environment's preset file, "default" for none of them; where
-            nothing is said, "tuned" if there is one.
+        preset: A table of the environment's preset file, a family, or "default" for none of
+            them; where nothing is said, "tuned" if there is one, else what `family_of` says.
         config: A TOML file such as a run's settings.toml, or a pipe, which is read once.
+        family_of: The family of the environment that a recipe describes, whose settings are not
+            the final ones; "default" is taken without it. `envs.recipe_for` has it.
         **overrides: Settings and the other fields of `Recipe`; None means not given.
 
     Raises:
@@ -212,10 +215,13 @@ def resolve(
             f"Unknown algorithm '{algo}'.",
             did_you_mean(algo, SETTINGS, f"There are {', '.join(SETTINGS)}."),
         )
-    preset, table = available.choose(preset, algo)
-    merged = {**table, **written, **given, "env": env, "algo": algo, "preset": preset}
+    merged = {**written, **given, "env": env, "algo": algo, "preset": NONE}
     _refuse_unknown(merged, algo, file)
-    return _validate(merged, SETTINGS[algo])
+    if preset is None and family_of is not None and not available.is_tuned(algo):
+        described = {key: merged[key] for key in RUN_KEYS if key in merged}
+        preset = family_of(_validate(described, SETTINGS[algo]))
+    preset, table = available.choose(preset, algo)
+    return _validate({**table, **merged, "preset": preset}, SETTINGS[algo])
 
 
 def read_recipe(path: str | Path) -> Recipe:

@@ -13,6 +13,7 @@ from upright.ground import UprightError
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
 from upright.runs import Run, Watch, findings_of
+from upright.settings import FAMILIES
 
 
 class Silent(Listener, contextlib.AbstractContextManager["Silent"]):
@@ -52,6 +53,11 @@ class Lines(Silent):
             f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
+        if recipe.preset in FAMILIES:
+            self.say(
+                f"preset {recipe.preset}: settings for a kind of environment "
+                f"({FAMILIES[recipe.preset]}), not tuned for {recipe.env}"
+            )
         self.say(f"device {trainer.device_reason}")
         if settings.backend == "auto":
             what = BACKENDS[trainer.backend].what

@@ -15,12 +15,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     add("env", metavar="ENV", nargs="?", help="CartPole-v1, module:Name or file.py:Name")
     add("--algo", metavar="NAME", help="reinforce, actor-critic or ppo; default: the preset's")
-    add("--preset", metavar="NAME", help="tuned, lesson or default; default: tuned if recorded")
+    add("--preset", metavar="NAME", help=_preset_help())
     add("--config", metavar="FILE", help="TOML file of settings; flags go before it")
     add("--out", metavar="FOLDER", default="runs", help="where run folders go; default runs")
     add_fields(parser, FLAGS)
     add_switches(parser, "--json", "--quiet", "--no-media", "--trust-code")
     _add_settings(parser)
+
+
+def _preset_help() -> str:
+    from upright.settings import FAMILIES
+
+    *others, last = FAMILIES
+    return (
+        "tuned, lesson, a family of settings for a kind of environment "
+        f"({', '.join(others)} or {last}), or default for none of them; default: tuned if "
+        "recorded, else the environment's family"
+    )
 
 
 def _add_settings(parser: argparse.ArgumentParser) -> None:
@@ -64,13 +75,10 @@ def run(args: argparse.Namespace) -> None:
     """Train."""
     if not args.quiet:
         announce(f"Upright: training {args.env or args.config or ''} ...")
-    from upright.envs import refuse_untrusted, spec_of, training_env
-    from upright.settings import resolve
+    from upright.envs import recipe_for, spec_of, training_env
 
-    own = ("json", "out", "debug", "trust_code", "no_media", "quiet")
-    recipe = resolve(**{name: value for name, value in vars(args).items() if name not in own})
-    if args.config is not None and not args.trust_code:
-        refuse_untrusted(recipe, vars(args), args.config)
+    own = ("json", "out", "debug", "no_media", "quiet")
+    recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})
     spec_of(training_env(recipe))
 
     from upright.api import train_recipe

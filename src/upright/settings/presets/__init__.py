@@ -4,6 +4,8 @@ default_algorithm = "ppo"
 [tuned.ppo]          # preset "tuned" of algorithm "ppo"
 [tuned.ppo.result]   # how seeds that chose nothing went with it: a `Result`, no settings
 [lesson.reinforce]   # preset "lesson" of algorithm "reinforce"
+
+`families/` has settings for kinds of environments, one file each: a table for every algorithm.
 """
 
 import tomllib
@@ -15,6 +17,14 @@ from upright.ground import UprightError, did_you_mean
 
 NONE = "default"
 FIRST_CHOICE = "tuned"
+# Presets of every environment: for what is of a kind; `envs/families.py` says what is of which.
+FAMILIES = {
+    "discrete": "observations of numbers, actions to choose from",
+    "continuous": "observations of numbers, Box actions",
+    "tabular": "observations out of n, actions to choose from",
+    "image": "pictures, actions to choose from",
+    "image-continuous": "pictures, Box actions",
+}
 
 
 @dataclass(frozen=True)
@@ -64,17 +74,23 @@ class Presets:
         """What came of training it with nothing named but its id."""
         return self.results.get(FIRST_CHOICE, {}).get(self.default_algorithm)
 
+    def is_tuned(self, algo: str) -> bool:
+        """Whether there are tuned settings for an algorithm."""
+        return algo in self.tables.get(FIRST_CHOICE, {})
+
     def choose(self, name: str | None, algo: str) -> tuple[str, dict[str, Any]]:
-        """The preset called `name` for `algo`; with no name, "tuned" where there is one.
+        """The preset or family called `name` for `algo`; with no name, "tuned" where there is one.
 
         Raises:
             UprightError: No such preset, or it does not cover the algorithm.
         """
-        if name == NONE or (name is None and algo not in self.tables.get(FIRST_CHOICE, {})):
+        if name == NONE or (name is None and not self.is_tuned(algo)):
             return NONE, {}
         name = name or FIRST_CHOICE
+        if name in FAMILIES:
+            return name, family_tables(name)[algo]
         if name not in self.tables:
-            names = [*self.tables, NONE]
+            names = [*self.tables, *FAMILIES, NONE]
             raise UprightError(
                 f"{self.env} has no preset '{name}'.",
                 did_you_mean(name, names, f"It has: {', '.join(names)}."),
@@ -98,6 +114,12 @@ def presets_of(env: str) -> Presets:
         found = {algo: table.pop("result") for algo, table in algos.items() if "result" in table}
         results[preset] = {algo: _result(table) for algo, table in found.items()}
     return Presets(env, default, tables, results)
+
+
+def family_tables(family: str) -> dict[str, dict[str, Any]]:
+    """The settings of one of `FAMILIES`, by algorithm."""
+    path = resources.files(__name__) / "families" / f"{family}.toml"
+    return tomllib.loads(path.read_text(encoding="utf-8"))
 
 
 def _result(table: dict[str, Any]) -> Result:
