@@ -189,11 +189,10 @@ def resolve(
     Args:
         env: Gymnasium id; may come from the config file instead.
         algo: reinforce, actor-critic or ppo; the preset names the default.
-        preset: A table of the environment's preset file, a family, or "default" for none of
-            them; where nothing is said, "tuned" if there is one, else what `family_of` says.
+        preset: A table of the environment's preset file, a family, or "default" for neither;
+            where nothing is said, "tuned" if there is one, else what `family_of` says.
         config: A TOML file such as a run's settings.toml, or a pipe, which is read once.
-        family_of: The family of the environment that a recipe describes, whose settings are not
-            the final ones; "default" is taken without it. `envs.recipe_for` has it.
+        family_of: The family of a recipe's environment, as `envs.recipe_for` finds it.
         **overrides: Settings and the other fields of `Recipe`; None means not given.
 
     Raises:
@@ -218,8 +217,8 @@ def resolve(
     merged = {**written, **given, "env": env, "algo": algo, "preset": NONE}
     _refuse_unknown(merged, algo, file)
     if preset is None and family_of is not None and not available.is_tuned(algo):
-        described = {key: merged[key] for key in RUN_KEYS if key in merged}
-        preset = family_of(_validate(described, SETTINGS[algo]))
+        described = _validate({key: merged[key] for key in merged if key in RUN_KEYS}, Settings)
+        preset = family_of(described)
     preset, table = available.choose(preset, algo)
     return _validate({**table, **merged, "preset": preset}, SETTINGS[algo])
 
