@@ -808,10 +808,10 @@ def assert_refused(code: int, out: str, err: str, said: str) -> None:
     (error,) = (line for line in lines if line.startswith("error: "))
     assert said in error
     assert error.endswith(".")
-    # Nothing comes after the error but its hint, and nothing before it but the announcement.
+    # Nothing comes after the error but its hint, and nothing before it but the announcements.
     assert [line[:6] for line in lines[lines.index(error) + 1 :]] == ["hint: "]
     before = lines[1 : lines.index(error)]
-    assert all(line.startswith(("ppo (preset", "device ")) for line in before), before
+    assert all(line.startswith(("ppo (preset", "preset ", "device ")) for line in before), before
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,8 @@ from upright.ground.errors import UprightError
 from upright.ground.seeding import Stream, derive_seed
 from upright.ground.signals import Interrupted
 from upright.judging.evaluation import Evaluation
-from upright.judging.evaluator import Evaluator
+from upright.judging.evaluator import NUM_EPISODES, Evaluator
+from upright.judging.judge import LOOK
 from upright.runs.checkpoint import sha256, weights_bytes
 from upright.runs.run import Run
 from upright.settings.recipe import read_recipe
@@ -212,8 +213,8 @@ def test_the_verdict_records_both_evaluations_and_the_weights(finished_run: Path
     verdict = json.loads((finished_run / "evaluation.json").read_text())
     selection, proof = verdict["selection"], verdict["proof"]
     assert verdict["weights_sha256"] == sha256((finished_run / "policy.safetensors").read_bytes())
-    for evaluation in (selection, proof):
-        assert evaluation["episodes"] == len(evaluation["returns"]) == 100
+    for evaluation, episodes in ((selection, LOOK), (proof, NUM_EPISODES)):
+        assert evaluation["episodes"] == len(evaluation["returns"]) == episodes
         assert evaluation["deterministic"] is True
     assert selection["seed"] != proof["seed"] != derive_seed(0, Stream.TRAINING)
     assert verdict["mean"] == pytest.approx(np.mean(proof["returns"]))
@@ -256,10 +257,8 @@ def script_means(monkeypatch: pytest.MonkeyPatch, *means: float) -> None:
     """Make every evaluation find the next of these means."""
     left = list(means)
 
-    def evaluate(
-        self: Evaluator, policy: Any, seed: int, deterministic: bool = True, episodes: int = 0
-    ) -> Evaluation:
-        return Evaluation((left.pop(0),), seed, deterministic, self.threshold, (1,))
+    def evaluate(self: Evaluator, policy: Any, seed: int, **options: Any) -> Evaluation:
+        return Evaluation((left.pop(0),), seed, True, self.threshold, (1,))
 
     monkeypatch.setattr(Evaluator, "evaluate", evaluate)
 

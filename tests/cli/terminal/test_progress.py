@@ -208,7 +208,7 @@ def test_a_curve_of_one_height_is_flat_and_one_without_points_is_none() -> None:
 
 def test_numbers_are_short() -> None:
     assert [rounded(n) for n in (950, 42_000, 999_499, 999_500)] == ["950", "42k", "999k", "1.0M"]
-    assert [short(x) for x in (-0.04, 123.45, 1.5e9)] == ["-0.0", "123.5", "1.5e+09"]
+    assert [short(x) for x in (-0.04, 123.45, 1.5e9)] == ["0.0", "123.5", "1.5e+09"]
 
 
 class Seen(NamedTuple):
