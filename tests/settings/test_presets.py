@@ -117,6 +117,16 @@ def test_an_environment_without_a_file_has_no_presets(name: str) -> None:
     assert presets_of(name).tables == {}
 
 
+def test_an_argument_is_added_to_the_presets_and_takes_the_place_of_its_own_alone() -> None:
+    limited = {"max_episode_steps": 200}
+    assert resolve("CliffWalking-v1").env_kwargs == limited
+    added = resolve("CliffWalking-v1", env_kwargs=["is_slippery=true"])
+    assert added.env_kwargs == {**limited, "is_slippery": True}
+    changed = resolve("CliffWalking-v1", env_kwargs={"max_episode_steps": 50})
+    assert changed.env_kwargs == {"max_episode_steps": 50}
+    assert resolve("CliffWalking-v1", preset="default", env_kwargs={"a": 1}).env_kwargs == {"a": 1}
+
+
 def test_the_lessons_reinforce_is_the_notebooks() -> None:
     recipe = resolve("CartPole-v1", "reinforce", preset="lesson")
     settings = recipe.settings

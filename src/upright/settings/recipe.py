@@ -220,7 +220,10 @@ def resolve(
         described = _validate({key: merged[key] for key in merged if key in RUN_KEYS}, Settings)
         preset = family_of(described)
     preset, table = available.choose(preset, algo)
-    return _validate({**table, **merged, "preset": preset}, SETTINGS[algo])
+    recipe = _validate({**table, **merged, "preset": preset}, SETTINGS[algo])
+    # One argument of an environment's takes the place of that one alone.
+    arguments = table.get("env_kwargs", {}) | recipe.env_kwargs
+    return recipe.model_copy(update={"env_kwargs": arguments})
 
 
 def read_recipe(path: str | Path) -> Recipe:
