@@ -21,7 +21,7 @@ import solving
 from report import Ratios, Requirement, requirements_table, spread, table
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
-from upright.envs import reward_threshold
+from upright.envs import BACKENDS, reward_threshold
 from upright.settings import resolve
 
 # How many times faster by the seconds of training, by medians.
@@ -50,12 +50,12 @@ def parse_tasks(text: str) -> list[str]:
 
 
 def measure(
-    env: str, seeds: Sequence[int], compared: int
+    env: str, seeds: Sequence[int], compared: int, backend: str
 ) -> tuple[list[solving.Solve], list[solving.Solve]]:
     """Upright's runs on all seeds, and the peer's on the first `compared` of them."""
-    recipe, who = resolve(env, "ppo"), solving.contender(env, "ppo")
+    recipe, who = resolve(env, "ppo"), solving.contender(env, "ppo", backend)
     say(f"{env}: warming up")
-    solving.warm_up(env, "ppo")
+    solving.warm_up(env, "ppo", backend)
     ours = []
     for seed in seeds:
         gc.collect()
@@ -171,6 +171,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--seeds", type=count, default=10, help="seeds of Upright's runs; default 10")
     add("--compared", type=count, default=5, help="how many the peer runs too; default 5")
     add("--first-seed", type=first_seed, default=300, help="the first of them; default 300")
+    add("--backend", choices=["auto", *BACKENDS], default="auto", help="of Upright's trainings")
     add("--mujoco", action="store_true", help="also MuJoCo's mean returns")
     add("--mujoco-steps", type=count, default=1_000_000, help="default 1,000,000")
     add("--mujoco-seeds", type=count, default=3, help="default 3")
@@ -184,7 +185,8 @@ def main(words: Sequence[str] | None = None) -> None:
     seeds = range(args.first_seed, args.first_seed + args.seeds)
     parts = [head(seeds)]
     if args.tasks:
-        parts.append(section({env: measure(env, seeds, args.compared) for env in args.tasks}))
+        chosen = (seeds, args.compared, args.backend)
+        parts.append(section({env: measure(env, *chosen) for env in args.tasks}))
     if args.mujoco:
         parts.append(same_settings.section(seeds[: args.mujoco_seeds], args.mujoco_steps, say))
     report = "\n\n".join(parts) + "\n"

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import upright
 from report import Ratios, Requirement, requirements_table, spread, table
@@ -42,32 +43,38 @@ class Contender:
         label: How the report calls it.
         every: Timesteps between its evaluations.
         is_default: Whether the environment's preset names it as the default.
+        backend: How its environments run in training.
     """
 
     algo: str
     label: str
     every: int
     is_default: bool
+    backend: str = "auto"
 
 
-def contender(env: str, algo: str) -> Contender:
-    """What `upright.train(env, algo)` stands for."""
-    recipe = recipe_for(env, algo)
+def contender(env: str, algo: str, backend: str = "auto") -> Contender:
+    """What `upright.train(env, algo)` stands for, on a backend."""
+    recipe = recipe_for(env, algo, backend=backend)
     is_default = algo == presets_of(env).default_algorithm
     label = f"Upright {algo}, preset {recipe.preset}{' (the default)' if is_default else ''}"
-    return Contender(algo, label, recipe.settings.timesteps_between_evaluations, is_default)
+    label += "" if backend == "auto" else f", backend {backend}"
+    every = recipe.settings.timesteps_between_evaluations
+    return Contender(algo, label, every, is_default, backend)
 
 
-def warm_up(env: str, algo: str) -> None:
+def warm_up(env: str, algo: str, backend: str = "auto") -> None:
     """Run once what the first run would otherwise pay for."""
+    little: dict[str, Any] = {"total_timesteps": 1024, "eval_every": 512, "backend": backend}
     with tempfile.TemporaryDirectory() as out:
-        upright.train(env, algo, seed=0, out=out, media=False, total_timesteps=1024, eval_every=512)
+        upright.train(env, algo, seed=0, out=out, media=False, **little)
 
 
 def solve(env: str, who: Contender, seed: int) -> Solve:
     """One run through the library, run folder and all."""
     with tempfile.TemporaryDirectory() as out:
-        info = upright.train(env, who.algo, seed=seed, out=out, media=False).info
+        chosen: dict[str, Any] = {"seed": seed, "backend": who.backend}
+        info = upright.train(env, who.algo, out=out, media=False, **chosen).info
     return Solve(
         who.label,
         seed,
