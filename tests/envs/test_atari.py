@@ -69,6 +69,7 @@ def test_an_episode_repeats_in_the_same_game_and_in_a_new_one() -> None:
 
 
 SMALL: dict[str, Any] = {
+    "preset": "default",
     "num_envs": 2,
     "num_steps": 8,
     "num_epochs": 1,
@@ -120,7 +121,7 @@ def test_newest_observations_are_shown_together() -> None:
 def test_observations_of_every_kind_are_stacked_judged_resumed_and_verified(
     tmp_path: Path, env: EnvSource, shape: tuple[int, ...]
 ) -> None:
-    settings = SMALL | {"preset": "default", "frame_stack": 2, "eval_every": 0}
+    settings = SMALL | {"frame_stack": 2, "eval_every": 0}
     run = upright.train(env, "ppo", out=tmp_path, total_timesteps=32, **settings)
     assert run.policy.observations.shape == shape
     run = upright.resume(run.path, env, total_timesteps=64)
@@ -134,7 +135,7 @@ def test_evaluations_stack_as_training_does_in_another_environment_too(tmp_path:
         "eval_env": "CartPole-v1",
         "eval_env_kwargs": {"sutton_barto_reward": True},
     }
-    settings = SMALL | around | {"preset": "default"}
+    settings = SMALL | around
     run = upright.train("CartPole-v1", "ppo", out=tmp_path, total_timesteps=32, **settings)
     assert run.policy.observation_space.shape == (3, 4)
     assert upright.load(run.path).evaluate(episodes=2).lengths == (9, 9)

@@ -63,6 +63,7 @@ def test_a_run_under_masks_is_verified_resumed_and_shown_under_them(
 ) -> None:
     how: dict[str, Any] = {"num_envs": 2, "num_steps": 16, "until": "budget", "mask": mask}
     how |= {"backend": backend, "hidden_sizes": [8], "media": False, "num_epochs": 2}
+    how["preset"] = "default"
     whole = upright.train(Forbidding, "ppo", out=tmp_path / "a", total_timesteps=256, **how)
     cut = upright.train(Forbidding, "ppo", out=tmp_path / "b", total_timesteps=128, **how)
     again = upright.resume(cut.path, Forbidding, total_timesteps=256, media=False)

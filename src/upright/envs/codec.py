@@ -74,6 +74,7 @@ class Codec:
                 )
         else:
             self.shape, self.dtype = tuple(space.shape or ()), _row_dtype(space)
+        self._is_its_row = isinstance(space, spaces.Box) and space.dtype == self.dtype
 
     def fits(self, other: "Codec") -> bool:
         """Whether both have the same rows."""
@@ -164,11 +165,17 @@ class Codec:
 
     def value(self, row: Array) -> Any:
         """The value of the space that a row stands for."""
-        return _decoded(self.space, self._split(row, ()), ())
+        return self._given(row, ())
 
     def values(self, rows: Array) -> Any:
         """N values, batched as Gymnasium's vector environments take them, of rows [N, *shape]."""
-        return _decoded(self.space, self._split(rows, rows.shape[:1]), rows.shape[:1])
+        return self._given(rows, rows.shape[:1])
+
+    def _given(self, rows: Array, lead: tuple[int, ...]) -> Any:
+        if self._is_its_row and rows.dtype == self.dtype:  # most actions are, and each step asks
+            space: Any = self.space
+            return np.minimum(np.maximum(rows, space.low), space.high)
+        return _decoded(self.space, self._split(rows, lead), lead)
 
     def _rows(self, value: Any, lead: tuple[int, ...]) -> Array:
         parts = list(_encoded(self.space, value, lead))
@@ -247,8 +254,6 @@ def _decoded(space: Space, parts: Iterator[Array], lead: tuple[int, ...]) -> Any
     if isinstance(space, spaces.Discrete) and not lead:
         return int(row.reshape(()))
     given = row.reshape((*lead, *(space.shape or ())))
-    if isinstance(space, spaces.Box) and given.dtype == space.dtype:  # most are, and each step asks
-        return np.minimum(np.maximum(given, space.low), space.high)
     with np.errstate(invalid="ignore"):  # what is beyond a bound is put on it
         value = given.astype(space.dtype)
     if isinstance(space, spaces.Box):  # float32 may round to just beyond a bound of its own type
