@@ -100,11 +100,12 @@ def add_env(parser: argparse.ArgumentParser) -> None:
 
 
 def env_of_words(args: argparse.Namespace) -> "EnvSource":
-    """The environment that the arguments of `add_env` name."""
+    """The environment that the arguments of `add_env` name, as it is without a preset."""
     from upright.envs import training_env
     from upright.settings import resolve
 
-    return training_env(resolve(args.env, **{name: getattr(args, name) for name in AROUND_ENV}))
+    around = {name: getattr(args, name) for name in AROUND_ENV}
+    return training_env(resolve(args.env, preset="default", **around))
 
 
 def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:

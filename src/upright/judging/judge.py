@@ -13,7 +13,7 @@ from upright.judging.verdict import Candidate, Verdict
 from upright.policy import Policy, Weights
 
 ATARI_EPISODES = 10
-# After so many episodes a selection ends that has shown that it selects nothing.
+# After so many episodes a selection ends that has shown that it selects nothing that is solved.
 LOOK = 30
 # So many episodes has a proof that `NUM_EPISODES` would leave to luck.
 CLOSE_EPISODES = 1000
@@ -135,8 +135,8 @@ class Judge:
         claims = self.evaluator.threshold is not None
         episodes = max(self._episodes, NUM_EPISODES if claims else 0)
         proof = self.evaluator.evaluate(policy, seed, episodes=episodes)
-        if Verdict(candidate, proof).is_close:
-            proof = self.evaluator.evaluate(policy, seed, episodes=max(CLOSE_EPISODES, episodes))
+        if episodes < CLOSE_EPISODES and Verdict(candidate, proof).is_close:
+            proof = self.evaluator.evaluate(policy, seed, episodes=CLOSE_EPISODES)
         return proof
 
 
