@@ -180,7 +180,7 @@ class BackendSpec:
     lanes: int
 
 
-# In the order of their speed (benchmarks/throughput.md), save that what is not exact comes last.
+# In the order of their speed (benchmarks/throughput.py), save that what is not exact comes last.
 BACKENDS: dict[Backend, BackendSpec] = {
     "vector": BackendSpec(
         "its own vector form", _vector, _has_vector_form, NextStepEnvs.kind, exact=True, lanes=128
