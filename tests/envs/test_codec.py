@@ -207,3 +207,12 @@ def test_what_is_beyond_a_bound_is_put_on_it(dtype: Any, lead: tuple[int, ...]) 
     assert value.dtype == dtype
     np.testing.assert_array_equal(value, np.broadcast_to(expected, (*lead, 4)))
     assert not np.shares_memory(value, row)
+
+
+@pytest.mark.parametrize("pixel", [0.5, 300.0, -1.0])
+def test_pixels_that_are_no_bytes_are_refused_one_picture_or_many(pixel: float) -> None:
+    codec = Codec(gym.spaces.Box(0, 255, (8, 8, 3), np.uint8))
+    for read, shape in ((codec.row, (8, 8, 3)), (codec.rows, (2, 8, 8, 3))):
+        assert read(np.full(shape, 7.0)).dtype == np.uint8
+        with pytest.raises(ValueError, match="that are no bytes where"):
+            read(np.full(shape, pixel))

@@ -309,6 +309,7 @@ def test_without_pytorch_a_picture_is_refused_with_the_extras_name(
     with pytest.raises(UprightError, match="A CNN for pictures needs PyTorch") as caught:
         policy_over(picture(8, 8, 3))
     assert "upright[torch]" in caught.value.hint
+    assert "--network mlp does without" in caught.value.hint
 
 
 def test_a_picture_is_recorded_in_a_line() -> None:

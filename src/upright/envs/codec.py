@@ -109,6 +109,8 @@ class Codec:
         if not self.is_composite:
             if np.shape(batch)[1:] != self.shape or np.ndim(batch) == 0:
                 raise ValueError(f"shape {np.shape(batch)} where a batch of {self.space} should be")
+            if self.pictures and _as_own(self.space, np.asarray(batch)).dtype != self.dtype:
+                raise ValueError(f"numbers that are no bytes where {self.space} should be")
             return np.ascontiguousarray(batch, self.dtype)
         return self._rows(batch, (len(_first_leaf(batch)),))
 

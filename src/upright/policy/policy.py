@@ -238,7 +238,7 @@ def _network(
             "is one.",
         )
     if codec.pictures and settings.network != "mlp":
-        pictured = torch_part("torch_cnn", "A CNN for pictures")
+        pictured = torch_part("torch_cnn", "A CNN for pictures", "; --network mlp does without")
         params = (distribution.num_params, distribution.free_params)
         return pictured.picture_network(codec, *params, settings, device, seed), False
     pixels = sum(map(math.prod, codec.pictures))
@@ -270,7 +270,7 @@ def _mlp(
     return network
 
 
-def torch_part(file: str, what: str) -> ModuleType:
+def torch_part(file: str, what: str, otherwise: str = "") -> ModuleType:
     """A file of this room that needs PyTorch, loaded now; `what` says who needs it.
 
     Raises:
@@ -281,7 +281,7 @@ def torch_part(file: str, what: str) -> ModuleType:
     except ImportError as error:
         raise UprightError(
             f"{what} needs PyTorch, which is not installed.",
-            "`pip install 'upright[torch]'` adds it.",
+            f"`pip install 'upright[torch]'` adds it{otherwise}.",
         ) from error
 
 
