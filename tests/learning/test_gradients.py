@@ -263,7 +263,7 @@ def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
 
 
 @each_kind
-@settings(deadline=None, max_examples=EXAMPLES)
+@settings(deadline=None, max_examples=EXAMPLES, derandomize=True)
 @given(data=st.data())
 def test_the_gradient_is_the_limit_of_differences_for_every_network_distribution_and_loss(
     kind: str, data: st.DataObject
