@@ -153,14 +153,6 @@ def _spread(values: Sequence[float]) -> list[float]:
     return [float(np.median(values)), float(min(values)), float(max(values))]
 
 
-def head(seeds: Sequence[int]) -> str:
-    """What the numbers depend on."""
-    facts = [*machine.describe(), ("seeds", f"{seeds[0]} to {seeds[-1]}")]
-    lines = "\n".join(f"- {what}: {value}" for what, value in facts)
-    note = "<!-- Written by benchmarks/classic.py; not to be edited by hand. -->"
-    return f"{note}\n\n# Classic tasks\n\n{lines}"
-
-
 def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -183,7 +175,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Measure what was asked for, and write the report."""
     args = read_arguments(words)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
-    parts = [head(seeds)]
+    parts = [machine.head("classic.py", "Classic tasks", machine.span(seeds))]
     if args.tasks:
         chosen = (seeds, args.compared, args.backend)
         parts.append(section({env: measure(env, *chosen) for env in args.tasks}))

@@ -6,6 +6,7 @@ import platform
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -72,3 +73,21 @@ def describe() -> list[tuple[str, str]]:
         ("load average before the start", load_average()),
         ("versions", versions()),
     ]
+
+
+def head(script: str, title: str, *more: tuple[str, str]) -> str:
+    """How a report begins, in Markdown; call it before the work starts.
+
+    Args:
+        script: The file that writes it.
+        title: Its heading.
+        *more: Rows of (what, value) beside those of `describe`.
+    """
+    facts = "\n".join(f"- {what}: {value}" for what, value in (*describe(), *more))
+    note = f"<!-- Written by benchmarks/{script}; not to be edited by hand. -->"
+    return f"{note}\n\n# {title}\n\n{facts}"
+
+
+def span(seeds: Sequence[int]) -> tuple[str, str]:
+    """The row of a head that says which seeds there were."""
+    return "seeds", f"{seeds[0]} to {seeds[-1]}"

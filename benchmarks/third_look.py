@@ -148,6 +148,7 @@ def main(words: Sequence[str] | None = None) -> None:
     """Train, look again, and write the report."""
     args = read_arguments(words)
     seeds = range(args.first_seed, args.first_seed + args.seeds)
+    head = machine.head("third_look.py", "Whether verdicts stand", machine.span(seeds))
     looks, tried = [], []
     for task in args.tasks:
         for seed in seeds:
@@ -155,14 +156,6 @@ def main(words: Sequence[str] | None = None) -> None:
             look = look_again(task, seed, args.episodes)
             print(look or f"{task}, seed {seed}: not verified", file=sys.stderr, flush=True)
             looks += [look] if look else []
-    head = "\n".join(
-        [
-            "<!-- Written by benchmarks/third_look.py; not to be edited by hand. -->\n",
-            "# Whether verdicts stand\n",
-            *(f"- {what}: {value}" for what, value in machine.describe()),
-            f"- seeds: {seeds[0]} to {seeds[-1]}",
-        ]
-    )
     report = f"{head}\n\n{section(looks, tried, args.episodes)}\n"
     args.out.write_text(report, encoding="utf-8")
     print(report)

@@ -190,13 +190,6 @@ def peer_section(seeds: Sequence[int], laps: int) -> str:
     )
 
 
-def head() -> str:
-    """What the numbers depend on."""
-    lines = "\n".join(f"- {what}: {value}" for what, value in machine.describe())
-    note = "<!-- Written by benchmarks/throughput.py; not to be edited by hand. -->"
-    return f"{note}\n\n# Steps per second\n\n{lines}"
-
-
 def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -217,7 +210,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
 def main(words: Sequence[str] | None = None) -> None:
     """Measure what was asked for, and write the report."""
     args = read_arguments(words)
-    sizes, parts = [*map(int, args.sizes)], [head()]
+    sizes, parts = [*map(int, args.sizes)], [machine.head("throughput.py", "Steps per second")]
     if "loop" in args.parts:
         parts.append(loop_section(args.envs, sizes, args.seconds))
     if "backends" in args.parts:

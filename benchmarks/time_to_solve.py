@@ -77,14 +77,6 @@ def lessons(seeds: Sequence[int]) -> str:
     return lesson_speed.section(results)
 
 
-def head(seeds: Sequence[int]) -> str:
-    """What the numbers depend on."""
-    facts = [*machine.describe(), ("seeds", f"{seeds[0]} to {seeds[-1]}")]
-    lines = "\n".join(f"- {what}: {value}" for what, value in facts)
-    note = "<!-- Written by benchmarks/time_to_solve.py; not to be edited by hand. -->"
-    return f"{note}\n\n# Time to solve\n\n{lines}"
-
-
 def read_arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -105,7 +97,7 @@ def main() -> None:
     args = read_arguments()
     first = args.first_seed
     seeds = range(first, first + args.seeds)
-    sections = [head(seeds)]
+    sections = [machine.head("time_to_solve.py", "Time to solve", machine.span(seeds))]
     algos = [part for part in args.parts if part in ALGOS]
     if algos:
         sections.append(in_process(algos, seeds))

@@ -299,7 +299,7 @@ def requirements(
 
 def report(repeats: int, seconds: float, kinds: list[str]) -> str:
     """Measure everything; the report on it."""
-    head = "\n".join(f"- {what}: {value}" for what, value in machine.describe())
+    head = machine.head("update.py", "One gradient step")
     names = [OURS, EAGER, COMPILED, JAX, FLOOR]
     rows_of_table, promises = [], []
     compiling: dict[str, list[float]] = {}
@@ -321,11 +321,7 @@ def report(repeats: int, seconds: float, kinds: list[str]) -> str:
     compiled = "; ".join(
         f"{name}: {spread(each, '.2f')} s before its first step" for name, each in compiling.items()
     )
-    return f"""<!-- Written by benchmarks/update.py; not to be edited by hand. -->
-
-# One gradient step
-
-{head}
+    return f"""{head}
 
 Milliseconds of one PPO gradient step, forward pass to Adam, of two separate tanh networks; median
 (least to greatest) of {repeats} turns, one thread. Compiling is not counted: {compiled}.
