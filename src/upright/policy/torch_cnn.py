@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from upright.envs import Codec, picture_axes
 from upright.ground import UprightError
 from upright.policy.networks import LARGEST_POLICY
-from upright.policy.torch_mlp import OneHots
+from upright.policy.torch_mlp import OneHots, answered
 from upright.policy.torch_network import TorchNetwork, drawn_from
 from upright.settings import Settings
 
@@ -82,13 +82,7 @@ class TorchCNN(nn.Module):
         seen = [eye(picture) for eye, picture in zip(self.eyes, pictures, strict=True)]
         if numbers is not None:
             seen.append(numbers if self.spread is None else self.spread(numbers))
-        features = self.torso(torch.cat(seen, dim=1))
-        params: Tensor = self.actor(features)
-        if self.free_params is not None:
-            params = torch.cat([params, self.free_params.expand(params.shape[0], -1)], dim=1)
-        if self.critic is None:
-            return params, features.new_zeros(features.shape[0])
-        return params, self.critic(features)[:, 0]
+        return answered(self, self.torso(torch.cat(seen, dim=1)))
 
 
 class _Eye(nn.Module):

@@ -1,6 +1,7 @@
 """The dense network as a module of PyTorch, and on another device; loaded when it is needed."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +28,25 @@ class TorchMLP(nn.Module):
         """The parameters [B, P] and the critic's output [B]."""
         flat = vectors(obs)
         spread = flat.to(torch.float32) if self.spread is None else self.spread(flat)
-        features = self.torso(spread)
-        params: Tensor = self.actor(features)
-        if self.free_params is not None:
-            params = torch.cat([params, self.free_params.expand(params.shape[0], -1)], dim=1)
-        if self.critic is None:
-            return params, features.new_zeros(features.shape[0])
-        return params, self.critic(features)[:, 0]
+        return answered(self, self.torso(spread))
+
+
+class Heads(Protocol):
+    """What a module answers with: an actor, and perhaps a critic and parameters of its own."""
+
+    actor: nn.Sequential
+    critic: nn.Sequential | None
+    free_params: nn.Parameter | None
+
+
+def answered(heads: Heads, features: Tensor) -> tuple[Tensor, Tensor]:
+    """The parameters [B, P] and the critic's output [B], 0 without one, of features [B, D]."""
+    params: Tensor = heads.actor(features)
+    if heads.free_params is not None:
+        params = torch.cat([params, heads.free_params.expand(params.shape[0], -1)], dim=1)
+    if heads.critic is None:
+        return params, features.new_zeros(features.shape[0])
+    return params, heads.critic(features)[:, 0]
 
 
 class OneHots(nn.Module):
