@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -18,6 +19,11 @@ FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
 def is_atari(base: object) -> bool:
     """Whether this names one of the games."""
     return isinstance(base, str) and base.startswith(PREFIX)
+
+
+def shows_screen(arguments: Mapping[str, Any]) -> bool:
+    """Whether a game made with these arguments shows its screen, and not its memory."""
+    return arguments.get("obs_type") != "ram"
 
 
 def register_atari() -> None:
@@ -52,7 +58,7 @@ def make_atari(name: str, **options: Any) -> gym.Env[Any, Any]:
         **options: Arguments of the game. `frameskip` says for how many frames an action is taken;
             with `obs_type` "ram" the memory is shown in the place of the screen, as it is.
     """
-    if options.get("obs_type") == "ram":
+    if not shows_screen(options):
         return gym.make(name, **options)
     _refuse_without_opencv(name)
     skipped = options.pop("frameskip", FRAMES_SKIPPED)

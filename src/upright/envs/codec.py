@@ -109,8 +109,7 @@ class Codec:
         if not self.is_composite:
             if np.shape(batch)[1:] != self.shape or np.ndim(batch) == 0:
                 raise ValueError(f"shape {np.shape(batch)} where a batch of {self.space} should be")
-            if self.pictures and _as_own(self.space, np.asarray(batch)).dtype != self.dtype:
-                raise ValueError(f"numbers that are no bytes where {self.space} should be")
+            _refuse_other_pixels(self.space, np.asarray(batch))
             return np.ascontiguousarray(batch, self.dtype)
         return self._rows(batch, (len(_first_leaf(batch)),))
 
@@ -231,9 +230,16 @@ def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]
         raise ValueError(f"{found.dtype} of shape {found.shape} where {space} should be")
     if not isinstance(space, spaces.Box) and not lead and not space.contains(_as_own(space, found)):
         raise ValueError(f"{value!r} is not in {space}")
-    if is_image(space) and _as_own(space, found).dtype != space.dtype:
-        raise ValueError(f"{found.dtype} that are no bytes where {space} should be")
+    _refuse_other_pixels(space, found)
     yield found.reshape((*lead, -1))
+
+
+def _refuse_other_pixels(space: Space, found: Array) -> None:
+    """Refuse what is no picture's, or pictures', bytes; asked of every observation."""
+    if found.dtype == space.dtype or not is_image(space):
+        return
+    if _as_own(space, found).dtype != space.dtype:
+        raise ValueError(f"{found.dtype} that are no bytes where {space} should be")
 
 
 def _as_own(space: Space, found: Array) -> Array:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import gymnasium as gym
 
-from upright.envs.atari import FRAMES_TOGETHER, is_atari
+from upright.envs.atari import FRAMES_TOGETHER, is_atari, shows_screen
 from upright.ground import UprightError
 from upright.settings import parse_wrapper
 
@@ -48,8 +48,8 @@ class Composed:
     @property
     def frames(self) -> int:
         """How many observations are shown together: as asked, else 1, and 4 of an Atari game."""
-        shows_screen = is_atari(self.base) and self.kwargs.get("obs_type") != "ram"
-        return self.frame_stack or (FRAMES_TOGETHER if shows_screen else 1)
+        is_screen = is_atari(self.base) and shows_screen(self.kwargs)
+        return self.frame_stack or (FRAMES_TOGETHER if is_screen else 1)
 
 
 EnvSource = str | EnvFactory | Composed
