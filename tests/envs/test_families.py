@@ -13,6 +13,7 @@ import upright
 from upright.cli import main
 from upright.envs.families import family_of_spaces, recipe_for
 from upright.ground.errors import UprightError
+from upright.settings.command import command_line
 from upright.settings.hyperparameters import SETTINGS
 from upright.settings.presets import FAMILIES, NONE
 from upright.settings.recipe import resolve
@@ -83,7 +84,7 @@ def test_every_family_has_settings_for_every_algorithm(family: str, algo: str) -
 def test_what_has_no_preset_takes_its_family_and_says_so(algo: str) -> None:
     recipe = recipe_for(UNRECORDED, algo)
     assert recipe == resolve(UNRECORDED, algo, preset="discrete")
-    assert f"--algo {algo} --preset discrete --seed 0" in recipe.command_line()
+    assert f"--algo {algo} --preset discrete --seed 0" in command_line(recipe)
 
 
 def test_keywords_and_files_go_before_the_family(tmp_path: Path) -> None:

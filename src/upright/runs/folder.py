@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import tomli_w
 
 from upright.ground import UprightError, free_name, hidden_folder, sync_folder
+from upright.settings import command_line
 
 if TYPE_CHECKING:
     from upright.settings import Recipe
@@ -64,7 +65,7 @@ def recipe_files(recipe: "Recipe") -> dict[str, bytes]:
     """The recipe, and the line that a person would type to repeat it."""
     return {
         SETTINGS_FILE: tomli_w.dumps(recipe.flat()).encode(),
-        COMMAND_FILE: f"{recipe.command_line()}\n".encode(),
+        COMMAND_FILE: f"{command_line(recipe)}\n".encode(),
     }
 
 

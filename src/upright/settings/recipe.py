@@ -1,6 +1,5 @@
 """A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
 
-import shlex
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from upright.settings.fields import (
     described,
 )
 from upright.settings.hyperparameters import SETTINGS, Settings
-from upright.settings.kwargs import write_value
 from upright.settings.presets import NONE, presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
@@ -129,17 +127,6 @@ class Recipe(BaseModel):
         given = {key: value for key, value in changes.items() if value is not None}
         return _validate({**self.flat(), **given}, SETTINGS[self.algo])
 
-    def command_line(self) -> str:
-        """The line that a person would type to repeat the run."""
-        flat = self.flat()
-        named = {name: flat[name] for name in ("algo", "preset", "seed")}
-        usual = resolve(self.env, self.algo, preset=self.preset, seed=self.seed).flat()
-        changed = {name: value for name, value in flat.items() if value != usual.get(name)}
-        words = ["upright", "train", self.env]
-        for name, value in (named | changed).items():
-            words += _words(name, value)
-        return shlex.join(words)
-
     @property
     def judged_in(self) -> str:
         """What names the environment in which the policy is evaluated."""
@@ -245,18 +232,6 @@ def flag_of(name: str) -> str:
     field = Recipe.model_fields.get(name)
     extra: Any = None if field is None else field.json_schema_extra
     return f"--{(extra and extra['flag']) or name.replace('_', '-')}"
-
-
-def _words(name: str, value: Any) -> list[str]:
-    """A setting's flag and its value, as they are typed."""
-    flag = flag_of(name)
-    if isinstance(value, bool):
-        return [flag if value else flag.replace("--", "--no-", 1)]
-    if isinstance(value, dict):
-        return [flag, *(f"{key}={write_value(each)}" for key, each in value.items())]
-    if name in ENVIRONMENT and isinstance(value, list):
-        return [word for each in value for word in (flag, each)]
-    return [flag, ",".join(map(str, value)) if isinstance(value, list) else str(value)]
 
 
 def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:
