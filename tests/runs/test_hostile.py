@@ -759,6 +759,8 @@ JSONS: dict[str, tuple[bytes, str]] = {
     "UTF-8 that is none": (b'{"a": "\xff"}', "JSON"),
     "UTF-16": ('{"a": 1}'.encode("utf-16"), "JSON"),
     "an encoded surrogate": (b'{"a": "\xed\xa0\x80"}', "JSON"),
+    "half a pair in a key": (b'{"\\ud800schema": 2}', "half a character"),
+    "half a pair in a value": (b'{"a": [{"b": "\\uDC00"}]}', "half a character"),
     "a byte order mark": (b'\xef\xbb\xbf{"schema": 2}', "JSON"),
     "a list": (b"[]", "JSON object"),
     "a number": (b"2", "JSON object"),
@@ -773,6 +775,10 @@ JSONS: dict[str, tuple[bytes, str]] = {
     "backslashes": (b'{"a": "' + b"\\" * 1_000_001, "JSON"),
     "code": (b'__import__("os").system("touch canary")', "JSON"),
 }
+
+
+def test_a_whole_pair_of_surrogates_is_one_character() -> None:
+    assert parse_json(rb'{"\ud83d\ude00": "\\ud800"}', "x") == {"\U0001f600": r"\ud800"}
 
 
 @pytest.mark.parametrize("kind", JSONS)

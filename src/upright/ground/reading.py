@@ -31,6 +31,7 @@ _FOREIGN = {
     rb"\x89HDF": "an HDF5 file",
 }
 _BRACKETS = re.compile(r"[\[\]{}]")
+_HALF = re.compile(r"\\ud[89a-f]", re.IGNORECASE)
 CONVERT = "Upright opens safetensors, JSON and TOML only; save the weights as safetensors instead."
 
 
@@ -87,7 +88,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(data: bytes, name: str) -> dict[str, Any]:
-    """Strict JSON: an object, no key twice, every number finite, brackets at most `MAX_DEPTH` deep.
+    """Strict JSON: an object, no key twice, every number finite, every text one that can be written.
+
+    Brackets are at most `MAX_DEPTH` deep.
 
     Raises:
         UprightError: It is something else; the message calls it `name`.
@@ -101,6 +104,8 @@ def parse_json(data: bytes, name: str) -> dict[str, Any]:
             parse_constant=_refuse_constant,
             parse_float=_finite_float,
         )
+        if _HALF.search(text):
+            _refuse_halves(value)
     except (ValueError, RecursionError) as error:
         raise UprightError(f"{name} is not valid JSON: {error}.") from error
     if not isinstance(value, dict):
@@ -124,6 +129,15 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         twice = next(name for name, count in counts.items() if count > 1)
         raise ValueError(f"the key {twice[:MAX_NAME]!r} stands there twice")
     return table
+
+
+def _refuse_halves(value: object) -> None:
+    """Refuse half of a surrogate pair: no file, terminal or model of pydantic's takes it."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = error.object[error.start]
+        raise ValueError(f"\\u{ord(half):04x} is half a character") from error
 
 
 def _refuse_constant(name: str) -> None:
