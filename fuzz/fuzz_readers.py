@@ -47,6 +47,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("target", nargs="?", default="all", choices=["all", *TARGETS])
     parser.add_argument("--seconds", type=int, default=60, help="default 60")
+    parser.add_argument("--seed", type=int, default=0, help="0, the default, draws one")
     parser.add_argument("--out", default="", help="where bad inputs are kept")
     args = parser.parse_args()
     if os.environ.get(CHILD):
@@ -60,6 +61,7 @@ def main() -> int:
             (folder / each).mkdir()
         limits = (
             f"-max_total_time={args.seconds}",
+            f"-seed={args.seed}",
             f"-rss_limit_mb={RSS_MIB}",
             f"-timeout={SECONDS_PER_INPUT}",
             f"-max_len={LONGEST}",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from hypothesis import settings
 
 import upright
 from upright.ground import limit_threads
@@ -24,6 +25,10 @@ if find_spec("torch") is None or find_spec("tensorboard") is None:
     NEEDS = re.compile(r"^(?:import|from) (?:torch|tensorboard|hostile)\b", re.MULTILINE)
     tests = Path(__file__).parent.rglob("test_*.py")
     collect_ignore = [str(path) for path in tests if NEEDS.search(path.read_text("utf-8"))]
+# Tests draw the same examples always; `make explore` draws others.
+settings.register_profile("same", derandomize=True, deadline=None)
+settings.register_profile("other", deadline=None)
+settings.load_profile("same")
 # The pictures of a training take longer than the training; their own tests ask for them.
 os.environ["UPRIGHT_NO_MEDIA"] = "1"
 

@@ -7,7 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.vector.utils import concatenate, create_empty_array
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from upright.envs.codec import Codec
@@ -58,7 +58,6 @@ def same(one: Any, other: Any) -> bool:
     return bool(np.allclose(one, other, rtol=1e-6))
 
 
-@settings(deadline=None)
 @given(space=illustrated, seed=st.integers(0, 2**31))
 def test_any_nested_space_goes_there_and_back(space: gym.Space[Any], seed: int) -> None:
     codec = Codec(space)
@@ -80,7 +79,6 @@ def test_any_nested_space_goes_there_and_back(space: gym.Space[Any], seed: int) 
     assert same(codec.values(rows), batch)
 
 
-@settings(deadline=None)
 @given(space=nested, seed=st.integers(0, 2**31))
 def test_spread_out_a_row_is_gymnasiums_flatten(space: gym.Space[Any], seed: int) -> None:
     codec = Codec(space)

@@ -242,7 +242,6 @@ def torch_loss(case: Case, named: dict[str, Tensor]) -> Tensor:
 
 
 @each_kind
-@settings(deadline=None)
 @given(data=st.data())
 def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
     kind: str, data: st.DataObject
@@ -263,7 +262,7 @@ def test_the_gradient_is_autograds_for_every_network_distribution_and_loss(
 
 
 @each_kind
-@settings(deadline=None, max_examples=EXAMPLES, derandomize=True)
+@settings(max_examples=EXAMPLES)
 @given(data=st.data())
 def test_the_gradient_is_the_limit_of_differences_for_every_network_distribution_and_loss(
     kind: str, data: st.DataObject

@@ -44,12 +44,10 @@ pytestmark = [
 
 
 def many(examples: int) -> settings:
-    """So many examples, always the same; more, and others, where UPRIGHT_EXAMPLES says so."""
+    """So many examples; more where UPRIGHT_EXAMPLES says so."""
     return settings(
         max_examples=LONG or examples // 2,
-        derandomize=not LONG,
         database=None,
-        deadline=None,
         phases=[Phase.explicit, Phase.generate, *([Phase.shrink] if LONG else [])],
         suppress_health_check=list(HealthCheck),
     )

@@ -88,9 +88,9 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def parse_json(data: bytes, name: str) -> dict[str, Any]:
-    """Strict JSON: an object, no key twice, every number finite, every text one that can be written.
+    """Strict JSON: an object, no key twice, every number finite, brackets at most `MAX_DEPTH` deep.
 
-    Brackets are at most `MAX_DEPTH` deep.
+    Every text can be written: it holds no half of a surrogate pair.
 
     Raises:
         UprightError: It is something else; the message calls it `name`.
