@@ -14,7 +14,7 @@ import upright
 from probes.masked import Forbidding, ForbiddingTwo
 from probes.spaces import GuessAll, GuessBand, GuessBits, GuessPoint, Wandering
 from support import same_weights
-from upright.envs import EnvSource, fastest_backend, make_env, make_envs
+from upright.envs import EnvSource, fastest_backend, make_env, make_envs, register_atari
 from upright.envs.composition import Composed
 from upright.ground.errors import UprightError
 from upright.judging.judge import usual_episodes
@@ -184,11 +184,24 @@ def test_a_hundred_games_are_one_line_and_one_game_is_one() -> None:
 
 
 @needs_atari
+def test_named_by_its_module_it_is_the_same_game() -> None:
+    named = f"ale_py:{PONG}"
+    env = make_env(named)
+    assert env.observation_space.shape == (4, 84, 84)
+    env.close()
+    assert usual_episodes(named) == usual_episodes(PONG) == 10
+
+
+@needs_atari
+@pytest.mark.parametrize("registered", [True, False])
 @pytest.mark.parametrize("older", ["PongNoFrameskip-v4", "Pong-v4", "Pong-ram-v0", "Pong-v5"])
 def test_an_older_id_of_a_game_is_answered_with_the_one_that_it_has_now(
-    older: str, monkeypatch: pytest.MonkeyPatch
+    older: str, registered: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delitem(gym.registry, older, raising=False)  # ale_py has it once it is imported
+    if registered:
+        register_atari()
+    else:
+        monkeypatch.delitem(gym.registry, older, raising=False)
     with pytest.raises(UprightError, match=f"There is no environment '{older}'") as caught:
         make_env(older)
     assert caught.value.hint == "This game of Atari's is ALE/Pong-v5."

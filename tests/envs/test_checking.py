@@ -439,6 +439,23 @@ def test_masks_say_where_they_come_from_and_what_they_allow(env: Any, words: str
     assert words in answer.sentence
 
 
+class Camera(gym.ObservationWrapper[Any, Any, Any]):
+    """A number out of 500, and a picture beside it."""
+
+    observation_space = gym.spaces.Dict(
+        at=gym.spaces.Discrete(500), camera=gym.spaces.Box(0, 255, (8, 8, 3), np.uint8)
+    )
+
+    def observation(self, observation: Any) -> Any:
+        return {"at": int(observation), "camera": np.zeros((8, 8, 3), np.uint8)}
+
+
+def test_a_picture_beside_a_number_is_told_of() -> None:
+    answer = found_in(lambda: Camera(gym.make("Taxi-v4")))["spaces"]
+    assert answer.outcome == "fine"
+    assert "1 number and 1 picture of 8x8x3 pixels" in answer.sentence
+
+
 def test_what_cannot_be_played_is_told_once() -> None:
     assert [each.name for each in check(Reading, 0, STEPS)] == ["gymnasium", "spaces"]
     assert [each.name for each in check(Forbids, 0, STEPS)][-1] == "action-masks"

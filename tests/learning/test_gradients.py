@@ -269,7 +269,8 @@ def test_the_gradient_is_the_limit_of_differences_for_every_network_distribution
 ) -> None:
     case = make_case(np.float64, data.draw, kind)
     assume(case.kinks() > KINK)
-    ours, flat, step = case.gradient(), case.mlp.flat, 1e-5
+    # The error is the step's square times the third derivative, thousands where an exp is steep.
+    ours, flat, step = case.gradient(), case.mlp.flat, 2e-6
     differences = np.empty_like(flat)
     for index in range(len(flat)):
         before = flat[index]

@@ -15,6 +15,7 @@ from upright.policy.networks import MLP
 from upright.policy.onnx_export import inputs_of, write_onnx
 from upright.policy.policy import Policy
 from upright.policy.spaces import space_from_json, space_to_json
+from upright.policy.torch_mlp import on_device
 from upright.policy.torch_network import TorchNetwork
 from upright.settings.hyperparameters import PPOSettings, ReinforceSettings
 
@@ -245,6 +246,11 @@ def test_the_module_and_the_onnx_file_say_what_the_policy_says(
         said, valued = policy.to_torch().eval()(torch.from_numpy(rows))
     np.testing.assert_allclose(said.numpy(), params, atol=1e-5)
     np.testing.assert_allclose(valued.numpy(), values, rtol=1e-4)
+    if isinstance(policy.network, MLP):  # as on a device that is not the CPU
+        policy.network = on_device(policy.network, "cpu")
+        with torch.no_grad():
+            elsewhere, _ = policy.to_torch().eval()(torch.from_numpy(rows))
+        np.testing.assert_allclose(elsewhere.numpy(), params, atol=1e-5)
     if find_spec("onnxruntime") is None or find_spec("onnxscript") is None:
         pytest.skip("the extra 'onnx' is not installed")
     import onnxruntime

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.envs.atari import is_atari, register_atari
+    from upright.envs.atari import is_atari, is_older_game, register_atari
     from upright.envs.checking import check
     from upright.envs.codec import Codec
     from upright.envs.composition import (

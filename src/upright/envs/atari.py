@@ -7,9 +7,11 @@ from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
+from gymnasium.envs.registration import EnvSpec
 
 from upright.ground import UprightError
 
+MODULE = "ale_py"
 PREFIX = "ALE/"
 OLDER_ID = re.compile(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+$")
 # Mnih et al., "Human-level control through deep reinforcement learning" (2015).
@@ -17,8 +19,13 @@ FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
 
 
 def is_atari(base: object) -> bool:
-    """Whether this names one of the games."""
-    return isinstance(base, str) and base.startswith(PREFIX)
+    """Whether this names one of the games, as in ALE/Pong-v5 or ale_py:ALE/Pong-v5."""
+    return isinstance(base, str) and base.removeprefix(f"{MODULE}:").startswith(PREFIX)
+
+
+def is_older_game(spec: EnvSpec) -> bool:
+    """Whether a registered id is of one of the games, and not the one that it has now."""
+    return str(spec.entry_point).startswith(MODULE) and not is_atari(spec.id)
 
 
 def shows_screen(arguments: Mapping[str, Any]) -> bool:
@@ -32,7 +39,7 @@ def register_atari() -> None:
     Raises:
         ModuleNotFoundError: The extra `atari` is not installed.
     """
-    ale_py: Any = importlib.import_module("ale_py")
+    ale_py: Any = importlib.import_module(MODULE)
     ale_py.ALEInterface.setLoggerMode(ale_py.LoggerMode.Error)
     gym.register_envs(ale_py)
 

@@ -57,7 +57,7 @@ def look_at_spaces(subject: Subject) -> Answer:
 
 def _told(codec: Codec) -> str:
     categories = [column.categories for column in codec.columns]
-    if len(categories) == 1 and categories[0]:
+    if len(categories) == 1 and categories[0] and not codec.pictures:
         return f"are one of {categories[0]:,} values"
     parts = [_counted(len(categories), "number")] if categories else []
     return f"are {' and '.join([*parts, *_pictures(codec)])}"

@@ -10,7 +10,13 @@ from typing import Any
 
 import gymnasium as gym
 
-from upright.envs.atari import game_called, is_atari, make_atari, register_atari
+from upright.envs.atari import (
+    game_called,
+    is_atari,
+    is_older_game,
+    make_atari,
+    register_atari,
+)
 from upright.envs.composition import (
     Composed,
     EnvFactory,
@@ -209,19 +215,31 @@ def _resolve(whole: Composed) -> str | EnvFactory:
     base = whole.base
     if not isinstance(base, str):
         return base
-    if is_code(whole):
-        place, _, name = base.rpartition(":")
-        return found_in(place, name, "environment")
     if is_atari(base):
         try:
             register_atari()
         except ImportError as error:
             raise cannot_make(whole, error) from error
+    if is_code(whole):
+        place, _, name = base.rpartition(":")
+        found = found_in(place, name, "environment")
+        return found if not isinstance(found, str) else _registered(found)
+    return _registered(base)
+
+
+def _registered(name: str) -> str:
+    """The same id, where an environment has it.
+
+    Raises:
+        UprightError: None has; with the nearest ids, or the one that a game has now.
+    """
     try:
-        gym.spec(base)
+        if not is_older_game(gym.spec(name)):
+            return name
+        cause = None
     except (gym.error.Error, ImportError, ValueError) as error:
-        listed = "`upright envs` lists what there is; --import MODULE adds what a module registers."
-        near, game = did_you_mean(base, gym.registry, listed), game_called(base)
-        hint = f"This game of Atari's is {game}." if game else near
-        raise UprightError(f"There is no environment '{base}'.", hint) from error
-    return base
+        cause = error
+    listed = "`upright envs` lists what there is; --import MODULE adds what a module registers."
+    near, game = did_you_mean(name, gym.registry, listed), game_called(name)
+    hint = f"This game of Atari's is {game}." if game else near
+    raise UprightError(f"There is no environment '{name}'.", hint) from cause

@@ -11,6 +11,7 @@ from upright.envs import (
     Codec,
     family_of_spaces,
     is_atari,
+    is_older_game,
     make_env,
     missing_extra,
     register_atari,
@@ -55,7 +56,7 @@ def find_environments(word: str = "") -> Iterator[Listed]:
         register_atari()
     newest: dict[str, str] = {}
     for spec in sorted(gym.registry.values(), key=lambda spec: spec.version or 0):
-        if is_atari(spec.id) or not str(spec.entry_point).startswith("ale_py"):  # an older id
+        if not is_older_game(spec):
             newest[f"{spec.namespace or ''}/{spec.name}"] = spec.id
     names = sorted(newest.values(), key=str.lower)
     games = [name for name in names if is_atari(name)]

@@ -38,7 +38,7 @@ class TorchPolicy(nn.Module):
             self.network = copy.deepcopy(network.module).cpu()
         self.normalizer = None if normalizer is None else _Standard(normalizer)
         self.value_scale, self._codec = value_scale, codec
-        own_rows = not isinstance(network, MLP) and not codec.is_composite
+        own_rows = not isinstance(self.network, TorchMLP) and not codec.is_composite
         self._takes_rows = not codec.pictures or own_rows
 
     def forward(self, obs: Tensor) -> tuple[Tensor, Tensor]:
