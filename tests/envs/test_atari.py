@@ -219,3 +219,11 @@ def test_without_opencv_and_without_the_extra_it_is_named(monkeypatch: pytest.Mo
             if module == "ale_py":
                 listed = {(each.trainable, each.action_space) for each in find_environments(PONG)}
                 assert listed == {("needs atari", "?")}
+
+
+@needs_atari
+@pytest.mark.parametrize(("arguments", "fps"), [({}, 15), ({"frameskip": 2}, 30)])
+def test_it_is_shown_as_fast_as_it_is_played(arguments: dict[str, Any], fps: float) -> None:
+    env = make_env(Composed(PONG, arguments))
+    assert env.metadata["render_fps"] == fps
+    env.close()

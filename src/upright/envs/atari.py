@@ -16,6 +16,7 @@ PREFIX = "ALE/"
 OLDER_ID = re.compile(r"(\w+?)(-ram)?(NoFrameskip|Deterministic)?-v\d+$")
 # Mnih et al., "Human-level control through deep reinforcement learning" (2015).
 FRAMES_TOGETHER, FRAMES_SKIPPED, NOOPS, SIDE = 4, 4, 30, 84
+SCREENS_PER_SECOND = 60
 
 
 def is_atari(base: object) -> bool:
@@ -70,7 +71,9 @@ def make_atari(name: str, **options: Any) -> gym.Env[Any, Any]:
     _refuse_without_opencv(name)
     skipped = options.pop("frameskip", FRAMES_SKIPPED)
     made = gym.make(name, frameskip=1, **options)
-    return gym.wrappers.AtariPreprocessing(made, NOOPS, skipped, SIDE)
+    shown = gym.wrappers.AtariPreprocessing(made, NOOPS, skipped, SIDE)
+    shown.metadata = shown.metadata | {"render_fps": SCREENS_PER_SECOND / skipped}
+    return shown
 
 
 def _refuse_without_opencv(name: str) -> None:

@@ -43,6 +43,8 @@ class TorchNetwork:
     ) -> None:
         self.module, self.device, self._num_params = module.to(device), device, num_params
         self._others = [] if device == "cpu" else [device]
+        if device != "cpu":
+            _choose_repeatable_kernels()
         self._like = like
         named = dict(self.module.named_parameters())
         others = {name: one.dtype for name, one in named.items() if one.dtype != torch.float32}
@@ -201,6 +203,12 @@ def module_network(
 def has_cuda() -> bool:
     """Whether PyTorch sees a GPU."""
     return torch.cuda.is_available()
+
+
+def _choose_repeatable_kernels() -> None:
+    """On a GPU: convolutions that give the same bits each time, and float32 in full."""
+    torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
+    torch.backends.cudnn.allow_tf32 = torch.backends.cuda.matmul.allow_tf32 = False
 
 
 def _array(tensor: Tensor) -> Array:
