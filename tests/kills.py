@@ -76,7 +76,7 @@ def algorithms() -> list[str]:
 
 def backends() -> list[str]:
     """Those whose runs go on as if they had never been stopped."""
-    return sorted(name for name, each in BACKENDS.items() if each.exact)
+    return sorted(name for name, each in BACKENDS.items() if each.exact("CartPole-v1"))
 
 
 def options(algo: str) -> dict[str, dict[str, Any]]:

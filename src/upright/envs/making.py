@@ -22,7 +22,7 @@ from upright.envs.sources import (
     spec_of,
 )
 from upright.envs.step import Envs
-from upright.envs.vector import NextStepEnvs
+from upright.envs.vector import RESTORABLE, NextStepEnvs
 from upright.envs.workers import AsyncEnvs
 from upright.ground import UprightError
 from upright.settings import Backend
@@ -102,24 +102,32 @@ def _anything(action: object) -> bool:
     return True
 
 
-def _has_vector_form(env: EnvSource) -> bool:
-    """Whether Gymnasium has a form of it that steps many at once, and resets on the next step.
+def _vector_form(env: EnvSource) -> Any:
+    """What Gymnasium makes many of it with at once, and resets on the next step; or None.
 
     The form is for bare environments, and does not always take what a single one takes.
     """
     whole = in_full(env)
     if whole.wrappers or whole.frames > 1 or is_atari(whole.base) or is_code(env):
-        return False
+        return None
     if not isinstance(whole.base, str):
-        return False
+        return None
     spec = spec_of(env)
     maker: Any = None if spec is None else spec.vector_entry_point
     with suppress(ImportError, AttributeError):
         if isinstance(maker, str):
             maker = gym.envs.registration.load_env_creator(maker)
     mode = getattr(maker, "metadata", {}).get("autoreset_mode")
-    is_next_step = mode == AutoresetMode.NEXT_STEP
-    return bool(is_next_step and {*whole.kwargs} <= {*arguments_of(maker)})
+    fits = mode == AutoresetMode.NEXT_STEP and {*whole.kwargs} <= {*arguments_of(maker)}
+    return maker if fits else None
+
+
+def _has_vector_form(env: EnvSource) -> bool:
+    return _vector_form(env) is not None
+
+
+def _has_restorable_form(env: EnvSource) -> bool:
+    return _vector_form(env) in RESTORABLE
 
 
 def _surroundings(whole: Composed) -> str:
@@ -146,6 +154,10 @@ def _always(env: EnvSource) -> bool:
     return True
 
 
+def _never(env: EnvSource) -> bool:
+    return False
+
+
 class Maker(Protocol):
     """What makes N environments; arguments as those of `make_envs`."""
 
@@ -168,7 +180,7 @@ class BackendSpec:
         make: Makes environments that run so.
         can: Whether an environment can run so.
         kind: `Envs.kind` of what it makes.
-        exact: Whether a resumed run can be the one that was never stopped.
+        exact: Whether an environment's resumed run is, so run, the one that was never stopped.
         lanes: Environments side by side in an evaluation; 0 where nothing is judged on them.
     """
 
@@ -176,27 +188,32 @@ class BackendSpec:
     make: Maker
     can: Callable[[EnvSource], bool]
     kind: str
-    exact: bool
+    exact: Callable[[EnvSource], bool]
     lanes: int
 
 
 # In the order of their speed (benchmarks/throughput.py), save that what is not exact comes last.
 BACKENDS: dict[Backend, BackendSpec] = {
     "vector": BackendSpec(
-        "its own vector form", _vector, _has_vector_form, NextStepEnvs.kind, exact=True, lanes=128
+        "its own vector form",
+        _vector,
+        _has_vector_form,
+        NextStepEnvs.kind,
+        exact=_has_restorable_form,
+        lanes=128,
     ),
     "sync": BackendSpec(
-        "one loop in this process", _sync, _always, SyncEnvs.kind, exact=True, lanes=10
+        "one loop in this process", _sync, _always, SyncEnvs.kind, exact=_always, lanes=10
     ),
     "async": BackendSpec(
-        "a process for each", AsyncEnvs, _always, AsyncEnvs.kind, exact=True, lanes=10
+        "a process for each", AsyncEnvs, _always, AsyncEnvs.kind, exact=_always, lanes=10
     ),
     "envpool": BackendSpec(
-        "EnvPool's own of that id", _envpool, _has_envpools, EnvPoolEnvs.kind, exact=False, lanes=0
+        "EnvPool's own of that id", _envpool, _has_envpools, EnvPoolEnvs.kind, exact=_never, lanes=0
     ),
 }
 
 
 def fastest_backend(env: EnvSource) -> Backend:
     """What "auto" stands for: of the backends that resume exactly the fastest that can run it."""
-    return next(name for name, each in BACKENDS.items() if each.exact and each.can(env))
+    return next(name for name, each in BACKENDS.items() if each.can(env) and each.exact(env))

@@ -61,8 +61,8 @@ class Lines(Silent):
         self.say(f"device {trainer.device_reason}")
         if settings.backend == "auto":
             what = BACKENDS[trainer.backend].what
-            among = " of those that resume exactly" if trainer.exact else ""
-            self.say(f"backend auto: {trainer.backend}, {what}; measured to be the fastest{among}")
+            among = "measured to be the fastest of those that resume exactly"
+            self.say(f"backend auto: {trainer.backend}, {what}; {among}")
         if not trainer.exact:
             self.say(
                 f"not exact: the backend {trainer.backend} cannot restore these episodes, so a "
