@@ -58,7 +58,9 @@ def test_what_is_known_of_backends_is_known_of_those_that_can_be_named() -> None
     assert set(BACKENDS) == set(get_args(Backend))
 
 
-@pytest.mark.parametrize("backend", [name for name, each in BACKENDS.items() if each.exact("CartPole-v1")])
+@pytest.mark.parametrize(
+    "backend", [name for name, each in BACKENDS.items() if each.exact("CartPole-v1")]
+)
 def test_a_backend_makes_what_its_row_says(backend: str) -> None:
     envs = make_envs("CartPole-v1", 2, seed=0, backend=backend)
     envs.close()
