@@ -56,9 +56,12 @@ def versions() -> str:
 
 
 def command() -> str:
-    """The line that repeats this process, from the project's root."""
-    script = f"benchmarks/{Path(sys.argv[0]).name}"
-    return shlex.join(["python", script, *sys.argv[1:]])
+    """The line that repeats this process, from the project's root; --out is left out."""
+    script, words = f"benchmarks/{Path(sys.argv[0]).name}", sys.argv[1:]
+    if "--out" in words:
+        at = words.index("--out")
+        words = words[:at] + words[at + 2 :]
+    return shlex.join(["python", script, *words])
 
 
 def describe() -> list[tuple[str, str]]:

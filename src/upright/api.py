@@ -234,8 +234,11 @@ def verify(run: runs.Run) -> judging.Verification:
     run.verdict_record()  # that there is none, or no JSON, is no verdict that fails
     try:
         recorded, verdict = run.recorded_verdict(), run.verdict()
+        otherwise = runs.disagreement(run, verdict)
     except UprightError as error:
         return judging.Verification(False, error.message)
+    if otherwise:
+        return judging.Verification(False, otherwise)
     same = recorded.versions == versions(run.policy.network.torch_version)
     limit_threads(run.recipe.threads)  # a product's last bit can see how many there are
     return judging.repeated(verdict, run.policy, run.eval_env, same)

@@ -22,6 +22,7 @@ VERBS = {
     "resume": "go on with a run that was interrupted, or past its end",
     "evaluate": "play episodes with a trained policy",
     "verify": "repeat a run's recorded verdict",
+    "grade": "verify every run in a folder of students' runs",
     "diagnose": "say what is unusual about a run, and what to try",
     "watch": "look at a policy: in a window, on a page, in the terminal",
     "record": "make a video of a policy",

@@ -5,11 +5,13 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
+    from upright.runs.agreement import disagreement
     from upright.runs.bundle import refuse_links, unpack, write_bundle
     from upright.runs.checkpoint import Checkpoint, discard, read_checkpoint, recorded_mean, sweep
     from upright.runs.diagnosing import Watch, findings_of
     from upright.runs.export import export_onnx
     from upright.runs.folder import (
+        BUNDLE_SUFFIX,
         CHECKPOINTS,
         COMMAND_FILE,
         CURVE_FILE,
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
         new_run_folder,
         recipe_files,
     )
-    from upright.runs.listing import find_runs
+    from upright.runs.listing import find_runs, handed_in
     from upright.runs.logs import EpisodeRow, Metric
     from upright.runs.manifest import LogMarks
     from upright.runs.records import (

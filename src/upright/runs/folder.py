@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 RUN_FILE, SETTINGS_FILE, COMMAND_FILE = "run.json", "settings.toml", "command.txt"
 METRICS_LOG, EPISODES_LOG = "metrics.jsonl", "episodes.jsonl"
 CHECKPOINTS = "checkpoints"
+BUNDLE_SUFFIX = ".zip"
 WEIGHTS_FILE, VERDICT_FILE = "policy.safetensors", "evaluation.json"
 PICTURES = CURVE_FILE, REPLAY_FILE = "curve.png", "replay.mp4"
 

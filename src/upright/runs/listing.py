@@ -8,6 +8,7 @@ from typing import Any
 from upright.envs import is_code, reward_threshold
 from upright.ground import UprightError, read_json, status_of
 from upright.runs.folder import (
+    BUNDLE_SUFFIX,
     CHECKPOINTS,
     RUN_FILE,
     SETTINGS_FILE,
@@ -33,6 +34,43 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
             table = read_json(path)
             if "schema" in table and not hidden:
                 yield path.parent, _facts(path.parent, table)
+
+
+def handed_in(folder: str | Path) -> Iterator[tuple[str, Path | None]]:
+    """Every run and bundle in a folder of students', by student; nothing of it is opened.
+
+    What lies in a folder, however deep, is of the student that the folder is called after; a
+    bundle that lies in none is of the one that it is called after itself.
+
+    Returns:
+        The student, and the run's folder or the bundle; None where a student has none.
+
+    Raises:
+        UprightError: There is no such folder.
+    """
+    root = Path(folder)
+    if not root.is_dir():
+        raise UprightError(f"There is no folder {folder}.", "Name the students' own.")
+    for path in sorted(root.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir():
+            yield from ((path.name, each) for each in _runs_within(path) or [None])
+        elif path.suffix == BUNDLE_SUFFIX:
+            yield path.stem, path
+
+
+def _runs_within(folder: Path) -> list[Path]:
+    """The run folders and bundles at or below a folder, by path."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if any(part.startswith(".") for part in path.relative_to(folder).parts):
+            continue
+        if path.name == RUN_FILE:
+            found.append(path.parent)
+        elif path.suffix == BUNDLE_SUFFIX:
+            found.append(path)
+    return found
 
 
 def _facts(folder: Path, table: dict[str, Any]) -> dict[str, Any]:

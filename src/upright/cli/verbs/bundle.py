@@ -15,10 +15,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Bundle."""
     announce(f"Bundling {args.run}")
-    from upright.runs import Run, write_bundle
+    from upright.runs import BUNDLE_SUFFIX, Run, write_bundle
 
     found = Run(args.run)
-    out = Path(args.out or f"{found.name}.zip")
+    out = Path(args.out or f"{found.name}{BUNDLE_SUFFIX}")
     left_out = write_bundle(found.path, out)
     print(plain(f"{out}  {out.stat().st_size:,} bytes"))
     if left_out:

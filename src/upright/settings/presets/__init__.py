@@ -36,8 +36,8 @@ class Result:
         seeds: The first and the last of them.
         solved: How many ended with a verified policy.
         timesteps: Of those that did: median, least and greatest.
-        seconds: Of training, likewise, evaluations apart, on the machine of
-            benchmarks/results.md; empty where nobody took them on an idle machine.
+        seconds: Of training, likewise, evaluations apart, on one core of the machine of
+            benchmarks/classic.md; empty where nobody took them with that core free for it.
     """
 
     bar: float
