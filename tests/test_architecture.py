@@ -472,6 +472,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed", "--no-media"],
         "evaluate": [run, "--episodes", "1"],
         "verify": [run],
+        "grade": [str(tmp_path)],
         "diagnose": [run],
         "watch": [run, "--as", "terminal", "--episodes", "1", "--speed", "100"],
         "record": [run, "--out", "video.gif"],

@@ -55,7 +55,10 @@ def handed_in(folder: str | Path) -> Iterator[tuple[str, Path | None]]:
         if path.name.startswith("."):
             continue
         if path.is_dir():
-            yield from ((path.name, each) for each in _runs_within(path) or [None])
+            found = _runs_within(path)
+            yield from ((path.name, each) for each in found)
+            if not found:
+                yield path.name, None
         elif path.suffix == BUNDLE_SUFFIX:
             yield path.stem, path
 
