@@ -57,11 +57,14 @@ def versions() -> str:
 
 def command() -> str:
     """The line that repeats this process, from the project's root; --out is left out."""
-    script, words = f"benchmarks/{Path(sys.argv[0]).name}", sys.argv[1:]
-    if "--out" in words:
-        at = words.index("--out")
-        words = words[:at] + words[at + 2 :]
-    return shlex.join(["python", script, *words])
+    words = iter(sys.argv[1:])
+    said = []
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif not word.startswith("--out="):
+            said.append(word)
+    return shlex.join(["python", f"benchmarks/{Path(sys.argv[0]).name}", *said])
 
 
 def describe() -> list[tuple[str, str]]:

@@ -20,7 +20,7 @@ def disagreement(run: "Run", verdict: "Verdict") -> str:
         UprightError: A file cannot be read.
     """
     record, recipe, rows = run.record, run.recipe, run.metrics()
-    for name in ("env", "algo", "seed", "preset"):
+    for name in ("algo", "seed", "preset"):
         said, set_to = getattr(record, name), getattr(recipe, name)
         if said != set_to:
             return f"run.json tells of {name} {said!r}, settings.toml of {set_to!r}."
@@ -28,10 +28,8 @@ def disagreement(run: "Run", verdict: "Verdict") -> str:
     if run.status == "finished" and record.timesteps != steps:
         return f"run.json tells of {record.timesteps} timesteps, metrics.jsonl of {steps}."
     judged = verdict.candidate
-    said_there = [
-        row.get(Metric.EVALUATION) for row in rows if row[Metric.TIMESTEPS] == judged.timesteps
-    ]
-    if judged.selection.mean not in said_there:
+    seen = (judged.timesteps, judged.selection.mean)
+    if not any((row[Metric.TIMESTEPS], row.get(Metric.EVALUATION)) == seen for row in rows):
         return (
             f"metrics.jsonl has no evaluation of {judged.selection.mean:z.2f} after "
             f"{judged.timesteps:,} timesteps, on which evaluation.json rests."

@@ -25,14 +25,10 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     Raises:
         UprightError: There is no such folder.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise UprightError(f"There is no folder {folder}.", "Runs go to ./runs by default.")
-    for path in sorted(root.rglob(RUN_FILE)):
-        hidden = any(part.startswith(".") for part in path.relative_to(root).parts)
+    for path in _visible(folder, f"**/{RUN_FILE}", "Runs go to ./runs by default."):
         with suppress(UprightError):
             table = read_json(path)
-            if "schema" in table and not hidden:
+            if "schema" in table:
                 yield path.parent, _facts(path.parent, table)
 
 
@@ -48,32 +44,31 @@ def handed_in(folder: str | Path) -> Iterator[tuple[str, Path | None]]:
     Raises:
         UprightError: There is no such folder.
     """
-    root = Path(folder)
-    if not root.is_dir():
-        raise UprightError(f"There is no folder {folder}.", "Name the students' own.")
-    for path in sorted(root.iterdir()):
-        if path.name.startswith("."):
-            continue
+    for path in _visible(folder, "*", "Name the students' own."):
         if path.is_dir():
-            found = _runs_within(path)
-            yield from ((path.name, each) for each in found)
-            if not found:
+            within = [each for each in _visible(path, "**/*") if _holds_a_run(each)]
+            for each in within:
+                yield path.name, each.parent if each.name == RUN_FILE else each
+            if not within:
                 yield path.name, None
         elif path.suffix == BUNDLE_SUFFIX:
             yield path.stem, path
 
 
-def _runs_within(folder: Path) -> list[Path]:
-    """The run folders and bundles at or below a folder, by path."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if any(part.startswith(".") for part in path.relative_to(folder).parts):
-            continue
-        if path.name == RUN_FILE:
-            found.append(path.parent)
-        elif path.suffix == BUNDLE_SUFFIX:
-            found.append(path)
-    return found
+def _visible(folder: str | Path, pattern: str, hint: str = "") -> list[Path]:
+    """What of a folder matches a pattern, by path; what is hidden, or lies in what is, does not."""
+    root = Path(folder)
+    if not root.is_dir():
+        raise UprightError(f"There is no folder {folder}.", hint)
+    found = sorted(root.glob(pattern))
+    return [
+        path for path in found
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]  # fmt: skip
+
+
+def _holds_a_run(path: Path) -> bool:
+    return path.name == RUN_FILE or path.suffix == BUNDLE_SUFFIX
 
 
 def _facts(folder: Path, table: dict[str, Any]) -> dict[str, Any]:

@@ -21,11 +21,6 @@ HEADER = (
     "student", "run", "environment", "algorithm", "seed", "verdict", "solved", "mean",
     "95% interval", "threshold", "steps", "remark",
 )  # fmt: skip
-# What makes a task: a run with another of these than usual is remarked on.
-TASK = (
-    "reward_threshold", "env_kwargs", "wrapper", "imports", "frame_stack", "eval_env",
-    "eval_env_kwargs", "eval_episodes",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -114,30 +109,31 @@ def _verified(grade: Grade, opened: "Run", owners: dict[str, str]) -> Grade:
     verification = verify(opened)
     if not verification.holds:
         return replace(grade, remark=verification.reason)
-    verdict, remarks = opened.verdict(), _unusual(opened.recipe)
-    first = owners.setdefault(opened.recorded_verdict().weights_sha256, grade.student)
+    recorded, remarks = opened.recorded_verdict(), _unusual(opened.recipe)
+    first = owners.setdefault(recorded.weights_sha256, grade.student)
     if first != grade.student:
         remarks.append(f"the same weights as {first}, as the same settings and seed give them")
-    low, high = verdict.proof.interval
+    low, high = recorded.interval
     return replace(
         grade,
         holds=True,
-        solved=verdict.solved,
-        mean=verdict.proof.mean,
+        solved=recorded.solved,
+        mean=recorded.mean,
         low=low,
         high=high,
-        threshold=verdict.proof.threshold,
-        steps=verdict.candidate.timesteps,
+        threshold=recorded.threshold,
+        steps=recorded.timesteps,
         remark="; ".join(remarks),
     )
 
 
 def _unusual(recipe: "Recipe") -> list[str]:
     """What of the task is another than `upright train` with its id alone would have."""
-    from upright.settings import resolve
+    from upright.settings import ENVIRONMENT, resolve
 
     usual = resolve(recipe.env, recipe.algo)
-    both = [(name, getattr(recipe, name), getattr(usual, name)) for name in TASK]
+    task = ("reward_threshold", *ENVIRONMENT, "eval_episodes")
+    both = [(name, getattr(recipe, name), getattr(usual, name)) for name in task]
     return [f"{name} {said}" for name, said, otherwise in both if said != otherwise]
 
 
