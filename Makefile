@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_SEED ?= 0
 SOAK_SECONDS ?= 1800
 
-.PHONY: cartpole test test-core test-envpool test-long soak fuzz explore lint types bench clean
+.PHONY: cartpole test test-core test-envpool test-long soak fuzz explore lint types lessons bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
@@ -53,6 +53,10 @@ lint: .venv/.dev
 
 types: .venv/.dev
 	$(BIN)/mypy
+
+# The notebooks, from lessons/*.py and the catalogues in lessons/translations.
+lessons: .venv/.dev
+	$(BIN)/python lessons/build.py
 
 bench: .venv/.bench
 	$(BIN)/python benchmarks/time_to_solve.py

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from upright.api import verify as verify
     from upright.ground import UprightError as UprightError
     from upright.judging import Evaluation as Evaluation
+    from upright.learning import PPO as PPO
+    from upright.learning import ActorCritic as ActorCritic
+    from upright.learning import Reinforce as Reinforce
 
 __version__ = VERSION
 __getattr__, _, __all__ = opened(__name__)
