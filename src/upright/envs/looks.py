@@ -133,7 +133,8 @@ def _called(layer: gym.Env[Any, Any] | None) -> str:
 def look_at_speed(subject: Subject) -> Answer:
     """How long a step takes, and what runs several environments fastest."""
     micros = 1e6 * float(np.median(subject.played.seconds))
-    told = f"A step takes {micros:,.0f} microseconds (median)"
+    unit = "microsecond" if round(micros) == 1 else "microseconds"
+    told = f"A step takes {micros:,.0f} {unit} (median)"
     if fastest_backend(subject.source) == "vector":
         return Answer("fine", f"{told}; training uses its vector form, which is faster still.")
     if micros < WORTH_A_PROCESS:
