@@ -1,0 +1,149 @@
+"""What a process that was asked does: one thing that may crash, hang or load PyTorch."""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from upright.experiment import Listener
+from upright.ground import UprightError
+
+# A training of a blink, with an evaluation, checkpoints and unfinished episodes on its way.
+LITTLE: dict[str, Any] = {
+    "preset": "default",
+    "seed": 0,
+    "num_envs": 2,
+    "num_steps": 32,
+    "hidden_sizes": [8],
+    "total_timesteps": 512,
+    "until": "budget",
+    "eval_every": 256,
+    "eval_episodes": 10,
+    "checkpoint_every": 64,
+}
+DEATH = 320
+
+
+def answer() -> None:
+    """Answer the question of the command line in one line of JSON, or say what went wrong."""
+    question, *arguments = sys.argv[1:]
+    try:
+        said = {"answer": ANSWERS[question](*arguments)}
+    except UprightError as error:
+        said = {"error": error.message, "hint": error.hint}
+    except Exception as error:
+        said = {"error": f"{type(error).__name__}: {error}", "hint": ""}
+    print("\n" + json.dumps(said), flush=True)
+
+
+def _step(env: str) -> int:
+    """Random steps of an environment; how many."""
+    from upright.envs import make_env
+
+    made = make_env(env)
+    made.action_space.seed(0)
+    made.reset(seed=0)
+    steps = 10
+    for _ in range(steps):
+        _, _, terminated, truncated, _ = made.step(made.action_space.sample())
+        if terminated or truncated:
+            made.reset()
+    made.close()
+    return steps
+
+
+def _iterate(setting: str, value: str) -> int:
+    """One iteration of CartPole-v1 with a setting; the timesteps that it took."""
+    from upright.api import Trainer
+
+    trainer = Trainer("CartPole-v1", "ppo", **LITTLE | {setting: value})
+    return next(iter(trainer)).timesteps
+
+
+def _open_window() -> str:
+    """Open a window that is not shown; SDL's driver."""
+    import pygame
+
+    from upright.show.playing import open_display
+
+    open_display()
+    pygame.display.set_mode((64, 64), pygame.HIDDEN)
+    driver = pygame.display.get_driver()
+    pygame.display.quit()
+    return str(driver)
+
+
+def _pytorch() -> dict[str, Any]:
+    """What PyTorch was built for and sees, and what it warns of."""
+    import warnings
+
+    from upright.policy import torch_part
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        built_for, seen = torch_part("torch_network", "This").gpus()
+    return {"built_for": built_for, "gpus": seen, "warnings": [str(w.message) for w in caught]}
+
+
+def _lock(folder: str) -> str:
+    """The status of a run that says that it is running."""
+    from upright.ground import status_of
+
+    return status_of(Path(folder), "running")
+
+
+def _train(out: str, listener: Listener | None = None) -> str:
+    """Train for a blink; the run's folder."""
+    from upright.api import train
+
+    run = train("CartPole-v1", "ppo", out=out, listener=listener, media=False, **LITTLE)
+    return str(run.path)
+
+
+def _die(out: str) -> None:
+    """Train, and wait in the midst of it to be killed."""
+    _train(out, Dying())
+
+
+def _resume(folder: str) -> str:
+    """Go on with a run to its end; its folder."""
+    from upright.api import resume
+
+    return str(resume(folder, media=False).path)
+
+
+class Dying(Listener):
+    """Says where the run is once it has a checkpoint and has gone on from it, and waits."""
+
+    def started(self, trainer: Any, folder: Path) -> None:
+        """Keep the folder."""
+        self._folder = folder
+
+    def iterated(self, iteration: Any, row: dict[str, Any]) -> None:
+        """Wait, where it is time."""
+        if iteration.timesteps < DEATH:
+            return
+        from upright.runs import Run
+
+        run = Run(self._folder)
+        while (found := run.newest_checkpoint()[0]) is None:  # it is written beside the training
+            time.sleep(0.01)
+        place = {"folder": str(self._folder), "checkpoint": found.timesteps}
+        print(json.dumps({"answer": place | {"timesteps": iteration.timesteps}}), flush=True)
+        sys.stdin.read()
+        os._exit(1)  # whoever asked is gone
+
+
+ANSWERS: dict[str, Callable[..., Any]] = {
+    "step": _step,
+    "iterate": _iterate,
+    "window": _open_window,
+    "pytorch": _pytorch,
+    "lock": _lock,
+    "train": _train,
+    "die": _die,
+    "resume": _resume,
+}

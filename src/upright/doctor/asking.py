@@ -1,0 +1,84 @@
+"""Ask a process of its own: what crashes, hangs or loads PyTorch does so over there."""
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from upright.ground import UprightError, in_a_line
+
+# A laptop that loads PyTorch for the first time may take a minute.
+PATIENCE_SECONDS = 180.0
+# It finds what this process finds, and nothing in the folder in which it was started.
+STARTING = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
+    "from upright.doctor.answering import answer; answer()"
+)
+
+
+def ask(question: str, *arguments: str) -> Any:
+    """The answer of a process of its own.
+
+    Args:
+        question: One of `answering.ANSWERS`.
+        *arguments: What is asked about.
+
+    Raises:
+        UprightError: It failed, crashed, or took too long.
+    """
+    with asked(question, *arguments) as process:
+        try:
+            said, _ = process.communicate(timeout=PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            raise UprightError(f"No answer within {PATIENCE_SECONDS:g} seconds.") from None
+    return answer_in(said, process.returncode)
+
+
+@contextmanager
+def asked(question: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+    """That process, while it is at work; it is gone at the end, whatever happens."""
+    process = subprocess.Popen(
+        [sys.executable, "-P", "-c", STARTING, json.dumps(sys.path), question, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        encoding="utf-8",
+        errors="replace",
+    )
+    with process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def answer_in(said: str, code: int) -> Any:
+    """What a process answered in its last line; libraries may have greeted before it.
+
+    Args:
+        said: All that it wrote.
+        code: How it ended.
+
+    Raises:
+        UprightError: It said what went wrong, or nothing at all.
+    """
+    *_, last = ["", *said.splitlines()]
+    try:
+        answer = json.loads(last)
+    except ValueError:
+        raise UprightError(f"The process that tried it {_ended(code)}.") from None
+    if "error" in answer:
+        raise UprightError(in_a_line(answer["error"]), in_a_line(answer["hint"]))
+    return answer["answer"]
+
+
+def _ended(code: int) -> str:
+    if code >= 0:
+        return f"ended with exit code {code}"
+    try:
+        return f"was ended by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"was ended by signal {-code}"

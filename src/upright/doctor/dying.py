@@ -1,0 +1,42 @@
+"""A run that dies and resumes, and a verdict that holds: tried, not looked up."""
+
+from pathlib import Path
+
+from upright.doctor.asking import answer_in, ask, asked
+from upright.doctor.fact import Fact
+from upright.doctor.patient import Patient
+
+# What a clock has no part in.
+COMPARED = ("policy.safetensors", "evaluation.json", "episodes.jsonl")
+REPORT = "Do not rest on `upright resume` here, and report it with `upright doctor --json`."
+
+
+def check_resume(patient: Patient) -> Fact:
+    """A training is killed, and resumed to the bytes of one that was not."""
+    whole = patient.run
+    with asked("die", str(patient.scratch / "killed")) as process:
+        assert process.stdout is not None
+        place = answer_in(process.stdout.readline(), 0)
+        process.kill()
+    resumed = Path(ask("resume", place["folder"]))
+    differing = [each for each in COMPARED if _bytes(resumed / each) != _bytes(whole / each)]
+    killed = f"A training that was killed at step {place['timesteps']:,} and went on"
+    if differing:
+        other = f"has another {' and '.join(differing)} than one that never stopped"
+        return Fact("problem", f"{killed} {other}.", REPORT)
+    return Fact("ok", f"{killed} has the weights of one that never stopped, byte for byte.")
+
+
+def check_verdict(patient: Patient) -> Fact:
+    """The verdict of that training holds when it is repeated."""
+    from upright.api import load, verify
+
+    verification = verify(load(patient.run))
+    if verification.holds:
+        return Fact("ok", f"A verdict holds when it is repeated. {verification.reason}")
+    found = f"A verdict does not hold when it is repeated. {verification.reason}"
+    return Fact("problem", found, "Report it with `upright doctor --json`.")
+
+
+def _bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.is_file() else b""
