@@ -11,6 +11,8 @@ from upright.ground import UprightError
 
 FRAMES = 8
 SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
+UNSET = "Unset IMAGEIO_FFMPEG_EXE, and imageio-ffmpeg's own is used."
+REINSTALL = "`pip install --force-reinstall imageio-ffmpeg` brings another one along."
 OTHERWISE = "Nothing to do: `upright watch` takes a page or the terminal, `record` makes a video."
 
 
@@ -42,21 +44,23 @@ def check_ffmpeg(patient: Patient) -> Fact:
         write_video(out, pictures, fps=10.0)
         frames, _ = count_frames_and_secs(str(out))
     except UprightError as error:
-        fix = error.hint or "`pip install --force-reinstall imageio-ffmpeg` brings one along."
+        fix = error.hint or REINSTALL
+        if "IMAGEIO_FFMPEG_EXE" in os.environ:
+            fix = UNSET
         return Fact("problem", f"No video can be made. {error.message}", fix)
     program = Path(get_ffmpeg_exe())
     whose = "imageio-ffmpeg's own" if "imageio_ffmpeg" in program.parts else str(program)
     which = f"ffmpeg {get_ffmpeg_version()} ({whose})"
     if frames != FRAMES:
         found = f"{which} made a video of {frames} pictures from {FRAMES}."
-        return Fact("problem", found, "Unset IMAGEIO_FFMPEG_EXE, and imageio-ffmpeg's own is used.")
+        return Fact("problem", found, UNSET)
     return Fact("ok", f"{which} makes videos.")
 
 
 def check_browser(patient: Patient) -> Fact:
     """A browser is known that pages can be opened in."""
     try:
-        name = getattr(webbrowser.get(), "name", "the system's own")
+        name = getattr(webbrowser.get(), "name", "the system's own browser")
     except webbrowser.Error:
         found = "None is known here. Reports and playable pages open on any machine that has one."
         return Fact("note", found, "`ssh -L 8000:127.0.0.1:8000` brings `watch --port 8000` there.")

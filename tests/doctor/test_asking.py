@@ -1,0 +1,69 @@
+"""What is asked of a process of its own may crash, hang or raise."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from upright.doctor import asking
+from upright.doctor.asking import answer_in, ask, asked
+from upright.ground import UprightError
+
+
+def code(folder: Path, body: str) -> str:
+    """An environment whose file does something when it is imported."""
+    path = folder / "mine.py"
+    path.write_text(f"import os, signal, sys, time\n{body}\n")
+    return f"{path}:Env"
+
+
+def test_an_answer_comes_after_what_libraries_print(tmp_path: Path) -> None:
+    body = "print('hello from a library')\nimport gymnasium\nEnv = lambda: gymnasium.make('Taxi-v4')"
+    assert ask("step", code(tmp_path, body)) == 10
+
+
+def test_a_crash_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UprightError, match="was ended by SIGSEGV"):
+        ask("step", code(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)"))
+
+
+def test_an_exit_without_an_answer_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UprightError, match="ended with exit code 3"):
+        ask("step", code(tmp_path, "os._exit(3)"))
+
+
+def test_silence_is_named_and_the_process_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(asking, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(UprightError, match=r"No answer within 0\.1 seconds"):
+        ask("step", code(tmp_path, "time.sleep(600)"))
+
+
+def test_what_is_meant_for_a_person_arrives_with_its_hint() -> None:
+    with pytest.raises(UprightError, match="CartPoll-v1") as refused:
+        ask("step", "CartPoll-v1")
+    assert "CartPole" in refused.value.hint
+
+
+def test_any_other_error_arrives_in_a_line() -> None:
+    with pytest.raises(UprightError, match="KeyError: 'nonsense'"):
+        ask("nonsense")
+
+
+@pytest.mark.parametrize("said", ["", "hello", '{"answer": 1}\nhello'])
+def test_what_is_no_answer_is_none(said: str) -> None:
+    with pytest.raises(UprightError, match="ended with exit code 0"):
+        answer_in(said, 0)
+
+
+def test_a_signal_without_a_name_has_its_number() -> None:
+    with pytest.raises(UprightError, match="was ended by signal 250"):
+        answer_in("", -250)
+
+
+def test_the_process_is_gone_when_nobody_waits_for_it_any_more() -> None:
+    with pytest.raises(KeyboardInterrupt), asked("die", "nowhere") as process:
+        raise KeyboardInterrupt
+    assert process.returncode == -signal.SIGKILL
+    assert not Path("nowhere").exists()
