@@ -1,7 +1,10 @@
 """What is asked of a process of its own may crash, hang or raise."""
 
+import os
 import signal
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,18 +21,20 @@ def code(folder: Path, body: str) -> str:
 
 
 def test_an_answer_comes_after_what_libraries_print(tmp_path: Path) -> None:
-    body = "print('hello from a library')\nimport gymnasium\nEnv = lambda: gymnasium.make('Taxi-v4')"
-    assert ask("step", code(tmp_path, body)) == 10
+    body = (
+        "print('hello from a library')\nimport gymnasium\nEnv = lambda: gymnasium.make('Taxi-v4')"
+    )
+    assert ask(tmp_path, "step", code(tmp_path, body)) == 10
 
 
 def test_a_crash_is_named(tmp_path: Path) -> None:
     with pytest.raises(UprightError, match="was ended by SIGSEGV"):
-        ask("step", code(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)"))
+        ask(tmp_path, "step", code(tmp_path, "os.kill(os.getpid(), signal.SIGSEGV)"))
 
 
 def test_an_exit_without_an_answer_is_named(tmp_path: Path) -> None:
     with pytest.raises(UprightError, match="ended with exit code 3"):
-        ask("step", code(tmp_path, "os._exit(3)"))
+        ask(tmp_path, "step", code(tmp_path, "os._exit(3)"))
 
 
 def test_silence_is_named_and_the_process_ended(
@@ -37,18 +42,18 @@ def test_silence_is_named_and_the_process_ended(
 ) -> None:
     monkeypatch.setattr(asking, "PATIENCE_SECONDS", 0.1)
     with pytest.raises(UprightError, match=r"No answer within 0\.1 seconds"):
-        ask("step", code(tmp_path, "time.sleep(600)"))
+        ask(tmp_path, "step", code(tmp_path, "time.sleep(600)"))
 
 
-def test_what_is_meant_for_a_person_arrives_with_its_hint() -> None:
+def test_what_is_meant_for_a_person_arrives_with_its_hint(tmp_path: Path) -> None:
     with pytest.raises(UprightError, match="CartPoll-v1") as refused:
-        ask("step", "CartPoll-v1")
+        ask(tmp_path, "step", "CartPoll-v1")
     assert "CartPole" in refused.value.hint
 
 
-def test_any_other_error_arrives_in_a_line() -> None:
+def test_any_other_error_arrives_in_a_line(tmp_path: Path) -> None:
     with pytest.raises(UprightError, match="KeyError: 'nonsense'"):
-        ask("nonsense")
+        ask(tmp_path, "nonsense")
 
 
 @pytest.mark.parametrize("said", ["", "hello", '{"answer": 1}\nhello'])
@@ -62,8 +67,31 @@ def test_a_signal_without_a_name_has_its_number() -> None:
         answer_in("", -250)
 
 
-def test_the_process_is_gone_when_nobody_waits_for_it_any_more() -> None:
-    with pytest.raises(KeyboardInterrupt), asked("die", "nowhere") as process:
+def test_the_process_is_gone_when_nobody_waits_for_it_any_more(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), asked(tmp_path, "die", str(tmp_path)) as process:
         raise KeyboardInterrupt
     assert process.returncode == -signal.SIGKILL
-    assert not Path("nowhere").exists()
+
+
+def test_a_signal_while_it_is_started_ends_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[subprocess.Popen[str]] = []
+    start = subprocess.Popen
+
+    def interrupted(*words: Any, **options: Any) -> Any:
+        started.append(start(*words, **options))
+        os.kill(os.getpid(), signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(KeyboardInterrupt), asked(tmp_path, "die", str(tmp_path)):
+        pytest.fail("it was handed out")
+    assert started[0].returncode == -signal.SIGKILL
+
+
+def test_what_a_library_leaves_is_left_where_it_works(tmp_path: Path) -> None:
+    body = "open('LOG.TXT', 'w').close()\nimport gymnasium\nEnv = lambda: gymnasium.make('Taxi-v4')"
+    (tmp_path / "scratch").mkdir()
+    ask(tmp_path / "scratch", "step", code(tmp_path, body))
+    assert [path.name for path in (tmp_path / "scratch").iterdir()] == ["LOG.TXT"]

@@ -119,7 +119,7 @@ def test_a_disk_that_keeps_the_old_file_is_a_problem(
 def test_a_disk_that_is_nearly_full_is_a_note(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: usage(10**9, 10**9, 10**8))
     fact = check_folder(patient)
     assert fact.state == "note"

@@ -41,7 +41,7 @@ def test_version_1_says_the_same_in_other_files(tmp_path: Path) -> None:
     write(
         tmp_path,
         {
-            "proc/self/cgroup": "4:memory:/docker/a:b\n2:cpuacct,cpu:/docker/a:b\n1:name=x:/\n0::/\n",
+            "proc/self/cgroup": "4:memory:/docker/a:b\n2:cpuacct,cpu:/docker/a\n1:name=x:/\n0::/\n",
             "sys/fs/cgroup/cpu/cpu.cfs_quota_us": "50000\n",
             "sys/fs/cgroup/cpu/cpu.cfs_period_us": "100000\n",
             "sys/fs/cgroup/memory/memory.limit_in_bytes": "1073741824\n",

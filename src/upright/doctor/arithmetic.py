@@ -67,7 +67,7 @@ def check_gpu(patient: Patient) -> Fact:
     except UprightError:
         return Fact("note", "Not looked at, since PyTorch cannot be imported.")
     if said["gpus"]:
-        return _computes(said)
+        return _computes(patient)
     if said["built_for"]:
         return _unseen(said, there)
     if there:
@@ -76,10 +76,11 @@ def check_gpu(patient: Patient) -> Fact:
     return Fact("ok", f"None, and none is needed: {HELPS}.")
 
 
-def _computes(said: dict[str, list[str]]) -> Fact:
+def _computes(patient: Patient) -> Fact:
+    said = patient.pytorch
     gpus = f"{', '.join(said['gpus'])} ({said['built_for']})"
     try:
-        ask("iterate", "device", "cuda")
+        ask(patient.scratch, "iterate", "device", "cuda")
     except UprightError as error:
         fix = "Update the driver, or install the build of PyTorch that belongs to it."
         return Fact("problem", f"{gpus} is seen, and training on it fails: {error.message}", fix)

@@ -6,9 +6,10 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
-from upright.ground import UprightError, in_a_line
+from upright.ground import Interrupted, Interruption, UprightError, in_a_line
 
 # A laptop that loads PyTorch for the first time may take a minute.
 PATIENCE_SECONDS = 180.0
@@ -19,17 +20,18 @@ STARTING = (
 )
 
 
-def ask(question: str, *arguments: str) -> Any:
+def ask(folder: Path, question: str, *arguments: str) -> Any:
     """The answer of a process of its own.
 
     Args:
+        folder: Where it works; some libraries leave files there.
         question: One of `answering.ANSWERS`.
         *arguments: What is asked about.
 
     Raises:
         UprightError: It failed, crashed, or took too long.
     """
-    with asked(question, *arguments) as process:
+    with asked(folder, question, *arguments) as process:
         try:
             said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
@@ -38,21 +40,27 @@ def ask(question: str, *arguments: str) -> Any:
 
 
 @contextmanager
-def asked(question: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
+def asked(folder: Path, question: str, *arguments: str) -> Iterator["subprocess.Popen[str]"]:
     """That process, while it is at work; it is gone at the end, whatever happens."""
-    process = subprocess.Popen(
-        [sys.executable, "-P", "-c", STARTING, json.dumps(sys.path), question, *arguments],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        encoding="utf-8",
-        errors="replace",
-    )
-    with process:
-        try:
-            yield process
-        finally:
-            process.kill()
+    process = None
+    try:
+        with Interruption(lambda signum: None) as held:  # or one is started that nobody knows of
+            process = subprocess.Popen(
+                [sys.executable, "-P", "-c", STARTING, json.dumps(sys.path), question, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                cwd=folder,
+                encoding="utf-8",
+                errors="replace",
+            )
+        if held.signum is not None:
+            raise Interrupted(held.signum)
+        yield process
+    finally:
+        if process is not None:
+            with process:
+                process.kill()
 
 
 def answer_in(said: str, code: int) -> Any:

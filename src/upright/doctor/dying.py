@@ -14,11 +14,11 @@ REPORT = "Do not rest on `upright resume` here, and report it with `upright doct
 def check_resume(patient: Patient) -> Fact:
     """A training is killed, and resumed to the bytes of one that was not."""
     whole = patient.run
-    with asked("die", str(patient.scratch / "killed")) as process:
+    with asked(patient.scratch, "die", str(patient.scratch / "killed")) as process:
         assert process.stdout is not None
         place = answer_in(process.stdout.readline(), 0)
         process.kill()
-    resumed = Path(ask("resume", place["folder"]))
+    resumed = Path(ask(patient.scratch, "resume", place["folder"]))
     differing = [each for each in COMPARED if _bytes(resumed / each) != _bytes(whole / each)]
     killed = f"A training that was killed at step {place['timesteps']:,} and went on"
     if differing:

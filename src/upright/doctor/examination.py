@@ -1,6 +1,6 @@
 """All checks, in the order in which they are told."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -46,9 +46,9 @@ class Entry:
 
 
 CHECKS: dict[str, dict[str, Look]] = {
-    "machine": {"python": check_python, "machine": check_machine},
+    "machine": {"python": check_python, "system": check_machine},
     "packages": {
-        "packages": check_packages,
+        "required": check_packages,
         "pygame": check_pygame,
         "gymnasium": check_gymnasium,
     },
@@ -59,7 +59,7 @@ CHECKS: dict[str, dict[str, Look]] = {
 }
 
 
-def examined(here: Path) -> Iterator[Entry]:
+def examined(here: Path) -> Generator[Entry]:
     """Every check in turn, and last one of each extra; a temporary folder goes at the end.
 
     Args:
@@ -81,11 +81,7 @@ def examined(here: Path) -> Iterator[Entry]:
 
 def all_checks() -> dict[str, dict[str, Look]]:
     """The table, with a check of every extra that the installed package has."""
-    return CHECKS | {"extras": {each: partial(_look_at_extra, each) for each in extras()}}
-
-
-def _look_at_extra(extra: str, patient: Patient) -> Fact:
-    return check_extra(extra)
+    return CHECKS | {"extras": {each: partial(check_extra, each) for each in extras()}}
 
 
 def looked_at(look: Look, patient: Patient) -> Fact:

@@ -63,7 +63,7 @@ def _locks(folder: Path) -> str:
     except (UprightError, NotImplementedError):
         return "has no locks, which keep two trainings out of one run"
     try:
-        during = ask("lock", str(folder))
+        during = ask(folder, "lock", str(folder.absolute()))
     finally:
         lock.release()
     if during != "running":

@@ -12,12 +12,12 @@ from upright.doctor.patient import Patient
 from upright.ground import UprightError
 
 OWN = "upright"
-# An environment of what each extra of environments brings, and how it is tried.
+# An environment of what each extra of environments brings, and the question that tries it.
 TRIED = {
-    "atari": ("step", "ALE/Pong-v5"),
-    "box2d": ("step", "LunarLander-v3"),
-    "mujoco": ("step", "HalfCheetah-v5"),
-    "envpool": ("iterate", "backend", "envpool"),
+    "atari": ("ALE/Pong-v5", "step", "ALE/Pong-v5"),
+    "box2d": ("LunarLander-v3", "step", "LunarLander-v3"),
+    "mujoco": ("HalfCheetah-v5", "step", "HalfCheetah-v5"),
+    "envpool": ("EnvPool's CartPole-v1", "iterate", "backend", "envpool"),
 }
 MOST_NAMED = 3
 
@@ -83,15 +83,16 @@ def check_pygame(patient: Patient) -> Fact:
 
 def check_gymnasium(patient: Patient) -> Fact:
     """CartPole-v1 steps."""
-    steps = ask("step", "CartPole-v1")
+    steps = ask(patient.scratch, "step", "CartPole-v1")
     return Fact("ok", f"Gymnasium {_version('gymnasium')}: {steps} steps of CartPole-v1.")
 
 
-def check_extra(extra: str) -> Fact:
+def check_extra(extra: str, patient: Patient) -> Fact:
     """An extra is installed as a whole, its versions will do, and its environments step.
 
     Args:
         extra: Its name.
+        patient: What is looked at.
     """
     needs, adding = list(needs_of(OWN, extra)), f"`pip install 'upright[{extra}]'` adds it."
     missing = [each.requirement.name for each in needs if not each.version]
@@ -103,9 +104,9 @@ def check_extra(extra: str) -> Fact:
     found = f"{_some([*map(str, needs)])}"
     if extra not in TRIED:
         return Fact("ok", f"{found}.")
-    name = TRIED[extra][-1]
+    name, *question = TRIED[extra]
     try:
-        ask(*TRIED[extra])
+        ask(patient.scratch, *question)
     except UprightError as error:
         fix = error.hint or f"`pip install --force-reinstall 'upright[{extra}]'`"
         return Fact("problem", f"{found}, and {name} does not step: {error.message}", fix)

@@ -27,7 +27,7 @@ class Patient:
         Raises:
             UprightError: It could not.
         """
-        return dict(ask("pytorch"))
+        return dict(ask(self.scratch, "pytorch"))
 
     @cached_property
     def run(self) -> Path:
@@ -36,4 +36,4 @@ class Patient:
         Raises:
             UprightError: It failed.
         """
-        return Path(ask("train", str(self.scratch / "whole")))
+        return Path(ask(self.scratch, "train", str(self.scratch / "whole")))

@@ -13,7 +13,8 @@ FRAMES = 8
 SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
 UNSET = "Unset IMAGEIO_FFMPEG_EXE, and imageio-ffmpeg's own is used."
 REINSTALL = "`pip install --force-reinstall imageio-ffmpeg` brings another one along."
-OTHERWISE = "Nothing to do: `upright watch` takes a page or the terminal, `record` makes a video."
+TUNNEL = "`upright watch RUN --port 8000` shows its page elsewhere by `ssh -L 8000:127.0.0.1:8000`."
+OTHERWISE = "`upright watch` takes a page or the terminal here, `upright record` makes a video."
 
 
 def check_display(patient: Patient) -> Fact:
@@ -24,7 +25,7 @@ def check_display(patient: Patient) -> Fact:
         found = "No window: neither DISPLAY nor WAYLAND_DISPLAY names a display."
         return Fact("note", found, OTHERWISE)
     try:
-        driver = ask("window")
+        driver = ask(patient.scratch, "window")
     except UprightError as error:
         return Fact("note", f"No window opens. {error.message}", OTHERWISE)
     names = [f"{name}={os.environ[name]}" for name in SERVERS if os.environ.get(name)]
@@ -63,5 +64,5 @@ def check_browser(patient: Patient) -> Fact:
         name = getattr(webbrowser.get(), "name", "the system's own browser")
     except webbrowser.Error:
         found = "None is known here. Reports and playable pages open on any machine that has one."
-        return Fact("note", found, "`ssh -L 8000:127.0.0.1:8000` brings `watch --port 8000` there.")
+        return Fact("note", found, TUNNEL)
     return Fact("ok", f"Pages open in {name}.")

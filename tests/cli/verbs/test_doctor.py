@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -55,7 +56,7 @@ def test_this_machine_in_json(inside: Typed, tmp_path: Path) -> None:
     problems = [each for each in said["checks"] if each["state"] == "problem"]
     assert (outcome.code, said["problems"]) == (1 if problems else 0, len(problems))
     states = {each["name"]: each["state"] for each in said["checks"]}
-    tried = ("packages", "gymnasium", "numpy", "ffmpeg", "folder", "runs", "resume", "verdict")
+    tried = ("required", "gymnasium", "numpy", "ffmpeg", "folder", "runs", "resume", "verdict")
     assert {states[name] for name in tried} <= {"ok", "note"}
     assert list(tmp_path.iterdir()) == []
 
@@ -115,10 +116,7 @@ def test_a_terminal_has_colours_and_folds_what_is_too_long(
     assert main(["doctor"]) == 1
     shown = sys.stdout.getvalue()  # type: ignore[attr-defined]
     assert "\x1b[1;31mproblem" in shown
-    monkeypatch.setattr(sys, "stdout", Terminal())
-    monkeypatch.setenv("TERM", "dumb")
-    assert main(["doctor"]) == 1
-    lines = sys.stdout.getvalue().splitlines()  # type: ignore[attr-defined]
+    lines = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
     assert all(len(line) <= width for line in lines)
     first = next(number for number, line in enumerate(lines) if line.startswith("ok "))
     folded = lines[first + 1].startswith(" " * 22) and lines[first + 1].strip() in LONG
