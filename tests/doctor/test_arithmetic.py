@@ -65,12 +65,19 @@ def test_without_pytorch_a_note_says_what_needs_it(
     assert "upright[torch]" in fact.remedy
 
 
-def test_pytorch_is_imported_in_a_process_of_its_own(patient: Patient) -> None:
+def test_pytorch_is_imported_in_a_process_of_its_own_and_trains_where_it_sees_a_gpu(
+    patient: Patient,
+) -> None:
     pytest.importorskip("torch")
     fact = check_pytorch(patient)
     assert fact.state == "ok"
     assert "can be imported" in fact.found
     assert patient.pytorch.keys() == NO_GPU.keys()
+    if patient.pytorch["gpus"]:
+        assert ask(patient.scratch, "iterate", "device", "cuda") > 0
+    else:
+        with pytest.raises(UprightError, match="CUDA was asked for, but PyTorch sees no GPU"):
+            ask(patient.scratch, "iterate", "device", "cuda")
 
 
 def test_a_pytorch_that_cannot_be_imported_is_a_problem(
@@ -160,15 +167,6 @@ def test_a_cpu_build_is_fine_unless_a_gpu_is_beside_it(
     fact = check_gpu(patient)
     assert fact.state == ("note" if driver else "ok")
     assert bool(fact.remedy) is driver
-
-
-def test_cuda_without_a_gpu_is_answered_in_a_sentence(tmp_path: Path) -> None:
-    pytest.importorskip("torch")
-    if ask(tmp_path, "pytorch")["gpus"]:
-        assert ask(tmp_path, "iterate", "device", "cuda") > 0
-        return
-    with pytest.raises(UprightError, match="CUDA was asked for, but PyTorch sees no GPU"):
-        ask(tmp_path, "iterate", "device", "cuda")
 
 
 def test_a_driver_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -32,9 +32,10 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     monkeypatch.setattr(dying, "asked", watched)
     fact = check_resume(patient)
     assert fact.state == "ok"
-    killed_at = re.search(r"killed at step ([\d,]+) ", fact.found)
-    assert killed_at is not None
-    assert DEATH <= int(killed_at[1].replace(",", "")) < LITTLE["total_timesteps"]
+    steps = re.search(r"killed at step (\d+), and resumed from step (\d+), ", fact.found)
+    assert steps is not None
+    assert 0 < int(steps[2]) <= int(steps[1]) < LITTLE["total_timesteps"]
+    assert int(steps[1]) >= DEATH
     assert "byte for byte" in fact.found
     (killed,) = processes
     assert killed.returncode == -signal.SIGKILL
@@ -42,18 +43,19 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     run = upright.load(record.parent)
     assert run.status == "finished"
     assert len(run.record.resumptions) == 1
-    assert run.record.timesteps == LITTLE["total_timesteps"]
+    assert run.record.timesteps is not None
+    assert run.record.timesteps >= LITTLE["total_timesteps"]
     undisturbed = upright.load(patient.run)
-    assert undisturbed.record.resumptions == ()
+    assert len(undisturbed.record.resumptions) == 0
 
 
 def test_a_resume_that_ends_elsewhere_is_a_problem(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def resumes_and_spoils(*words: Any) -> Any:
-        resumed = ask(*words)
-        (Path(resumed) / "policy.safetensors").unlink()
-        return resumed
+        since = ask(*words)
+        (Path(words[-1]) / "policy.safetensors").unlink()
+        return since
 
     monkeypatch.setattr(dying, "ask", resumes_and_spoils)
     fact = check_resume(patient)

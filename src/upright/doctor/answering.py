@@ -108,11 +108,11 @@ def _die(out: str) -> None:
     _train(out, Dying())
 
 
-def _resume(folder: str) -> str:
-    """Go on with a run to its end; its folder."""
+def _resume(folder: str) -> int:
+    """Go on with a run to its end; the step from which it went on."""
     from upright.api import resume
 
-    return str(resume(folder, media=False).path)
+    return resume(folder, media=False).record.resumptions[-1].timesteps
 
 
 class Dying(Listener):
@@ -129,10 +129,10 @@ class Dying(Listener):
         from upright.runs import Run
 
         run = Run(self._folder)
-        while (found := run.newest_checkpoint()[0]) is None:  # it is written beside the training
+        while run.newest_checkpoint()[0] is None:  # it is written beside the training
             time.sleep(0.01)
-        place = {"folder": str(self._folder), "checkpoint": found.timesteps}
-        print(json.dumps({"answer": place | {"timesteps": iteration.timesteps}}), flush=True)
+        place = {"folder": str(self._folder), "timesteps": iteration.timesteps}
+        print(json.dumps({"answer": place}), flush=True)
         sys.stdin.read()
         os._exit(1)  # whoever asked is gone
 

@@ -18,9 +18,9 @@ def check_resume(patient: Patient) -> Fact:
         assert process.stdout is not None
         place = answer_in(process.stdout.readline(), 0)
         process.kill()
-    resumed = Path(ask(patient.scratch, "resume", place["folder"]))
+    resumed, since = Path(place["folder"]), ask(patient.scratch, "resume", place["folder"])
     differing = [each for each in COMPARED if _bytes(resumed / each) != _bytes(whole / each)]
-    killed = f"A training that was killed at step {place['timesteps']:,} and went on"
+    killed = f"A training killed at step {place['timesteps']:,}, and resumed from step {since:,},"
     if differing:
         other = f"has another {' and '.join(differing)} than one that never stopped"
         return Fact("problem", f"{killed} {other}.", REPORT)

@@ -160,7 +160,7 @@ def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("row", ["python", "runs"])
+@pytest.mark.parametrize("row", ["python", "pygame"])
 def test_a_signal_leaves_nothing_behind(
     row: str, signum: signal.Signals, started: subprocess.Popen[str], tmp_path: Path
 ) -> None:
