@@ -82,5 +82,5 @@ def test_the_order_is_fixed_and_extras_come_last(installs: Installs) -> None:
 
 
 def test_every_check_says_in_a_sentence_what_it_looks_at() -> None:
-    for looks in examination.CHECKS.values():
+    for looks in examination.MACHINE_CHECKS.values():
         assert all((look.__doc__ or "").endswith(".") for look in looks.values())

@@ -8,7 +8,7 @@ from upright.doctor.patient import Patient
 
 # What a clock has no part in.
 COMPARED = ("policy.safetensors", "evaluation.json", "episodes.jsonl")
-REPORT = "Do not rest on `upright resume` here, and report it with `upright doctor --json`."
+UNSAFE = "Do not rest on `upright resume` here, and report it with `upright doctor --json`."
 
 
 def check_resume(patient: Patient) -> Fact:
@@ -23,7 +23,7 @@ def check_resume(patient: Patient) -> Fact:
     killed = f"A training killed at step {place['timesteps']:,}, and resumed from step {since:,},"
     if differing:
         other = f"has another {' and '.join(differing)} than one that never stopped"
-        return Fact("problem", f"{killed} {other}.", REPORT)
+        return Fact("problem", f"{killed} {other}.", UNSAFE)
     return Fact("ok", f"{killed} has the weights of one that never stopped, byte for byte.")
 
 

@@ -45,7 +45,7 @@ class Entry:
     remedy: str
 
 
-CHECKS: dict[str, dict[str, Look]] = {
+MACHINE_CHECKS: dict[str, dict[str, Look]] = {
     "machine": {"python": check_python, "system": check_machine},
     "packages": {
         "required": check_packages,
@@ -81,7 +81,7 @@ def examined(here: Path) -> Generator[Entry]:
 
 def all_checks() -> dict[str, dict[str, Look]]:
     """The table, with a check of every extra that the installed package has."""
-    return CHECKS | {"extras": {each: partial(check_extra, each) for each in extras()}}
+    return MACHINE_CHECKS | {"extras": {each: partial(check_extra, each) for each in extras()}}
 
 
 def looked_at(look: Look, patient: Patient) -> Fact:

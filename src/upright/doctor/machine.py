@@ -10,7 +10,7 @@ from upright.doctor.fact import Fact
 from upright.doctor.limits import limits
 from upright.doctor.patient import Patient
 
-GIB = 2**30
+BYTES_IN_GIB = 2**30
 
 
 def check_python(patient: Patient) -> Fact:
@@ -37,9 +37,9 @@ def check_machine(patient: Patient) -> Fact:
     least = min((each for each in (memory, most.memory) if each is not None), default=None)
     if least is not None:
         limited = ", as this container is limited to" if least != memory else ""
-        parts.append(f"{least / GIB:.1f} GiB of memory{limited}")
+        parts.append(f"{least / BYTES_IN_GIB:.1f} GiB of memory{limited}")
     found = f"{'; '.join(parts)}."
-    if least is not None and least < GIB:
+    if least is not None and least < BYTES_IN_GIB:
         return Fact("note", found, "Pictures and many environments at once need more.")
     return Fact("ok", found)
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STYLES = {"ok": "green", "note": "yellow", "problem": "bold red"}
 WIDTHS = (7, 11)
 # Of a line that nobody has to fold: a file's, or another program's.
-ENDLESS = 10_000
+UNFOLDED = 10_000
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def _shown(entries: "Iterator[Entry]") -> "list[Entry]":
     """Print each entry when it is there, under its group; all of them."""
     from rich.console import Console
 
-    width = None if sys.stdout.isatty() else ENDLESS
+    width = None if sys.stdout.isatty() else UNFOLDED
     console = Console(file=sys.stdout, width=width, highlight=False, markup=False, emoji=False)
     found: list[Entry] = []
     for each in entries:
