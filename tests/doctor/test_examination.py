@@ -73,7 +73,7 @@ def test_the_order_is_fixed_and_extras_come_last(installs: Installs) -> None:
     assert names == [
         "machine: python, system",
         "packages: required, pygame, gymnasium",
-        "arithmetic: numpy, pytorch, gpu",
+        "computing: numpy, pytorch, gpu, workers",
         "seeing: display, ffmpeg, browser",
         "disk: folder, runs",
         "a run: resume, verdict",

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,7 +36,9 @@ def ask(folder: Path, question: str, *arguments: str) -> Any:
         try:
             said, _ = process.communicate(timeout=PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            raise UprightError(f"No answer within {PATIENCE_SECONDS:g} seconds.") from None
+            raise UprightError(
+                f"No answer within {PATIENCE_SECONDS:g} seconds.", "Try again on an idle machine."
+            ) from None
     return answer_in(said, process.returncode)
 
 
@@ -61,6 +64,22 @@ def asked(folder: Path, question: str, *arguments: str) -> Iterator["subprocess.
         if process is not None:
             with process:
                 process.kill()
+
+
+def first_answer(process: "subprocess.Popen[str]") -> Any:
+    """What a process answers while it goes on.
+
+    Raises:
+        UprightError: It failed, crashed, or took too long and was killed.
+    """
+    assert process.stdout is not None
+    late = threading.Timer(PATIENCE_SECONDS, process.kill)
+    late.start()
+    try:
+        said = next((line for line in process.stdout if line.startswith("{")), "")
+    finally:
+        late.cancel()
+    return answer_in(said, 0 if said else process.wait())
 
 
 def answer_in(said: str, code: int) -> Any:

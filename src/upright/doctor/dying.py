@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from upright.doctor.asking import answer_in, ask, asked
+from upright.doctor.asking import ask, asked, first_answer
 from upright.doctor.fact import Fact
 from upright.doctor.patient import Patient
 
@@ -15,8 +15,7 @@ def check_resume(patient: Patient) -> Fact:
     """A training is killed, and resumed to the bytes of one that was not."""
     whole = patient.run
     with asked(patient.scratch, "die", str(patient.scratch / "killed")) as process:
-        assert process.stdout is not None
-        place = answer_in(process.stdout.readline(), 0)
+        place = first_answer(process)
         process.kill()
     resumed, since = Path(place["folder"]), ask(patient.scratch, "resume", place["folder"])
     differing = [each for each in COMPARED if _bytes(resumed / each) != _bytes(whole / each)]

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from upright.doctor.arithmetic import check_gpu, check_numpy, check_pytorch
+from upright.doctor.computing import check_gpu, check_numpy, check_pytorch, check_workers
 from upright.doctor.dying import check_resume, check_verdict
 from upright.doctor.fact import Fact, Health
 from upright.doctor.folders import check_folder, check_runs
@@ -52,7 +52,12 @@ MACHINE_CHECKS: dict[str, dict[str, Look]] = {
         "pygame": check_pygame,
         "gymnasium": check_gymnasium,
     },
-    "arithmetic": {"numpy": check_numpy, "pytorch": check_pytorch, "gpu": check_gpu},
+    "computing": {
+        "numpy": check_numpy,
+        "pytorch": check_pytorch,
+        "gpu": check_gpu,
+        "workers": check_workers,
+    },
     "seeing": {"display": check_display, "ffmpeg": check_ffmpeg, "browser": check_browser},
     "disk": {"folder": check_folder, "runs": check_runs},
     "a run": {"resume": check_resume, "verdict": check_verdict},

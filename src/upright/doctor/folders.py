@@ -28,7 +28,7 @@ def check_runs(patient: Patient) -> Fact:
     if os.path.lexists(runs):
         found = f"{_shown(runs)} is no folder, and runs go into a folder of that name."
         return Fact("problem", found, "Move it, or train with --out FOLDER.")
-    return Fact("ok", f"{_shown(runs)} is not there; the first training makes it.")
+    return Fact("ok", f"{_shown(runs)} is not there yet; the first training makes it.")
 
 
 def _kept_in(folder: Path) -> Fact:

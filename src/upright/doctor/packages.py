@@ -74,8 +74,7 @@ def check_pygame(patient: Patient) -> Fact:
     if len(found) > 1:
         return Fact(
             "problem",
-            f"{' and '.join(found)} are both installed, and each has overwritten files of the "
-            "other.",
+            f"{' and '.join(found)} are both installed, into one folder, and their files are mixed.",
             "`pip uninstall pygame pygame-ce && pip install pygame-ce`",
         )
     return Fact("ok", f"{''.join(found) or 'None'}, and no other package of that name beside it.")
@@ -83,8 +82,8 @@ def check_pygame(patient: Patient) -> Fact:
 
 def check_gymnasium(patient: Patient) -> Fact:
     """CartPole-v1 steps."""
-    steps = ask(patient.scratch, "step", "CartPole-v1")
-    return Fact("ok", f"Gymnasium {_version('gymnasium')}: {steps} steps of CartPole-v1.")
+    ask(patient.scratch, "step", "CartPole-v1")
+    return Fact("ok", f"Gymnasium {_version('gymnasium')}; CartPole-v1 steps.")
 
 
 def check_extra(extra: str, patient: Patient) -> Fact:

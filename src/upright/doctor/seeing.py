@@ -13,7 +13,10 @@ FRAMES = 8
 SERVERS = ("DISPLAY", "WAYLAND_DISPLAY")
 UNSET = "Unset IMAGEIO_FFMPEG_EXE, and imageio-ffmpeg's own is used."
 REINSTALL = "`pip install --force-reinstall imageio-ffmpeg` brings another one along."
-TUNNEL = "`upright watch RUN --port 8000` shows its page elsewhere by `ssh -L 8000:127.0.0.1:8000`."
+TUNNEL = (
+    "`upright watch RUN --port 8000` makes a page, which `ssh -L 8000:127.0.0.1:8000` brings to a "
+    "machine with a browser."
+)
 OTHERWISE = "`upright watch` takes a page or the terminal here, `upright record` makes a video."
 
 

@@ -56,7 +56,17 @@ def test_this_machine_in_json(inside: Typed, tmp_path: Path) -> None:
     problems = [each for each in said["checks"] if each["state"] == "problem"]
     assert (outcome.code, said["problems"]) == (1 if problems else 0, len(problems))
     states = {each["name"]: each["state"] for each in said["checks"]}
-    tried = ("required", "gymnasium", "numpy", "ffmpeg", "folder", "runs", "resume", "verdict")
+    tried = (
+        "required",
+        "gymnasium",
+        "numpy",
+        "workers",
+        "ffmpeg",
+        "folder",
+        "runs",
+        "resume",
+        "verdict",
+    )
     assert {states[name] for name in tried} <= {"ok", "note"}
     assert list(tmp_path.iterdir()) == []
 

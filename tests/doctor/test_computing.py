@@ -8,9 +8,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from doctor.conftest import Installs
-from upright.doctor import arithmetic
-from upright.doctor.arithmetic import check_gpu, check_numpy, check_pytorch
+from upright.doctor import computing
 from upright.doctor.asking import ask
+from upright.doctor.computing import check_gpu, check_numpy, check_pytorch, check_workers
 from upright.doctor.patient import Patient
 from upright.ground import UprightError
 
@@ -23,8 +23,8 @@ def answering(
     monkeypatch: pytest.MonkeyPatch, patient: Patient, said: dict[str, Any], driver: bool
 ) -> None:
     """PyTorch is installed, and says this; NVIDIA's driver is there or not."""
-    monkeypatch.setattr(arithmetic, "_torch_version", lambda: "2.13.0")
-    monkeypatch.setattr(arithmetic, "has_driver", lambda: driver)
+    monkeypatch.setattr(computing, "_torch_version", lambda: "2.13.0")
+    monkeypatch.setattr(computing, "has_driver", lambda: driver)
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     patient.__dict__["pytorch"] = said
 
@@ -59,7 +59,7 @@ def test_a_matrix_library_that_is_not_known_is_a_note(
 def test_without_pytorch_a_note_says_what_needs_it(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arithmetic, "_torch_version", lambda: "")
+    monkeypatch.setattr(computing, "_torch_version", lambda: "")
     fact = check_pytorch(patient)
     assert fact.state == "note"
     assert "upright[torch]" in fact.remedy
@@ -96,8 +96,8 @@ def test_a_pytorch_that_cannot_be_imported_is_a_problem(
 def test_a_gpu_without_pytorch_is_told_and_whether_it_would_help(
     driver: bool, patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(arithmetic, "_torch_version", lambda: "")
-    monkeypatch.setattr(arithmetic, "has_driver", lambda: driver)
+    monkeypatch.setattr(computing, "_torch_version", lambda: "")
+    monkeypatch.setattr(computing, "has_driver", lambda: driver)
     fact = check_gpu(patient)
     assert fact.state == ("note" if driver else "ok")
     assert "pictures" in fact.found
@@ -107,7 +107,7 @@ def test_a_gpu_without_pytorch_is_told_and_whether_it_would_help(
 def test_a_gpu_that_trains_is_fine(patient: Patient, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[Any, ...]] = []
     answering(monkeypatch, patient, SEEN, driver=True)
-    monkeypatch.setattr(arithmetic, "ask", lambda *words: asked.append(words))
+    monkeypatch.setattr(computing, "ask", lambda *words: asked.append(words))
     fact = check_gpu(patient)
     assert asked == [(patient.scratch, "iterate", "device", "cuda")]
     assert fact.state == "ok"
@@ -121,7 +121,7 @@ def test_a_gpu_that_is_seen_and_does_not_train_is_a_problem(
         raise UprightError("no kernel image is available.")
 
     answering(monkeypatch, patient, SEEN, driver=True)
-    monkeypatch.setattr(arithmetic, "ask", fails)
+    monkeypatch.setattr(computing, "ask", fails)
     fact = check_gpu(patient)
     assert fact.state == "problem"
     assert "training on it fails: no kernel image" in fact.found
@@ -169,9 +169,27 @@ def test_a_cpu_build_is_fine_unless_a_gpu_is_beside_it(
     assert bool(fact.remedy) is driver
 
 
+def test_environments_step_in_workers(patient: Patient) -> None:
+    fact = check_workers(patient)
+    assert (fact.state, fact.remedy) == ("ok", "")
+
+
+def test_workers_that_cannot_start_are_a_problem(
+    patient: Patient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*words: Any) -> None:
+        raise UprightError("no semaphores here.")
+
+    monkeypatch.setattr(computing, "ask", fails)
+    fact = check_workers(patient)
+    assert fact.state == "problem"
+    assert fact.found.endswith("no semaphores here.")
+    assert "--backend sync" in fact.remedy
+
+
 def test_a_driver_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(arithmetic, "DRIVER", tmp_path / "nvidiactl")
+    monkeypatch.setattr(computing, "DRIVER", tmp_path / "nvidiactl")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not arithmetic.has_driver()
+    assert not computing.has_driver()
     (tmp_path / "nvidiactl").touch()
-    assert arithmetic.has_driver()
+    assert computing.has_driver()

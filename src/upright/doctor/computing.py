@@ -1,4 +1,4 @@
-"""What multiplies matrices: NumPy's library, PyTorch, a GPU."""
+"""What computes: NumPy's matrix library, PyTorch, a GPU, worker processes."""
 
 import os
 import shutil
@@ -61,7 +61,7 @@ def check_gpu(patient: Patient) -> Fact:
     if not _torch_version():
         if there:
             return Fact("note", f"NVIDIA's driver is here, and PyTorch is not; {HELPS}.", ADD_TORCH)
-        return Fact("ok", f"None, and none is needed: {HELPS}.")
+        return Fact("ok", f"No NVIDIA driver, and none is needed: {HELPS}.")
     try:
         said = patient.pytorch
     except UprightError:
@@ -73,7 +73,7 @@ def check_gpu(patient: Patient) -> Fact:
     if there:
         found = f"NVIDIA's driver is here, and PyTorch is built for the CPU alone; {HELPS}."
         return Fact("note", found, "Install PyTorch's CUDA build where you train on pictures.")
-    return Fact("ok", f"None, and none is needed: {HELPS}.")
+    return Fact("ok", f"No NVIDIA driver, and none is needed: {HELPS}.")
 
 
 def _computes(patient: Patient) -> Fact:
@@ -101,6 +101,16 @@ def _unseen(said: dict[str, list[str]], there: bool) -> Fact:
     reason = f": {said['warnings'][0]}" if said["warnings"] else "."
     found = f"{build}, NVIDIA's driver is here, and it sees no GPU{reason}"
     return Fact("problem", found, "Update the driver, or install the build that belongs to it.")
+
+
+def check_workers(patient: Patient) -> Fact:
+    """Environments step in processes of their own."""
+    try:
+        ask(patient.scratch, "iterate", "backend", "async")
+    except UprightError as error:
+        found = f"No environment steps in a process of its own: {error.message}"
+        return Fact("problem", found, "Train with --backend sync, which needs none.")
+    return Fact("ok", "Environments step in processes of their own (--backend async).")
 
 
 def has_driver() -> bool:
