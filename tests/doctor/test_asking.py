@@ -76,18 +76,18 @@ def test_the_process_is_gone_when_nobody_waits_for_it_any_more(tmp_path: Path) -
 def test_what_goes_wrong_before_a_first_answer_is_named(tmp_path: Path) -> None:
     taken = tmp_path / "taken"
     taken.touch()
-    with asked(tmp_path, "die", str(taken)) as process:
-        with pytest.raises(UprightError, match="taken"):
-            first_answer(process)
+    asking_now = asked(tmp_path, "die", str(taken))
+    with asking_now as process, pytest.raises(UprightError, match="taken"):
+        first_answer(process)
 
 
 def test_a_first_answer_that_does_not_come_is_not_waited_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(asking, "PATIENCE_SECONDS", 0.01)
-    with asked(tmp_path, "step", code(tmp_path, "time.sleep(600)")) as process:
-        with pytest.raises(UprightError, match="was ended by SIGKILL"):
-            first_answer(process)
+    asking_now = asked(tmp_path, "step", code(tmp_path, "time.sleep(600)"))
+    with asking_now as process, pytest.raises(UprightError, match="was ended by SIGKILL"):
+        first_answer(process)
 
 
 def test_a_signal_while_it_is_started_ends_it(

@@ -88,7 +88,7 @@ def test_a_lock_that_another_process_does_not_see_is_a_problem(
 def test_a_lock_that_is_kept_is_a_problem(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(folders, "status_of", lambda *words: "running")
+    monkeypatch.setattr("upright.ground.lock.status_of", lambda *words: "running")
     assert "keeps a lock that was released" in check_folder(patient).found
 
 
@@ -98,7 +98,7 @@ def test_a_disk_without_locks_is_a_problem(
     def none(folder: Path) -> Any:
         raise NotImplementedError("FileSystem does not appear to support flock")
 
-    monkeypatch.setattr(folders, "RunLock", none)
+    monkeypatch.setattr("upright.ground.lock.RunLock", none)
     fact = check_folder(patient)
     assert fact.state == "problem"
     assert "has no locks" in fact.found

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from upright.doctor.asking import ask
 from upright.doctor.fact import Fact
 from upright.doctor.patient import Patient
-from upright.ground import RunLock, UprightError, status_of, write_atomically
+from upright.ground import UprightError, write_atomically
 
 RUNS = "runs"
 GB = 1e9
@@ -58,6 +58,8 @@ def _replaces(folder: Path) -> str:
 
 def _locks(folder: Path) -> str:
     """What is wrong with its locks; nothing where another process is held off, and let in again."""
+    from upright.ground import RunLock, status_of
+
     try:
         lock = RunLock(folder)
     except (UprightError, NotImplementedError):

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterator
 from importlib import metadata
-from typing import NamedTuple
-
-from packaging.requirements import Requirement
+from typing import TYPE_CHECKING, NamedTuple
 
 from upright.doctor.asking import ask
 from upright.doctor.fact import Fact
 from upright.doctor.patient import Patient
 from upright.ground import UprightError
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 OWN = "upright"
 # An environment of what each extra of environments brings, and the question that tries it.
@@ -30,7 +31,7 @@ class Need(NamedTuple):
         version: The installed one; empty where there is none.
     """
 
-    requirement: Requirement
+    requirement: "Requirement"
     version: str
 
     @property
@@ -74,7 +75,7 @@ def check_pygame(patient: Patient) -> Fact:
     if len(found) > 1:
         return Fact(
             "problem",
-            f"{' and '.join(found)} are both installed, into one folder, and their files are mixed.",
+            f"{' and '.join(found)} are both installed into one folder, their files are mixed.",
             "`pip uninstall pygame pygame-ce && pip install pygame-ce`",
         )
     return Fact("ok", f"{''.join(found) or 'None'}, and no other package of that name beside it.")
@@ -122,6 +123,8 @@ def needs_of(package: str, extra: str) -> Iterator[Need]:
     Raises:
         PackageNotFoundError: It is not installed.
     """
+    from packaging.requirements import Requirement
+
     for text in metadata.requires(package) or ():
         requirement = Requirement(text)
         if not _belongs(requirement, extra):
@@ -133,7 +136,7 @@ def needs_of(package: str, extra: str) -> Iterator[Need]:
                 yield from needs_of(requirement.name, inner)
 
 
-def _belongs(requirement: Requirement, extra: str) -> bool:
+def _belongs(requirement: "Requirement", extra: str) -> bool:
     if requirement.marker is None:
         return extra == ""
     always = requirement.marker.evaluate({"extra": ""})

@@ -151,6 +151,37 @@ def test_a_check_that_raises_is_no_traceback(
     assert "Traceback" not in outcome.out + outcome.err
 
 
+def test_what_cannot_be_imported_is_a_problem_and_the_rest_is_told(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "for name in ('numpy', 'gymnasium', 'filelock', 'packaging'):\n"
+        "    sys.modules[name] = None\n"
+        "from upright.cli import main\n"
+        "from upright.doctor import examination\n"
+        "table = examination.MACHINE_CHECKS\n"
+        "looks = table['machine'] | table['disk'] | {'numpy': table['computing']['numpy']}\n"
+        "looks['required'] = table['packages']['required']\n"
+        "examination.all_checks = lambda: {'all': looks}\n"
+        "sys.exit(main(['doctor', '--json']))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    said = {each["name"]: each for each in json.loads(done.stdout)["checks"]}
+    assert said["python"]["state"] == "ok"
+    for name in ("folder", "numpy", "required"):
+        assert said[name]["state"] == "problem"
+        assert "ModuleNotFoundError" in said[name]["found"]
+        assert said[name]["remedy"]
+
+
 @pytest.fixture
 def started(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """`upright doctor` in a process group and with a temporary folder of its own."""
