@@ -56,10 +56,23 @@ def test_any_other_error_arrives_in_a_line(tmp_path: Path) -> None:
         ask(tmp_path, "nonsense")
 
 
-@pytest.mark.parametrize("said", ["", "hello", '{"answer": 1}\nhello'])
+@pytest.mark.parametrize("said", ["", "hello", "{}", "[1]", ' {"answer": 1}'])
 def test_what_is_no_answer_is_none(said: str) -> None:
     with pytest.raises(UprightError, match="ended with exit code 0"):
         answer_in(said, 0)
+
+
+def test_what_a_library_says_in_parting_is_passed_over() -> None:
+    assert answer_in('hello\n{"answer": 7}\nbye', -11) == 7
+
+
+def test_what_cannot_be_imported_over_there_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "gymnasium.py").write_text("raise ImportError('half an installation')\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(UprightError, match="half an installation"):
+        ask(tmp_path, "step", "CartPole-v1")
 
 
 def test_a_signal_without_a_name_has_its_number() -> None:

@@ -12,9 +12,10 @@ import pytest
 
 import upright
 from upright.doctor import dying
-from upright.doctor.answering import DEATH, LITTLE
+from upright.doctor.answering import LITTLE
 from upright.doctor.asking import ask, asked
 from upright.doctor.dying import check_resume, check_verdict
+from upright.doctor.mortal import DEATH
 from upright.doctor.patient import Patient
 
 

@@ -41,7 +41,7 @@ def test_pygame_ce_alone_is_fine(patient: Patient) -> None:
 def test_what_upright_needs_is_here(patient: Patient) -> None:
     fact = check_packages(patient)
     assert (fact.state, fact.remedy) == ("ok", "")
-    assert "packages that Upright needs" in fact.found
+    assert fact.found.startswith(f"Upright {metadata.version('upright')} and all ")
 
 
 def test_a_package_below_its_bound_is_a_problem(patient: Patient, installs: Installs) -> None:

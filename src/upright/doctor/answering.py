@@ -1,15 +1,15 @@
 """What a process that was asked does: one thing that may crash, hang or load PyTorch."""
 
 import json
-import os
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from upright.experiment import Listener
 from upright.ground import UprightError
+
+if TYPE_CHECKING:
+    from upright.experiment import Listener
 
 # A training of a blink, with an evaluation, checkpoints and unfinished episodes on its way.
 LITTLE: dict[str, Any] = {
@@ -24,7 +24,6 @@ LITTLE: dict[str, Any] = {
     "eval_episodes": 10,
     "checkpoint_every": 64,
 }
-DEATH = 320
 
 
 def answer() -> None:
@@ -95,7 +94,7 @@ def _lock(folder: str) -> str:
     return status_of(Path(folder), "running")
 
 
-def _train(out: str, listener: Listener | None = None) -> str:
+def _train(out: str, listener: "Listener | None" = None) -> str:
     """Train for a blink; the run's folder."""
     from upright.api import train
 
@@ -105,7 +104,9 @@ def _train(out: str, listener: Listener | None = None) -> str:
 
 def _die(out: str) -> None:
     """Train, and wait in the midst of it to be killed."""
-    _train(out, Dying())
+    from upright.doctor.mortal import Mortal
+
+    _train(out, Mortal())
 
 
 def _resume(folder: str) -> int:
@@ -113,28 +114,6 @@ def _resume(folder: str) -> int:
     from upright.api import resume
 
     return resume(folder, media=False).record.resumptions[-1].timesteps
-
-
-class Dying(Listener):
-    """Says where the run is once it has a checkpoint and has gone on from it, and waits."""
-
-    def started(self, trainer: Any, folder: Path) -> None:
-        """Keep the folder."""
-        self._folder = folder
-
-    def iterated(self, iteration: Any, row: dict[str, Any]) -> None:
-        """Wait, where it is time."""
-        if iteration.timesteps < DEATH:
-            return
-        from upright.runs import Run
-
-        run = Run(self._folder)
-        while run.newest_checkpoint()[0] is None:  # it is written beside the training
-            time.sleep(0.01)
-        place = {"folder": str(self._folder), "timesteps": iteration.timesteps}
-        print(json.dumps({"answer": place}), flush=True)
-        sys.stdin.read()
-        os._exit(1)  # whoever asked is gone
 
 
 ANSWERS: dict[str, Callable[..., Any]] = {

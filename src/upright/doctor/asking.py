@@ -14,6 +14,7 @@ from upright.ground import Interrupted, Interruption, UprightError, in_a_line
 
 # A laptop that loads PyTorch for the first time may take a minute.
 PATIENCE_SECONDS = 180.0
+ANSWERED = ('{"answer": ', '{"error": ')
 # It finds what this process finds, and nothing in the folder in which it was started.
 STARTING = (
     "import json, sys; sys.path[:] = json.loads(sys.argv.pop(1)); "
@@ -76,14 +77,14 @@ def first_answer(process: "subprocess.Popen[str]") -> Any:
     late = threading.Timer(PATIENCE_SECONDS, process.kill)
     late.start()
     try:
-        said = next((line for line in process.stdout if line.startswith("{")), "")
+        said = next((line for line in process.stdout if line.startswith(ANSWERED)), "")
     finally:
         late.cancel()
     return answer_in(said, 0 if said else process.wait())
 
 
 def answer_in(said: str, code: int) -> Any:
-    """What a process answered in its last line; libraries may have greeted before it.
+    """What a process answered in a line; libraries may have greeted before it, or parted after it.
 
     Args:
         said: All that it wrote.
@@ -92,11 +93,10 @@ def answer_in(said: str, code: int) -> Any:
     Raises:
         UprightError: It said what went wrong, or nothing at all.
     """
-    *_, last = ["", *said.splitlines()]
-    try:
-        answer = json.loads(last)
-    except ValueError:
-        raise UprightError(f"The process that tried it {_ended(code)}.") from None
+    lines = [line for line in said.splitlines() if line.startswith(ANSWERED)]
+    if not lines:
+        raise UprightError(f"The process that tried it {_ended(code)}.")
+    answer = json.loads(lines[-1])
     if "error" in answer:
         raise UprightError(in_a_line(answer["error"]), in_a_line(answer["hint"]))
     return answer["answer"]

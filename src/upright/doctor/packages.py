@@ -66,7 +66,9 @@ def check_packages(patient: Patient) -> Fact:
     wrong = [each for each in needs if not each.version or not each.fits]
     if wrong:
         return Fact("problem", f"{_complaint(wrong)}.", _pip(wrong))
-    return Fact("ok", f"All {len(needs)} packages that Upright needs are here, and new enough.")
+    return Fact(
+        "ok", f"Upright {_version(OWN)} and all {len(needs)} packages that it needs, new enough."
+    )
 
 
 def check_pygame(patient: Patient) -> Fact:
