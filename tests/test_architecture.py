@@ -35,6 +35,7 @@ ORDER = (
     "experiment",
     "show",
     "api",
+    "doctor",
     "cli",
     "",
     "__main__",
@@ -219,7 +220,7 @@ def run_python(code: str) -> str:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=300,
     )
     return done.stdout.strip()
 
@@ -482,6 +483,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "bundle": [run, "--out", "run.zip"],
         "runs": ["runs"],
         "envs": ["CartPole"],
+        "doctor": [],
     }
     assert words.keys() == VERBS.keys()
     report = run_python(

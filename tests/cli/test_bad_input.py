@@ -287,7 +287,9 @@ def test_debug_shows_the_traceback_and_keeps_the_exit_code(shell: Typed) -> None
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_an_unknown_flag_is_refused_by_every_verb(inside: Typed, verb: str) -> None:
-    needed = {"play": ["CartPole-v1"], "train": [], "runs": [], "envs": []}.get(verb, ["x"])
+    needed = {"play": ["CartPole-v1"], "train": [], "runs": [], "envs": [], "doctor": []}.get(
+        verb, ["x"]
+    )
     assert_refused(inside(verb, *needed, "--no-such-flag"), "'--no-such-flag'")
 
 

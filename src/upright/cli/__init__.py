@@ -32,6 +32,7 @@ VERBS = {
     "bundle": "pack a run into one file to share",
     "runs": "list the runs in a folder",
     "envs": "list what can be trained",
+    "doctor": "say what this machine has and lacks, and what to do about it",
 }
 
 

@@ -205,6 +205,14 @@ def has_cuda() -> bool:
     return torch.cuda.is_available()
 
 
+def gpus() -> tuple[str, list[str]]:
+    """What PyTorch was built for, such as "CUDA 12.8" (nothing: the CPU alone), and the GPUs."""
+    versions = {"CUDA": torch.version.cuda, "ROCm": torch.version.hip}
+    built_for = ", ".join(f"{name} {version}" for name, version in versions.items() if version)
+    count = torch.cuda.device_count() if has_cuda() else 0
+    return built_for, [torch.cuda.get_device_name(number) for number in range(count)]
+
+
 def _choose_repeatable_kernels() -> None:
     """On a GPU: convolutions that give the same bits each time, and float32 in full."""
     torch.backends.cudnn.deterministic, torch.backends.cudnn.benchmark = True, False
