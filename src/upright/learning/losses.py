@@ -81,6 +81,6 @@ def approx_kl(log_probs: Array, old_log_probs: Array) -> float:
 
 
 def clip_fraction(log_probs: Array, old_log_probs: Array, clip_range: float) -> float:
-    """How much of the batch the clip holds: where |rho - 1| > eps, rho = pi / pi_old."""
+    """How much of the batch the clip holds: where `|rho - 1| > eps`, rho = pi / pi_old."""
     outside = np.abs(np.exp(log_probs - old_log_probs) - 1.0) > clip_range
     return np.count_nonzero(outside) / len(log_probs)

@@ -22,7 +22,7 @@ class Categorical:
         self.num_params, self.start = n, start
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Gumbel noise, shape [*shape, n]."""
+        """Gumbel noise, shape `[*shape, n]`."""
         exponential = rng.standard_exponential((*shape, self.num_params), dtype=np.float32)
         return -np.log(np.maximum(exponential, np.finfo(np.float32).tiny))
 
@@ -68,11 +68,11 @@ class Bernoulli:
         self.shape, self.num_params = shape, math.prod(shape)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Logistic noise, shape [*shape, n]."""
+        """Logistic noise, shape `[*shape, n]`."""
         return rng.logistic(size=(*shape, self.num_params)).astype(np.float32)
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Zeros and ones, [N, *shape]."""
+        """Zeros and ones, `[N, *shape]`."""
         return (params + noise > 0.0).astype(self.dtype).reshape(-1, *self.shape)
 
     def bounded(self, actions: Array) -> Array:
