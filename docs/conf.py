@@ -57,17 +57,18 @@ nitpick_ignore_regex = [
 
 html_theme = "pydata_sphinx_theme"
 html_title = "Upright"
-html_static_path = ["static"]
+html_static_path, templates_path = ["static"], ["templates"]
 html_extra_path = ["extra"]
 html_css_files = ["upright.css"]
 html_copy_source = html_show_sourcelink = False
-html_sidebars = {"docs/index": []}
+html_sidebars = {"**": ["all-pages"]}
 html_theme_options = {
     "show_prev_next": False,
     "navigation_with_keys": False,
+    "navbar_center": [],
     "secondary_sidebar_items": ["page-toc"],
+    "article_header_start": [],
     "footer_start": ["copyright"],
     "footer_end": [],
-    "header_links_before_dropdown": 7,
 }
 copybutton_exclude = ".linenos, .gp, .go"

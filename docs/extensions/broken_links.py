@@ -66,6 +66,5 @@ def _complaints(path: Path, page: Page, pages: dict[Path, Page]) -> Iterator[str
         there = (path.parent / unquote(parts.path)).resolve() if parts.path else path
         if not there.is_file():
             yield f"there is no {target}"
-        elif parts.fragment and there in pages:
-            if unquote(parts.fragment) not in pages[there].anchors:
-                yield f"there is no anchor {target}"
+        elif there in pages and unquote(parts.fragment) not in {"", *pages[there].anchors}:
+            yield f"there is no anchor {target}"

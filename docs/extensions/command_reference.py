@@ -39,7 +39,7 @@ def _command(verb: str) -> Iterator[str]:
 
 
 def _shown(group: _ArgumentGroup) -> list[Action]:
-    return [each for each in group._group_actions if each.dest != "help"]
+    return [each for each in group._group_actions if each.dest not in ("help", "debug")]
 
 
 def _option(action: Action) -> Iterator[str]:
@@ -49,12 +49,8 @@ def _option(action: Action) -> Iterator[str]:
     text = (action.help or "") % vars(action)
     if action.choices is not None:
         text = f"{text} (one of {', '.join(map(str, action.choices))})"
-    yield from (
-        f".. option:: {', '.join(words) or placeholder + several}",
-        "",
-        f"   {_plain(text)}",
-        "",
-    )
+    title = ", ".join(words) or placeholder + several
+    yield from (f".. option:: {title}", "", f"   {_plain(text)}", "")
 
 
 def _plain(text: str) -> str:

@@ -57,23 +57,26 @@ def _setting(name: str, owners: Owners) -> Iterator[str]:
         shown = f"``{defaults.popitem()[1]}``"
     else:
         shown = ", ".join(f"``{value}`` for {algo}" for algo, value in defaults.items())
-    flag = flag_of(name)
+    flags = [flag_of(name)]
     if field.annotation is bool:
-        flag = f"{flag}``, ``--no-{flag[2:]}"
-    source = f" Source: {extra['source']}." if extra["source"] else ""
-    unit = f" Unit: {extra['unit']}." if extra["unit"] else ""
-    yield from _value(name, _type(field), shown, f"{_sentence(field)}{unit}{source}", flag)
+        flags.append(flag_of(name).replace("--", "--no-", 1))
+    source = f"source: {extra['source']}" if extra["source"] else ""
+    yield from _entry(name, field, flags, shown, extra["unit"], source)
 
 
 def _run_field(name: str, field: Any) -> Iterator[str]:
     extra = field.json_schema_extra
-    flag = f"{flag_of(name)} {extra['metavar']}"
-    yield from _value(name, _type(field), extra["default"], _sentence(field), flag)
+    yield from _entry(name, field, [f"{flag_of(name)} {extra['metavar']}"], extra["default"])
 
 
-def _value(name: str, kind: str, default: str, text: str, flag: str) -> Iterator[str]:
-    yield from (f".. confval:: {name}", f"   :type: {kind}", f"   :default: {default}", "")
-    yield from (f"   {text}", "", f"   On the command line: ``{flag}``", "")
+def _entry(
+    name: str, field: Any, flags: list[str], default: str, unit: str = "", source: str = ""
+) -> Iterator[str]:
+    """What a value means, and on a line of its own how it is given and what it may be."""
+    written = ", ".join(f"``{each}``" for each in flags)
+    facts = [written, f"default {default}", _type(field), unit, source]
+    yield from (f".. confval:: {name}", "", f"   {_sentence(field)}", "")
+    yield from (f"   {' · '.join(each for each in facts if each)}", "")
 
 
 def _sentence(field: Any) -> str:

@@ -44,7 +44,7 @@ class Distribution(Protocol):
         """Randomness for `shape` actions, shape `[*shape, ...]`."""
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Actions `[N, *shape]` from params [N, P] and a row of noise; the mode where noise is 0."""
+        """Actions `[N, *shape]` of params [N, P] and a row of noise; the mode where noise is 0."""
 
     def bounded(self, actions: Array) -> Array:
         """What the environment is given for these actions `[N, *shape]`: always in its space."""
