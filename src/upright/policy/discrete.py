@@ -13,6 +13,11 @@ class Categorical:
     """pi(a|s) = softmax(params)_a over n actions, the first of which is `start`.
 
     Drawn by the Gumbel-max trick: argmax(params + g), g = -log(e), e ~ Exp(1) (Gumbel, 1954).
+
+    Example:
+        >>> said = Categorical(2).evaluate(np.zeros((1, 2), np.float32), np.array([1]))
+        >>> np.exp(said.log_probs).tolist(), said.entropy.round(3).tolist()
+        ([0.5], [0.6930000185966492])
     """
 
     free_params, dtype = 0, np.dtype(np.int64)
