@@ -22,6 +22,7 @@ extensions = [
     # this project's own, in extensions/
     "broken_links",
     "command_reference",
+    "docstring_formulas",
     "file_pages",
     "mathml",
     "settings_reference",

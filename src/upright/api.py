@@ -59,7 +59,7 @@ class Run(runs.Run):
 
 
 class Trainer(learning.Trainer):
-    """An iterator over training iterations, until the budget is spent; it judges and writes nothing.
+    """An iterator over training iterations, until the budget is spent; nothing is written.
 
     Args:
         env: A Gymnasium id, or a function that returns a new environment.

@@ -8,7 +8,7 @@ from upright.ground import Array, State
 
 
 class Adam:
-    """Adam (Kingma and Ba, 2015) over parameters laid end to end::
+    """Adam (Kingma and Ba, 2015) over parameters laid end to end.
 
         m <- b1 m + (1 - b1) g        v <- b2 v + (1 - b2) g^2
         p <- p - lr * (m / (1 - b1^t)) / (sqrt(v / (1 - b2^t)) + eps)

@@ -1,4 +1,4 @@
-"""Returns and advantages: one backward recursion, two masks::
+"""Returns and advantages: one backward recursion, two masks.
 
     delta_t = r_t + gamma * (1 - terminated_t) * V(s_{t+1}) - V(s_t)
     A_t     = delta_t + gamma * lambda * (1 - done_t) * A_{t+1}
