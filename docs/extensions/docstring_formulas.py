@@ -12,11 +12,7 @@ def setup(app: Any) -> dict[str, bool]:
 def _mark(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[str]) -> None:
     for index in range(len(lines) - 1, 1, -1):
         above, blank, line = lines[index - 2 : index + 1]
-        sentence = above and not above.startswith(" ") and not above.endswith(":")
-        if (
-            sentence
-            and not blank
-            and line.startswith("    ")
-            and not line.lstrip().startswith(">>>")
-        ):
+        is_sentence = above and not above.startswith(" ") and not above.endswith(":")
+        is_formula = line.startswith("    ") and not line.startswith("    >>>")
+        if is_sentence and not blank and is_formula:
             lines[index:index] = ["::", ""]
