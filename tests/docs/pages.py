@@ -4,6 +4,7 @@ import re
 import shlex
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +20,7 @@ PAGES = sorted(
     for path in ROOT.glob(pattern)
 )
 SHELL = ("sh", "bash", "")
+OPERATORS = (">", "|", "&&", ";")
 
 
 class Block(NamedTuple):
@@ -61,7 +63,8 @@ def mentions(page: str) -> list[list[str]]:
 def _words(lines: Iterable[str]) -> Iterator[list[str]]:
     for line in lines:
         if re.match(r"\s*upright [a-z]+\b", line):
-            yield shlex.split(line, comments=True)[1:]
+            words = shlex.split(line, comments=True)[1:]
+            yield list(takewhile(lambda word: word not in OPERATORS, words))
 
 
 def links(page: str) -> list[str]:
