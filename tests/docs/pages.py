@@ -104,3 +104,10 @@ def rows(page: str, section: str) -> list[list[str]]:
 def named(cell: str) -> list[str]:
     """What stands in a cell as code."""
     return re.findall(r"`([^`]+)`", cell)
+
+
+def columns_of_metrics() -> set[str]:
+    """What the page of metrics describes."""
+    sections = ("Episodes and evaluations", "Updates", "Counts and clocks")
+    found = (rows("docs/metrics.md", each) for each in sections)
+    return {name for table in found for row in table for name in named(row[0])}
