@@ -22,7 +22,7 @@ extensions = [
     # this project's own, in extensions/
     "broken_links",
     "command_reference",
-    "docstring_formulas",
+    "docstrings",
     "file_pages",
     "mathml",
     "settings_reference",

@@ -26,6 +26,12 @@ class DiagonalGaussian:
 
     Raises:
         UprightError: `squash` where a bound is infinite.
+
+    Example:
+        >>> torques = DiagonalGaussian(gym.spaces.Box(-2.0, 2.0, (1,)))
+        >>> params = np.float32([[0.5, 0.0]])  # the mean, and the log of the deviation
+        >>> torques.bounded(torques.sample(params, noise=0.0)).tolist()
+        [[1.0]]
     """
 
     dtype = np.dtype(np.float32)
