@@ -1,5 +1,6 @@
 """What README and docs show is true: links lead somewhere, code runs, commands are understood."""
 
+from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -12,6 +13,7 @@ from upright.envs import recipe_for
 
 WITH_PYTHON = [page for page in PAGES if python_blocks(page)]
 WITH_COMMANDS = [page for page in PAGES if commands(page)]
+EXTRAS = all(map(find_spec, ("ale_py", "Box2D", "minigrid")))
 # What a page speaks of without making it.
 GIVEN = {
     "README.md": {"obs": np.zeros(4, np.float32)},
@@ -44,6 +46,8 @@ def test_the_python_of_a_page_runs(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     names = dict(GIVEN.get(page, {}))
+    if any("torch" in code or "stable_baselines3" in code for code in python_blocks(page)):
+        pytest.importorskip("stable_baselines3")  # which brings PyTorch
     for code in python_blocks(page):
         exec(compile(code, page, "exec"), names)
 
@@ -65,6 +69,7 @@ def test_the_commands_within_a_sentence_are_commands(page: str) -> None:
 
 
 # Python says so of the module of Box2D.
+@pytest.mark.skipif(not EXTRAS, reason="needs the extras atari and box2d, and MiniGrid")
 @pytest.mark.filterwarnings("ignore:builtin type .* has no __module__:DeprecationWarning")
 def test_what_pages_train_are_recipes() -> None:
     own = ("json", "out", "debug", "no_media", "quiet")
