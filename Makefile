@@ -8,7 +8,7 @@ FUZZ_SECONDS ?= 300
 FUZZ_SEED ?= 0
 SOAK_SECONDS ?= 1800
 
-.PHONY: cartpole test test-core test-envpool test-long soak fuzz explore lint types lessons bench clean
+.PHONY: cartpole test test-core test-envpool test-long soak fuzz explore lint types lessons docs bench clean
 
 cartpole: .venv/.core
 	$(BIN)/upright train CartPole-v1
@@ -58,6 +58,12 @@ types: .venv/.dev
 lessons: .venv/.dev
 	$(BIN)/python lessons/build.py
 
+# A warning is an error, and so is a link that leads nowhere; nothing of the network is needed.
+docs: .venv/.docs
+	rm -rf build/docs
+	$(BIN)/sphinx-build --quiet --fail-on-warning --keep-going --nitpicky -c docs . build/docs
+	@echo "The site is in build/docs; build/docs/index.html is its first page."
+
 bench: .venv/.bench
 	$(BIN)/python benchmarks/time_to_solve.py
 
@@ -90,6 +96,10 @@ clean:
 
 .venv/.dev: .venv/.core
 	$(PIP) install --quiet --constraint constraints.txt --editable ".[dev]"
+	@touch $@
+
+.venv/.docs: .venv/.core
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[docs]"
 	@touch $@
 
 .venv/.bench: .venv/.core

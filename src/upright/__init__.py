@@ -1,10 +1,10 @@
 """Upright: policy-gradient reinforcement learning that stands up in a second.
 
-    import upright
-
-    run = upright.train("CartPole-v1", algo="ppo", seed=0)
-    run.evaluate(episodes=100)
-    action, _ = run.policy.predict(obs, deterministic=True)
+    >>> import upright
+    >>> run = upright.train("CartPole-v1", algo="ppo", seed=0)
+    >>> run.solved
+    True
+    >>> action, _ = run.policy.predict([0.0, 0.1, 0.0, -0.1], deterministic=True)
 
 Importing this package loads neither NumPy nor Gymnasium; the first use of a name does. PyTorch is
 loaded only where it is asked for.

@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
 
 class Run(runs.Run):
-    """A run that shows itself; what draws it is looked for when it is asked, not before."""
+    """A run that shows itself; what draws it is looked for when it is asked, not before.
+
+    Example:
+        >>> run = upright.train("CartPole-v1", algo="ppo", seed=0)
+        >>> run
+        Run('runs/CartPole-v1/ppo-s0', status='finished', solved=True)
+        >>> run.plot("train/entropy").save("entropy.png").name
+        'entropy.png'
+        >>> run.watch(checkpoint=0).save("untrained.mp4").name
+        'untrained.mp4'
+        >>> run.diagnose()
+        []
+    """
 
     def plot(
         self, metric: str | None = None, axis: str = "timesteps", smooth: int = 0
@@ -31,7 +43,7 @@ class Run(runs.Run):
         return plot([self], metric, axis, smooth)
 
     def watch(self, episodes: int = 1, checkpoint: str | int = "best", seed: int = 0) -> "Replay":
-        """Episodes as a video that shows itself in a notebook; no window opens."""
+        """Episodes as a video that shows itself in a notebook; `checkpoint` as in `policy_at`."""
         from upright.show.video import replay
 
         return replay(self, episodes=episodes, checkpoint=checkpoint, seed=seed)
@@ -47,10 +59,7 @@ class Run(runs.Run):
 
 
 class Trainer(learning.Trainer):
-    """An iterator over training iterations, until the budget is spent.
-
-        for iteration in Trainer("CartPole-v1", algo="ppo", seed=0):
-            print(iteration.timesteps, iteration.metrics["train/entropy"])
+    """An iterator over training iterations, until the budget is spent; nothing is written.
 
     Args:
         env: A Gymnasium id, or a function that returns a new environment.
@@ -66,6 +75,13 @@ class Trainer(learning.Trainer):
 
     Raises:
         UprightError: A setting, the environment or one of its spaces will not do.
+
+    Example:
+        >>> trainer = upright.Trainer("CartPole-v1", algo="ppo", seed=0, total_timesteps=1_000)
+        >>> for iteration in trainer:
+        ...     said = iteration.timesteps, iteration.metrics["train/entropy"]
+        >>> trainer.progress
+        1.0
     """
 
     def __init__(
@@ -126,6 +142,11 @@ def train(
         UprightError: Something about the input will not do; nothing was written then. Or the
             environment, a number or the disk failed on the way.
         Interrupted: Ctrl-C or SIGTERM; the run folder holds a checkpoint to resume from.
+
+    Example:
+        >>> run = upright.train("CartPole-v1", algo="actor-critic", seed=0, gamma=0.98)
+        >>> run.recipe.settings.gamma
+        0.98
     """
     chosen = {"preset": preset, **settings}
     recipe = recipe_for(env, algo, config=config, trust_code=trust_code, **chosen)
@@ -188,6 +209,12 @@ def resume(
     Raises:
         UprightError: The run cannot go on; nothing of it was changed then.
         Interrupted: As in `train`.
+
+    Example:
+        >>> run = upright.train("CartPole-v1", seed=0, total_timesteps=3_000, until="budget")
+        >>> run = upright.resume(run.path, total_timesteps=6_000)
+        >>> run.record.timesteps >= 6_000
+        True
     """
     run, listener = Run(path, env, trust_code, Own(policy, loss)), listener or Listener()
     operation = {
@@ -218,6 +245,14 @@ def load(
         env: What makes the environment, where the recorded name is not a registered id.
         trust_code: Whether a recorded name such as "module:Name" may be imported and run.
         policy: What made the policy's module, where it was one of your own.
+
+    Raises:
+        UprightError: It is no run, or a file of it will not do.
+
+    Example:
+        >>> path = upright.train("CartPole-v1", seed=0).path
+        >>> upright.load(path).status
+        'finished'
     """
     return Run(path, env, trust_code, Own(policy))
 
@@ -230,6 +265,11 @@ def verify(run: runs.Run) -> judging.Verification:
 
     Raises:
         UprightError: The run cannot be opened, or has no verdict.
+
+    Example:
+        >>> run = upright.train("CartPole-v1", seed=0)
+        >>> upright.verify(run).holds
+        True
     """
     run.verdict_record()  # that there is none, or no JSON, is no verdict that fails
     try:

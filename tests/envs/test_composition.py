@@ -89,6 +89,13 @@ def test_arguments_reach_the_environment_and_the_first_wrapper_is_innermost() ->
     assert 2.0 * (1000.0 - 17.0) <= reward_of(training_env(recipe)) <= 2000.0
 
 
+def test_a_list_reaches_a_wrapper_as_the_tuple_that_gymnasiums_want() -> None:
+    wrapped = resolve("CartPole-v1", wrapper="gymnasium.wrappers:ReshapeObservation(shape=[2, 2])")
+    env = make_env(training_env(wrapped))
+    assert env.reset(seed=0)[0].shape == (2, 2)
+    env.close()
+
+
 @pytest.mark.parametrize("backend", ["sync", "async"])
 def test_every_backend_makes_it_alike(backend: str) -> None:
     composed = Composed("CartPole-v1", {}, (LIMIT,))

@@ -17,8 +17,9 @@ from support import (
     weights_of,
 )
 from upright.ground.errors import UprightError
+from upright.policy.devices import choose_device
 from upright.policy.networks import MLP
-from upright.policy.policy import Policy, choose_device
+from upright.policy.policy import Policy
 from upright.policy.torch_mlp import on_device
 from upright.settings.hyperparameters import ActorCriticSettings, PPOSettings, ReinforceSettings
 

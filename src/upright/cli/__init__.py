@@ -71,6 +71,15 @@ def main(words: Sequence[str] | None = None) -> int:
         return _explain(error)
 
 
+def parser_of(word: str) -> Parser:
+    """What a command takes, one of `VERBS`."""
+    verb = import_module(f"upright.cli.verbs.{word}")
+    parser = Parser(prog=f"upright {word}", description=verb.__doc__, allow_abbrev=False)
+    parser.add_argument("--debug", action="store_true", help="show tracebacks")
+    verb.add_arguments(parser)
+    return parser
+
+
 def _explain(error: BaseException) -> int:
     """Say on stderr what went wrong; the exit code that goes with it."""
     if isinstance(error, KeyboardInterrupt):
@@ -93,10 +102,7 @@ def _dispatch(words: list[str]) -> int:
     if word in VERBS:
         for variable in ONE_THREAD:
             os.environ.setdefault(variable, "1")
-        verb = import_module(f"upright.cli.verbs.{word}")
-        parser = Parser(prog=f"upright {word}", description=verb.__doc__, allow_abbrev=False)
-        parser.add_argument("--debug", action="store_true", help="show tracebacks")
-        verb.add_arguments(parser)
+        verb, parser = import_module(f"upright.cli.verbs.{word}"), parser_of(word)
         with contextlib.suppress(AttributeError):
             sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
         return verb.run(parser.parse_strictly(words[1:])) or 0

@@ -60,6 +60,10 @@ def check(env: EnvSource, seed: int, steps: int) -> list[Check]:
 
     Raises:
         UprightError: The environment cannot be made.
+
+    Example:
+        >>> {found.outcome for found in check("CartPole-v1", seed=0, steps=500)}
+        {'fine'}
     """
     return list(_looked_at(Subject(env, seed, steps)))
 

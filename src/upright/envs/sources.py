@@ -97,8 +97,10 @@ def _wrapped(env: gym.Env[Any, Any], text: str, inside: str) -> gym.Env[Any, Any
             f"{place}:{name} is no gymnasium.Wrapper.",
             "Name a class that is one, or a function that takes an environment and returns one.",
         )
+    # TOML has no tuples, and Gymnasium's own wrappers take no list where they want one.
+    given = {key: tuple(each) if isinstance(each, list) else each for key, each in kwargs.items()}
     try:
-        return wrapper(env, **kwargs)
+        return wrapper(env, **given)
     except UprightError:
         raise
     except (Exception, SystemExit) as error:

@@ -9,7 +9,15 @@ from upright.learning import Iteration, Trainer
 
 
 class Listener:
-    """What may look on while a run goes; every method may be overridden."""
+    """What may look on while a run goes; every method may be overridden.
+
+    Example:
+        >>> class Telling(upright.experiment.Listener):
+        ...     def concluded(self, verdict, summary):
+        ...         print("solved" if verdict.solved else "not solved")
+        >>> run = upright.train("CartPole-v1", seed=0, listener=Telling())
+        solved
+    """
 
     def started(self, trainer: Trainer, folder: Path) -> None:
         """The run folder is there, the first collect comes next."""

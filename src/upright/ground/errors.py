@@ -10,6 +10,13 @@ class UprightError(Exception):
     Args:
         message: One sentence that says what is wrong.
         hint: One sentence that says what to do about it; may be empty.
+
+    Example:
+        >>> try:
+        ...     upright.train("CartPole-v1", algo="pppo")
+        ... except upright.UprightError as error:
+        ...     print(error.message, error.hint)
+        Unknown algorithm 'pppo'. Did you mean ppo?
     """
 
     def __init__(self, message: str, hint: str = "") -> None:

@@ -30,6 +30,11 @@ class Evaluation:
         lengths: Steps of each episode.
         num_envs: Environments that ran side by side; part of what makes it repeatable.
         backend: How they ran; likewise.
+
+    Example:
+        >>> evaluation = upright.Evaluation((480.0, 500.0), 0, True, threshold=475.0)
+        >>> evaluation.mean, evaluation.solved
+        (490.0, True)
     """
 
     returns: Annotated[tuple[_Return, ...], _List]

@@ -11,7 +11,14 @@ from upright.settings import ActorCriticSettings
 
 
 class ActorCritic(Algorithm[ActorCriticSettings]):
-    """Mnih et al., "Asynchronous Methods for Deep Reinforcement Learning" (2016), synchronous."""
+    """Mnih et al., "Asynchronous Methods for Deep Reinforcement Learning" (2016), synchronous.
+
+    Example:
+        >>> trainer = upright.Trainer("CartPole-v1", algo="actor-critic", total_timesteps=1_000)
+        >>> metrics = [iteration.metrics for iteration in trainer]
+        >>> "train/policy_gradient_loss" in metrics[0]
+        True
+    """
 
     def advantages(self, rollout: Rollout, values: Floats, next_values: Floats) -> Floats:
         """Generalised advantage estimates."""

@@ -18,6 +18,12 @@ class Adam:
         grad: g, [parameters]; whoever computes it writes it there.
         eps: Added to the root, so that it is not 0.
         betas: b1 and b2.
+
+    Example:
+        >>> weights, gradient = np.array([1.0]), np.array([2.0])
+        >>> Adam(weights, gradient).step(learning_rate=0.1)
+        >>> weights.round(6).tolist()  # the first step is the learning rate, whatever the gradient
+        [0.9]
     """
 
     def __init__(

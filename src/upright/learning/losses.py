@@ -20,6 +20,11 @@ def policy_gradient(log_probs: Array, advantages: Array) -> Derived:
     Args:
         log_probs: log pi(a|s) under the current policy, shape [B].
         advantages: A, shape [B].
+
+    Example:
+        >>> loss, d_log_probs = policy_gradient(np.array([-1.0, -2.0]), np.array([1.0, -1.0]))
+        >>> loss, d_log_probs.tolist()
+        (-0.5, [-0.5, 0.5])
     """
     return -mean(log_probs * advantages), advantages / -len(advantages)
 
@@ -37,6 +42,12 @@ def clipped_surrogate(
         old_log_probs: log pi_old(a|s) under the policy that acted, shape [B].
         advantages: A, shape [B].
         clip_range: eps > 0.
+
+    Example:
+        >>> old, now = np.log([0.5, 0.5]), np.log([0.5, 0.9])  # the second ratio is 1.8
+        >>> loss, d_log_probs = clipped_surrogate(now, old, np.array([1.0, 1.0]), 0.2)
+        >>> round(loss, 3), d_log_probs.tolist()
+        (-1.1, [-0.5, -0.0])
     """
     ratio = np.exp(log_probs - old_log_probs)
     free = ratio * advantages
@@ -45,7 +56,13 @@ def clipped_surrogate(
 
 
 def value_loss(values: Array, returns: Array) -> Derived:
-    """L = E[ (V(s) - G)^2 ],  dL/dV = 2 (V - G) / B, both of shape [B]."""
+    """L = E[ (V(s) - G)^2 ],  dL/dV = 2 (V - G) / B, both of shape [B].
+
+    Example:
+        >>> loss, d_values = value_loss(np.array([1.0, 0.0]), np.array([0.0, 0.0]))
+        >>> loss, d_values.tolist()
+        (0.5, [1.0, 0.0])
+    """
     error = values - returns
     return mean(error * error), error * (2.0 / len(error))
 
@@ -63,6 +80,12 @@ def clipped_value_loss(
         old_values: V(s) when the rollout was collected, shape [B].
         returns: G, shape [B].
         clip_range: eps > 0, in units of the return.
+
+    Example:
+        >>> values, old, returns = np.array([3.0]), np.array([0.0]), np.array([2.5])
+        >>> loss, d_values = clipped_value_loss(values, old, returns, 1.0)
+        >>> loss, d_values.tolist()  # the held one is the worse, and does not move
+        (2.25, [0.0])
     """
     error, moved = values - returns, values - old_values
     clipped = old_values + moved.clip(-clip_range, clip_range) - returns
@@ -75,12 +98,21 @@ def approx_kl(log_probs: Array, old_log_probs: Array) -> float:
     """KL(pi_old || pi), estimated as E[ (rho - 1) - log rho ], rho = pi / pi_old.
 
     Schulman, "Approximating KL Divergence" (2020), estimator k3.
+
+    Example:
+        >>> approx_kl(np.log([0.5, 0.5]), np.log([0.5, 0.5]))
+        0.0
     """
     log_ratio = log_probs - old_log_probs
     return mean(np.expm1(log_ratio) - log_ratio)
 
 
 def clip_fraction(log_probs: Array, old_log_probs: Array, clip_range: float) -> float:
-    """How much of the batch the clip holds: where |rho - 1| > eps, rho = pi / pi_old."""
+    """How much of the batch the clip holds: where `|rho - 1| > eps`, rho = pi / pi_old.
+
+    Example:
+        >>> float(clip_fraction(np.log([0.5, 0.9]), np.log([0.5, 0.5]), 0.2))
+        0.5
+    """
     outside = np.abs(np.exp(log_probs - old_log_probs) - 1.0) > clip_range
     return np.count_nonzero(outside) / len(log_probs)

@@ -19,7 +19,14 @@ from upright.settings import PPOSettings
 
 
 class PPO(Algorithm[PPOSettings]):
-    """Schulman et al., "Proximal Policy Optimization Algorithms" (2017)."""
+    """Schulman et al., "Proximal Policy Optimization Algorithms" (2017).
+
+    Example:
+        >>> trainer = upright.Trainer("CartPole-v1", algo="ppo", total_timesteps=1_000)
+        >>> metrics = [iteration.metrics for iteration in trainer]
+        >>> "train/policy_gradient_loss" in metrics[0]
+        True
+    """
 
     def advantages(self, rollout: Rollout, values: Floats, next_values: Floats) -> Floats:
         """Generalised advantage estimates."""

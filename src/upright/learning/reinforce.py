@@ -11,7 +11,14 @@ from upright.settings import ReinforceSettings
 
 
 class Reinforce(Algorithm[ReinforceSettings]):
-    """Williams, "Simple Statistical Gradient-Following Algorithms" (1992)."""
+    """Williams, "Simple Statistical Gradient-Following Algorithms" (1992).
+
+    Example:
+        >>> trainer = upright.Trainer("CartPole-v1", algo="reinforce", total_timesteps=1_000)
+        >>> metrics = [iteration.metrics for iteration in trainer]
+        >>> "train/policy_gradient_loss" in metrics[0]
+        True
+    """
 
     def advantages(self, rollout: Rollout, values: Floats, next_values: Floats) -> Floats:
         """G_t, less V(s_t) where there is a baseline: the recursion at lambda = 1."""

@@ -37,6 +37,12 @@ def gae(
 
     Returns:
         A_t, shape [T, N].
+
+    Example:
+        >>> rewards, no_critic = np.ones((3, 1)), np.zeros((3, 1))
+        >>> end, never = np.array([[False], [False], [True]]), np.zeros((3, 1), bool)
+        >>> gae(rewards, no_critic, no_critic, end, never, 0.5, 1.0).ravel().tolist()
+        [1.75, 1.5, 1.0]
     """
     deltas = rewards + gamma * ~terminated * next_values - values
     decay = gamma * gae_lambda * ~(terminated | truncated)
@@ -50,6 +56,11 @@ def gae(
 
 
 def explained_variance(predictions: Floats, targets: Floats) -> float:
-    """1 - Var[targets - predictions] / Var[targets], of [n]; 0 for constant targets."""
+    """1 - Var[targets - predictions] / Var[targets], of [n]; 0 for constant targets.
+
+    Example:
+        >>> explained_variance(np.array([1.0, 2.0]), np.array([1.0, 2.0]))
+        1.0
+    """
     spread = variance(targets)
     return 1.0 - variance(targets - predictions) / spread if spread > 0.0 else 0.0

@@ -13,6 +13,11 @@ class Categorical:
     """pi(a|s) = softmax(params)_a over n actions, the first of which is `start`.
 
     Drawn by the Gumbel-max trick: argmax(params + g), g = -log(e), e ~ Exp(1) (Gumbel, 1954).
+
+    Example:
+        >>> said = Categorical(2).evaluate(np.zeros((1, 2), np.float32), np.array([1]))
+        >>> np.exp(said.log_probs).tolist(), said.entropy.round(3).tolist()
+        ([0.5], [0.6930000185966492])
     """
 
     free_params, dtype = 0, np.dtype(np.int64)
@@ -22,7 +27,7 @@ class Categorical:
         self.num_params, self.start = n, start
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Gumbel noise, shape [*shape, n]."""
+        """Gumbel noise, shape `[*shape, n]`."""
         exponential = rng.standard_exponential((*shape, self.num_params), dtype=np.float32)
         return -np.log(np.maximum(exponential, np.finfo(np.float32).tiny))
 
@@ -68,11 +73,11 @@ class Bernoulli:
         self.shape, self.num_params = shape, math.prod(shape)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Logistic noise, shape [*shape, n]."""
+        """Logistic noise, shape `[*shape, n]`."""
         return rng.logistic(size=(*shape, self.num_params)).astype(np.float32)
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Zeros and ones, [N, *shape]."""
+        """Zeros and ones, `[N, *shape]`."""
         return (params + noise > 0.0).astype(self.dtype).reshape(-1, *self.shape)
 
     def bounded(self, actions: Array) -> Array:

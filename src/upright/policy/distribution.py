@@ -41,13 +41,13 @@ class Distribution(Protocol):
     dtype: np.dtype[Any]
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Randomness for `shape` actions, shape [*shape, ...]."""
+        """Randomness for `shape` actions, shape `[*shape, ...]`."""
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Actions [N, *shape] from params [N, P] and a row of noise; the mode where noise is 0."""
+        """Actions `[N, *shape]` of params [N, P] and a row of noise; the mode where noise is 0."""
 
     def bounded(self, actions: Array) -> Array:
-        """What the environment is given for these actions [N, *shape]: always in its space."""
+        """What the environment is given for these actions `[N, *shape]`: always in its space."""
 
     def probabilities(self, params: Array) -> Array | None:
         """pi(a|s) of every action, [N, n] for params [N, P]; None where n is no number."""

@@ -26,6 +26,12 @@ class DiagonalGaussian:
 
     Raises:
         UprightError: `squash` where a bound is infinite.
+
+    Example:
+        >>> torques = DiagonalGaussian(gym.spaces.Box(-2.0, 2.0, (1,)))
+        >>> params = np.float32([[0.5, 0.0]])  # the mean, and the log of the deviation
+        >>> torques.bounded(torques.sample(params, noise=0.0)).tolist()
+        [[1.0]]
     """
 
     dtype = np.dtype(np.float32)
@@ -49,16 +55,16 @@ class DiagonalGaussian:
             self.half = np.where(finite, (high - low) / 2.0, 1.0).astype(np.float32)
 
     def noise(self, rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
-        """Standard normal, shape [*shape, D]."""
+        """Standard normal, shape `[*shape, D]`."""
         return rng.standard_normal((*shape, self.free_params), dtype=np.float32)
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Actions, [N, *shape], not bounded."""
+        """Actions, `[N, *shape]`, not bounded."""
         mean, log_std = params[:, : self.free_params], params[:, self.free_params :]
         return np.asarray(mean + np.exp(log_std) * noise).reshape(-1, *self.shape)
 
     def bounded(self, actions: Array) -> Array:
-        """Between the bounds, [N, *shape]."""
+        """Between the bounds, `[N, *shape]`."""
         inside = np.tanh(actions) if self.squash else actions
         given = inside * self.half + self.centre
         if self.whole:

@@ -40,7 +40,7 @@ class Joint:
         return np.concatenate([part.noise(rng, shape) for part in self.parts], axis=-1)
 
     def sample(self, params: Array, noise: Array | float) -> Array:
-        """Actions, [N, *shape]."""
+        """Actions, `[N, *shape]`."""
         drawn, start = [], 0
         for part, own in self._each(params):
             width = part.num_params - part.free_params
@@ -50,7 +50,7 @@ class Joint:
         return self._joined(drawn)
 
     def bounded(self, actions: Array) -> Array:
-        """Each part between its own bounds, [N, *shape]."""
+        """Each part between its own bounds, `[N, *shape]`."""
         rows = zip(self.parts, self._split(actions), strict=True)
         return self._joined([part.bounded(row) for part, row in rows])
 

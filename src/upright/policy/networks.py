@@ -76,6 +76,13 @@ class MLP:
 
     Raises:
         UprightError: The sizes are beyond any memory.
+
+    Example:
+        >>> network = MLP(inputs=4, num_params=2, hidden_sizes=[64, 64])
+        >>> network.initialize("orthogonal", np.random.default_rng(0))
+        >>> params, values = network.forward(np.zeros((8, 4), np.float32))
+        >>> params.shape, values.shape, network.flat.shape
+        ((8, 2), (8,), (9155,))
     """
 
     device, torch_version = "cpu", ""

@@ -1,9 +1,7 @@
 """The policy: observation -> distribution over actions, and value."""
 
-import importlib
 import math
 from collections.abc import Callable, Sequence
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
@@ -11,6 +9,7 @@ import numpy as np
 
 from upright.envs import Codec, Column, MaskLayout
 from upright.ground import Array, Bools, UprightError, in_a_line
+from upright.policy.devices import torch_part
 from upright.policy.distribution import Distribution
 from upright.policy.distributions import distribution_over
 from upright.policy.layers import Lookup
@@ -188,8 +187,18 @@ class Policy:
             deterministic: The most probable action instead of a drawn one.
             action_masks: What is allowed: one mask as the environment gives it, or [B, P].
 
+        Returns:
+            What the environment is to be given, of its action space; and `state`.
+
         Raises:
             ValueError: There is no such observation or no such mask, in words.
+
+        Example:
+            >>> run = upright.train("CartPole-v1", seed=0, total_timesteps=3_000)
+            >>> obs = np.array([[0.0, 0.0, 0.1, 0.5], [0.0, 0.0, -0.1, -0.5]])  # two of them
+            >>> actions, _ = run.policy.predict(obs, deterministic=True)
+            >>> actions.shape
+            (2,)
         """
         single = self.observations.holds(observation)
         read = self.observations.row if single else self.observations.rows
@@ -268,31 +277,3 @@ def _mlp(
         rng = np.random.default_rng(seed)
         network.initialize(settings.initialization, rng, settings.log_std_init)
     return network
-
-
-def torch_part(file: str, what: str, otherwise: str = "") -> ModuleType:
-    """A file of this room that needs PyTorch, loaded now; `what` says who needs it.
-
-    Raises:
-        UprightError: PyTorch is not installed.
-    """
-    try:
-        return importlib.import_module(f"upright.policy.{file}")
-    except ImportError as error:
-        raise UprightError(
-            f"{what} needs PyTorch, which is not installed.",
-            f"`pip install 'upright[torch]'` adds it{otherwise}.",
-        ) from error
-
-
-def choose_device(requested: str) -> tuple[str, str]:
-    """Where to train, and why, in one line.
-
-    Raises:
-        UprightError: CUDA was asked for and is not there.
-    """
-    if requested == "cuda" and not torch_part("torch_network", "The device cuda").has_cuda():
-        raise UprightError("CUDA was asked for, but PyTorch sees no GPU.", "Use --device cpu.")
-    if requested == "auto":
-        return "cpu", "cpu: small networks are faster there; --device cuda takes a GPU"
-    return requested, f"{requested}: as asked"

@@ -34,6 +34,12 @@ class Rollout:
         final_obs: Those observations, [K, ...].
         episodes: The episodes that finished, in order of time.
         masks: Which actions were allowed, [T, N, P]; None where the environments did not say.
+
+    Example:
+        >>> trainer = upright.Trainer("CartPole-v1", preset="default", num_envs=4, num_steps=32)
+        >>> rollout = trainer.collector.collect()
+        >>> rollout.obs.shape, rollout.rewards.shape
+        ((33, 4, 4), (32, 4))
     """
 
     obs: Array

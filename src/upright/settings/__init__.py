@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from upright.settings.budget import with_budget
     from upright.settings.command import command_line
     from upright.settings.config import read_config
-    from upright.settings.fields import bounds
+    from upright.settings.fields import as_text, bounds
     from upright.settings.hyperparameters import (
         SETTINGS,
         ActorCriticSettings,

@@ -155,3 +155,12 @@ def bounds(metadata: Iterable[Any]) -> str:
         if getattr(constraint, name, None) is not None
     ]
     return " and ".join(parts)
+
+
+def as_text(value: Any) -> str:
+    """A setting's value as it is written on the command line."""
+    if isinstance(value, Schedule):
+        return f"{value.start:g}" if value.start == value.end else f"{value.start:g}:{value.end:g}"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -184,6 +184,11 @@ def resolve(
 
     Raises:
         UprightError: Anything unknown, out of range or inconsistent.
+
+    Example:
+        >>> recipe = resolve("CartPole-v1", gamma=0.98)
+        >>> recipe.algo, recipe.preset, recipe.settings.gamma
+        ('ppo', 'tuned', 0.98)
     """
     file = Config("", "", {}) if config is None else read_config(config)
     written = file.table

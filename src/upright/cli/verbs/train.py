@@ -51,10 +51,10 @@ def _add_settings(parser: argparse.ArgumentParser) -> None:
 
 
 def _describe(fields: dict[str, Any]) -> str:
-    from upright.settings import bounds
+    from upright.settings import as_text, bounds
 
     field, *_ = fields.values()
-    defaults = {algo: _written(each.default) for algo, each in fields.items()}
+    defaults = {algo: as_text(each.default) for algo, each in fields.items()}
     default, *others = set(defaults.values())
     if others:
         default = ", ".join(f"{value} for {algo}" for algo, value in defaults.items())
@@ -62,13 +62,6 @@ def _describe(fields: dict[str, Any]) -> str:
     parts = [f"default {default}", extra["unit"], bounds(field.metadata), extra["source"]]
     text = f"{field.description} [{'; '.join(part for part in parts if part)}]"
     return text.replace("%", "%%")
-
-
-def _written(value: Any) -> str:
-    if isinstance(value, tuple):
-        start_and_end = hasattr(value, "start") and value[0] == value[1]
-        return f"{value[0]:g}" if start_and_end else ",".join(map(str, value))
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def run(args: argparse.Namespace) -> None:
