@@ -99,7 +99,7 @@ clean:
 	@touch $@
 
 .venv/.docs: .venv/.core
-	$(PIP) install --quiet --constraint constraints.txt --editable ".[docs]"
+	$(PIP) install --quiet --constraint constraints.txt --editable ".[docs,lessons]"
 	@touch $@
 
 .venv/.bench: .venv/.core

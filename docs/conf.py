@@ -41,7 +41,9 @@ highlight_language, default_role = "none", "literal"
 myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 4
 myst_update_mathjax = False
-nb_execution_mode = "off"  # a notebook brings its outputs
+# Lessons are run once, whatever the language: what is kept is found by the code alone.
+nb_execution_mode, nb_execution_cache_path = "cache", str(Path("build/lessons").absolute())
+nb_execution_raise_on_error, nb_execution_timeout = True, 600
 html_math_renderer = "mathml"
 
 autodoc_member_order = "bysource"

@@ -249,7 +249,7 @@ assert before < 50
 # after it, so each one is given the sum of the rewards from it onwards; and what comes much later is
 # hardly its doing, so later rewards count less, by a factor γ per step. That is the **discounted return**
 #
-# $$G_t = r_t + \gamma\, r_{t+1} + \gamma^2 r_{t+2} + \dots = r_t + \gamma\, G_{t+1}$$
+# $$G_t = r_t + \gamma\, r_{t+1} + \gamma^2 r_{t+2} + \cdots = r_t + \gamma\, G_{t+1}$$
 #
 # which is quickest computed from the end. In CartPole every reward is 1, so every return is positive, and
 # raising the probability of *every* push would teach nothing. What matters is whether a push did better
