@@ -42,6 +42,12 @@ class Finding:
         name: What it is, as programs may ask for it.
         sentence: What was seen, with its numbers.
         hint: What to try.
+
+    Example:
+        >>> short = {"total_timesteps": 10_000, "eval_every": 10_000}
+        >>> run = upright.train("MountainCar-v0", preset="default", **short)
+        >>> [finding.name for finding in run.diagnose()]
+        ['no-signal']
     """
 
     name: str

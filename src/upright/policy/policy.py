@@ -46,6 +46,14 @@ class Policy:
     Raises:
         UprightError: A space is not supported, the sizes are beyond any memory, or PyTorch is
             needed and not there.
+
+    Example:
+        >>> from upright.settings import SETTINGS
+        >>> numbers, two = gym.spaces.Box(-1.0, 1.0, (4,)), gym.spaces.Discrete(2)
+        >>> policy = Policy(numbers, two, SETTINGS["ppo"](), seed=0)
+        >>> obs = np.zeros((8, 4), np.float32)
+        >>> policy.params(obs).shape, policy.values(obs).shape
+        ((8, 2), (8,))
     """
 
     def __init__(
