@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import upright
-from probes.envs import ActionReward, ConstantReward, ObsReward, Stubborn
+from probes.envs import ActionReward, ConstantReward, ObsReward, Stubborn, Transition
 from upright.experiment.metrics import RECENT
 from upright.judging import course
 from upright.judging.diagnosis import CHECKS, Finding, diagnose
@@ -28,7 +28,19 @@ def far_position() -> gym.Env[Any, Any]:
     )
 
 
-# What is to be found, and a training in which it is.
+class Spent(ActionReward):
+    """What earns does so for an environment's first 500 steps, and costs from then on."""
+
+    taken = 0
+
+    def step(self, action: int) -> Transition:
+        self.taken += 1
+        obs, reward, *ends = super().step(action)
+        return (obs, reward if self.taken <= 500 else -1.0, *ends)
+
+
+# What is to be found, and a training in which it is; by a margin, since processors differ in a sum's
+# last bit, and a training that goes wrong is chaos.
 PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
     "no-signal": (
         "MountainCar-v0",
@@ -47,20 +59,14 @@ PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
         PPO | {"log_std_init": 4.0, "total_timesteps": 8192, "eval_every": 8192},
     ),
     "entropy-collapsed": ("CartPole-v1", PPO | {"learning_rate": 0.3, "total_timesteps": 4096}),
-    "large-kl": ("CartPole-v1", PPO | {"learning_rate": 0.1, "total_timesteps": 8192}),
-    "value-explains-nothing": ("CartPole-v1", STANDSTILL | {"total_timesteps": 8192}),
-    "returns-fell": (
-        "CartPole-v1",
-        {
-            "algo": "actor-critic",
-            "preset": "default",
-            "learning_rate": 0.03,
-            "seed": 1,
-            "until": "budget",
-            "total_timesteps": 20_000,
-            "eval_every": 20_000,
-        },
+    "large-kl": (
+        "Pendulum-v1",
+        PPO
+        | {"learning_rate": 0.02, "num_epochs": 20, "clip_range": 0.9}
+        | {"total_timesteps": 6400, "eval_every": 6400, "eval_episodes": 10},
     ),
+    "value-explains-nothing": ("CartPole-v1", STANDSTILL | {"total_timesteps": 8192}),
+    "returns-fell": (Spent, PPO | {"learning_rate": 0.01, "total_timesteps": 8192}),
     "far-from-threshold": ("CartPole-v1", STANDSTILL | {"total_timesteps": 2048}),
 }
 
