@@ -32,6 +32,7 @@ VERBS = {
     "bundle": "pack a run into one file to share",
     "runs": "list the runs in a folder",
     "envs": "list what can be trained",
+    "migrate": "point out what of old gym a script or notebook has, and write it anew",
 }
 
 

@@ -1,0 +1,64 @@
+"""Lines of a notebook that are no Python: set aside for the parser, and put back letter by letter."""
+
+import re
+
+# `!command`, `%magic`, `%%magic`, `name = !command`, `name = %magic`, `?name`, `name?`.
+MAGIC = re.compile(r"\s*(?:!|%{1,2}[A-Za-z_]|[\w.,\s]+=\s*(?:!|%[A-Za-z_])|\?|[\w.]+\?{1,2}\s*$)")
+PIP = re.compile(r"\s*(?:[!%]|[\w./{}-]*\s).*?\bpip3?\b.*\binstall\b|\s*pip3?\s+install\b")
+# A word of a command that names the old package, with extras and a version or without.
+OLD_PACKAGE = re.compile(
+    r"(?<![\w./-])(?P<quote>['\"]?)gym(?P<extras>\[[\w,\s-]*\])?"
+    r"(?:\s*[=<>!~]=?\s*[\w.*]+(?:,\s*[=<>!~]=?\s*[\w.*]+)*)?(?P=quote)(?![\w./\[-])"
+)
+EXTRAS = {"classic_control": "classic-control", "toy_text": "toy-text"}
+EXTRAS |= {"accept-rom-license": "atari", "accept_rom_license": "atari"}
+# Magics of a whole cell under which Python still stands.
+AROUND_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
+MARK = "# upright-sets-this-line-aside-"
+
+
+def is_foreign(text: str) -> bool:
+    """Whether a cell's first line says that the rest is no Python."""
+    first = text.lstrip().partition("\n")[0].split(" ")[0].rstrip()
+    return first.startswith("%%") and first not in AROUND_PYTHON
+
+
+def masked(text: str) -> tuple[str, dict[str, str]]:
+    """The text with a statement that does nothing for each magic, and what stood there."""
+    lines, aside = text.splitlines(keepends=True), {}
+    continued = False
+    for number, line in enumerate(lines):
+        bare = line.rstrip("\r\n")
+        if continued or MAGIC.match(bare):
+            blank = bare[: len(bare) - len(bare.lstrip())]
+            mark = f"{MARK}{number}#"
+            aside[mark] = bare
+            lines[number] = f"{'' if continued else blank + 'pass  '}{mark}{line[len(bare) :]}"
+            continued = bare.endswith("\\")
+    return "".join(lines), aside
+
+
+def unmasked(text: str, aside: dict[str, str]) -> str:
+    """The text with its magics back in their lines."""
+    if not aside:
+        return text
+    lines = text.splitlines(keepends=True)
+    for number, line in enumerate(lines):
+        if MARK in line:
+            bare = line.rstrip("\r\n")
+            mark = bare[bare.index(MARK) :]
+            lines[number] = aside[mark] + line[len(bare) :]
+    return "".join(lines)
+
+
+def with_gymnasium(line: str) -> str:
+    """A line that installs the old package, installing today's; any other line as it is."""
+    return OLD_PACKAGE.sub(_today, line) if PIP.match(line) else line
+
+
+def _today(found: re.Match[str]) -> str:
+    quote, extras = found["quote"], found["extras"] or ""
+    if extras:
+        words = [word.strip() for word in extras[1:-1].split(",")]
+        extras = f"[{','.join(dict.fromkeys(EXTRAS.get(word, word) for word in words))}]"
+    return f"{quote}gymnasium{extras}{quote}"
