@@ -71,11 +71,11 @@ class Package(Idiom):
         if isinstance(original, cst.Attribute):
             return self._attribute(original, updated, scene)
         assert isinstance(original, cst.Call)
-        assert isinstance(updated, cst.Call)
         full = scene.known.full_name(original.func)
         root = dotted(original.func).partition(".")[0]
         if full in ALL and scene.known.origins.get(root) == "gym":
             scene.say("The registry is a dictionary of specs.")
+            assert isinstance(updated, cst.Call)
             return updated.with_changes(func=chain(f"{root}.registry.values"))
         return updated
 
@@ -130,10 +130,10 @@ class Vectors(Idiom):
     def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
         """The function of today."""
         assert isinstance(original, cst.Call)
-        assert isinstance(updated, cst.Call)
         root = dotted(original.func).partition(".")[0]
         if scene.known.full_name(original.func) != "gym.vector.make":
             return updated
+        assert isinstance(updated, cst.Call)
         if scene.known.origins.get(root) != "gym":
             scene.say_by_hand("It is called gym.make_vec today.", "envs = gym.make_vec(...)")
             return updated

@@ -10,7 +10,6 @@ from upright.migration.syntax import (
     dotted,
     elements,
     first_of,
-    has_keyword,
     keyword,
     method,
     tuple_of,
@@ -38,7 +37,7 @@ class Reset(Idiom):
             return updated
         assert isinstance(original, cst.Call)
         assert isinstance(updated, cst.Call)
-        if has_keyword(original, "return_info"):
+        if _asks_for_info(original):
             scene.say("Every reset gives an info; nothing asks for it.")
             return without_arguments(updated, "return_info")
         if _is_fine(original, scene) or _by_hand(original, scene.parent, scene):
@@ -69,8 +68,13 @@ def _names_both(assign: cst.Assign, scene: Scene) -> bool:
     """Whether a reset is assigned to one target, beside which a second can stand."""
     _, name = method(assign.value)
     single = len(assign.targets) == 1 and isinstance(assign.targets[0].target, _ONE_TARGET)
-    asked = isinstance(assign.value, cst.Call) and has_keyword(assign.value, "return_info")
+    asked = isinstance(assign.value, cst.Call) and _asks_for_info(assign.value)
     return name == "reset" and single and not asked and not scene.known.reads_underscore
+
+
+def _asks_for_info(call: cst.Call) -> bool:
+    """Whether a reset is told to give its info, as between Gym 0.22 and 0.25."""
+    return any(dotted(arg.keyword) == "return_info" for arg in call.args)
 
 
 def _is_fine(call: cst.Call, scene: Scene) -> bool:
