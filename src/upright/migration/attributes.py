@@ -142,4 +142,3 @@ class Vectors(Idiom):
             "does not count."
         )
         return updated.with_changes(func=chain(f"{root}.make_vec"))
-

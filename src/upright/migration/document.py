@@ -64,9 +64,7 @@ def read_document(path: Path) -> Document:
     if path.suffix.lower() == NOTEBOOK:
         return _notebook(path)
     if path.suffix.lower() != SCRIPT:
-        raise UprightError(
-            f"{path} is no {SCRIPT} and no {NOTEBOOK}.", "Only these two are read."
-        )
+        raise UprightError(f"{path} is no {SCRIPT} and no {NOTEBOOK}.", "Only these two are read.")
     data = read_bytes(path, SCRIPT_BYTES)
     try:
         return Document(data, (Piece(None, data.decode("utf-8")),))

@@ -10,7 +10,9 @@ from upright.migration.scene import Scene
 from upright.migration.syntax import chain, dotted
 from upright.migration.wrappers import RENAMED, monitor_names
 
-WHY = "OpenAI's gym is no longer maintained and does not run with NumPy 2; Gymnasium goes on from it."
+WHY = (
+    "OpenAI's gym is no longer maintained and does not run with NumPy 2; Gymnasium goes on from it."
+)
 # Packages of the same age, and what people use today.
 PACKAGES = {
     "stable_baselines": "stable_baselines3",

@@ -16,11 +16,21 @@ GYM = ("gym", "gymnasium")
 # Their vector environments still step in four parts, and reset to observations alone.
 FOUR_PARTS = ("stable_baselines3", "stable_baselines", "sb3_contrib")
 AROUND_ONE = ("stable_baselines3.common.monitor", "stable_baselines3.common.atari_wrappers")
-VECTORS = ("gym.vector.make", "gym.make_vec", "gym.vector.SyncVectorEnv")
-VECTORS = (*VECTORS, "gym.vector.AsyncVectorEnv")
+VECTORS = (
+    "gym.vector.make",
+    "gym.make_vec",
+    "gym.vector.SyncVectorEnv",
+    "gym.vector.AsyncVectorEnv",
+)
 BASES = ("gym.Env", "gym.core.Env", "gym.envs.")
-WRAPPERS = ("gym.Wrapper", "gym.ObservationWrapper", "gym.RewardWrapper", "gym.ActionWrapper")
-WRAPPERS = (*WRAPPERS, "gym.core.", "gym.wrappers.")
+WRAPPERS = (
+    "gym.Wrapper",
+    "gym.ObservationWrapper",
+    "gym.RewardWrapper",
+    "gym.ActionWrapper",
+    "gym.core.",
+    "gym.wrappers.",
+)
 
 
 class Kind(Enum):
@@ -239,10 +249,10 @@ class Knowledge:
         for arg in own.bases:
             name = dotted(arg.value)
             origin = self.full_name(arg.value)
+            if origin.startswith(BASES):
+                return "env"
             if origin.startswith(WRAPPERS):
                 return "wrapper"
-            if origin in BASES[:2] or origin.startswith(BASES[2]):
-                return "env"
             if name in self.classes and self.classes[name] not in (own, *below):
                 return self.base_of(self.classes[name], (own, *below))
         return ""

@@ -14,7 +14,8 @@ EXTRAS = {"classic_control": "classic-control", "toy_text": "toy-text"}
 EXTRAS |= {"accept-rom-license": "atari", "accept_rom_license": "atari"}
 # Magics of a whole cell under which Python still stands.
 AROUND_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
-MARK = "# upright-sets-this-line-aside-"
+# What stands for a line that is set aside, with the line's index.
+MARK = re.compile(r"\s*(?:pass  )?# upright sets line (\d+) aside")
 
 
 def is_foreign(text: str) -> bool:
@@ -23,31 +24,29 @@ def is_foreign(text: str) -> bool:
     return first.startswith("%%") and first not in AROUND_PYTHON
 
 
-def masked(text: str) -> tuple[str, dict[str, str]]:
-    """The text with a statement that does nothing for each magic, and what stood there."""
-    lines, aside = text.splitlines(keepends=True), {}
+def masked(text: str) -> tuple[str, dict[int, str]]:
+    """The text with a statement that does nothing for each magic; and those, by line from 0."""
+    lines, aside = text.splitlines(keepends=True), dict[int, str]()
     continued = False
     for number, line in enumerate(lines):
         bare = line.rstrip("\r\n")
         if continued or MAGIC.match(bare):
+            aside[number] = bare
             blank = bare[: len(bare) - len(bare.lstrip())]
-            mark = f"{MARK}{number}#"
-            aside[mark] = bare
-            lines[number] = f"{'' if continued else blank + 'pass  '}{mark}{line[len(bare) :]}"
+            does_nothing = "" if continued else f"{blank}pass  "
+            lines[number] = f"{does_nothing}# upright sets line {number} aside{line[len(bare) :]}"
             continued = bare.endswith("\\")
     return "".join(lines), aside
 
 
-def unmasked(text: str, aside: dict[str, str]) -> str:
-    """The text with its magics back in their lines."""
-    if not aside:
-        return text
+def unmasked(text: str, aside: dict[int, str]) -> str:
+    """The text with lines of one's choice in the place of those that were set aside."""
     lines = text.splitlines(keepends=True)
     for number, line in enumerate(lines):
-        if MARK in line:
-            bare = line.rstrip("\r\n")
-            mark = bare[bare.index(MARK) :]
-            lines[number] = aside[mark] + line[len(bare) :]
+        bare = line.rstrip("\r\n")
+        found = MARK.fullmatch(bare)
+        if found and int(found[1]) in aside:
+            lines[number] = aside[int(found[1])] + line[len(bare) :]
     return "".join(lines)
 
 

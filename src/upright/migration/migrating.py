@@ -2,8 +2,8 @@
 
 import ast
 import warnings
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -38,14 +38,21 @@ class Migration:
         return tuple(each for each in self.findings if not each.done)
 
 
-@dataclass
+@dataclass(frozen=True)
 class _Part:
-    """A piece on its way: its tree, the lines set aside, and what was found without the tree."""
+    """A piece on its way.
+
+    Attributes:
+        piece: As it was read.
+        tree: Of what is Python in it; None where it is none.
+        aside: The lines of a notebook's own that stand among it, by number from 0.
+        findings: What was found without the tree.
+    """
 
     piece: Piece
     tree: "cst.Module | None"
-    aside: dict[str, str]
-    findings: list[Finding]
+    aside: dict[int, str] = field(default_factory=dict)
+    findings: Sequence[Finding] = ()
 
 
 def migrated(path: Path) -> Migration:
@@ -75,13 +82,14 @@ def migrated(path: Path) -> Migration:
 def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migration:
     texts, findings = [], []
     for part in parts:
-        text, found = part.piece.text, part.findings
+        text, found = part.piece.text, list(part.findings)
         if part.tree is not None:
             rewritten = next(done)
-            text = unmasked(rewritten.code, part.aside)
+            lines = {number: with_gymnasium(line) for number, line in part.aside.items()}
+            text = unmasked(rewritten.code, lines) if lines else rewritten.code
             found = sorted([*found, *rewritten.findings], key=lambda each: each.line)
-        else:
-            text = "".join(map(_installing, text.splitlines(keepends=True)))
+        elif is_foreign(text):
+            text = "".join(map(with_gymnasium, text.splitlines(keepends=True)))
         findings += [replace(each, cell=part.piece.cell) for each in found]
         texts.append(text)
     return Migration(tuple(findings), document.with_texts(texts))
@@ -90,32 +98,37 @@ def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migr
 def _parsed(piece: Piece, path: Path) -> _Part:
     """The tree of a piece; a cell that is no Python has none, and a script has to have one."""
     if piece.cell is not None and is_foreign(piece.text):
-        return _Part(piece, None, {}, _installs(piece.text))
-    text, aside = piece.text, dict[str, str]()
-    fault = _fault(text)
-    if fault is not None:
-        text, aside = masked(piece.text)
-        fault = _fault(text) if aside else fault
-    if fault is None:
-        cst: Any = import_module("libcst")
-        try:
-            tree = cst.parse_module(text)
-        except cst.ParserSyntaxError as error:
-            fault = (error.raw_line, "LibCST does not know this syntax")
-        else:
-            found = [each for line in aside.values() for each in _installs(line)]
-            places = {line: int(mark.split("-")[-1].rstrip("#")) for mark, line in aside.items()}
-            found = [replace(each, line=places[each.old] + 1) for each in found]
-            return _Part(piece, tree, {mark: _installing(line) for mark, line in aside.items()}, found)
+        lines = dict(enumerate(piece.text.splitlines()))
+        return _Part(piece, None, findings=_installs(lines))
+    tree, fault = _tree(piece.text)
+    if tree is not None:
+        return _Part(piece, tree)
+    text, aside = masked(piece.text)
+    if aside:
+        tree, fault = _tree(text)
+    if tree is not None:
+        return _Part(piece, tree, aside, _installs(aside))
     line, said = fault
     if piece.cell is None:
         raise UprightError(
             f"{path} is no Python 3: line {line}: {said}.", "Mend that line, then try again."
         )
-    lines = piece.text.splitlines()
-    old = lines[line - 1] if 0 < line <= len(lines) else ""
-    why = f"This cell is no Python 3, and passed over: {said}."
-    return _Part(piece, None, {}, [Finding("syntax", None, line, old.strip(), "", why, False)])
+    why = f"This cell is no Python 3, and is passed over: {said}."
+    old = dict(enumerate(piece.text.splitlines(), 1)).get(line, "").strip()
+    return _Part(piece, None, findings=[Finding("syntax", None, line, old, "", why, False)])
+
+
+def _tree(text: str) -> tuple["cst.Module | None", tuple[int, str]]:
+    """A text's tree, or where and why it has none. Python's own parser judges first."""
+    import libcst as cst
+
+    fault = _fault(text)
+    if fault:
+        return None, fault
+    try:
+        return cst.parse_module(text), (0, "")
+    except cst.ParserSyntaxError as error:
+        return None, (error.raw_line, "a syntax that LibCST does not know")
 
 
 def _fault(text: str) -> tuple[int, str] | None:
@@ -133,14 +146,10 @@ def _fault(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _installing(line: str) -> str:
-    return with_gymnasium(line)
-
-
-def _installs(text: str) -> list[Finding]:
-    """The lines that install the old package."""
+def _installs(lines: Mapping[int, str]) -> list[Finding]:
+    """The lines, by number from 0, that install the old package."""
     return [
-        Finding("install", None, number, line, with_gymnasium(line), INSTALLS, True)
-        for number, line in enumerate(text.splitlines(), 1)
+        Finding("install", None, number + 1, line, with_gymnasium(line), INSTALLS, True)
+        for number, line in lines.items()
         if with_gymnasium(line) != line
     ]

@@ -66,7 +66,7 @@ def _difference(old: Any, new: Any) -> str:
 def is_registered(env_id: str) -> bool:
     """Whether Gymnasium itself has this id."""
     split = ID.fullmatch(env_id)
-    return bool(split) and int(split["version"]) in _registered().get(split["name"], {})
+    return split is not None and int(split["version"]) in _registered().get(split["name"], {})
 
 
 def game_of(env_id: str) -> tuple[str, dict[str, str]] | None:

@@ -10,10 +10,10 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 
 from upright.migration.finding import Finding
 from upright.migration.origins import known_of
-from upright.migration.uses import uses_of
 from upright.migration.scene import Scene
 from upright.migration.syntax import Small
 from upright.migration.table import IDIOMS
+from upright.migration.uses import uses_of
 
 Body = cst.SimpleStatementLine | cst.SimpleStatementSuite
 _BY_NODE = defaultdict(list)

@@ -9,8 +9,8 @@ import libcst as cst
 from libcst.metadata import CodeRange
 
 from upright.migration.knowledge import Kind, Knowledge, Scope
-from upright.migration.uses import Uses
 from upright.migration.syntax import Function, Small, dotted
+from upright.migration.uses import Uses
 
 ENDS = ("terminated", "truncated")
 

@@ -29,7 +29,11 @@ class Seed(Idiom):
         """`env.reset(seed=1)` where no episode can be under way; else it is pointed out."""
         receiver, name = method(original)
         kind = scene.kind(receiver)
-        if name != "seed" or not (kind.is_env or kind is Kind.UNSURE) or _is_its_own(receiver, scene):
+        if (
+            name != "seed"
+            or not (kind.is_env or kind is Kind.UNSURE)
+            or _is_its_own(receiver, scene)
+        ):
             return updated
         assert isinstance(original, cst.Call)
         assert isinstance(updated, cst.Call)

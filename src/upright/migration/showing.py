@@ -2,10 +2,18 @@
 
 import libcst as cst
 
+from upright.migration import registry
 from upright.migration.idiom import Idiom
 from upright.migration.knowledge import Kind
 from upright.migration.scene import Scene
-from upright.migration.syntax import dotted, keyword, method, with_argument, without_arguments
+from upright.migration.syntax import (
+    dotted,
+    keyword,
+    literal,
+    method,
+    with_argument,
+    without_arguments,
+)
 from upright.migration.uses import BARE, MAKE, UNKNOWN, can_be_told, key_of, mode_of
 
 HOW = {
@@ -36,9 +44,23 @@ class RenderMode(Idiom):
         mode = scene.uses.of_make(original)
         if not mode or not can_be_told(original):
             return updated
-        scene.say(HOW.get(mode, LATER))
+        why, added = HOW.get(mode, LATER), keyword("render_mode", cst.SimpleString(f'"{mode}"'))
+        if _is_of_another(original):
+            new = scene.code(with_argument(original, added))
+            scene.say_by_hand(f"{why} Whether this environment takes it is not seen here.", new)
+            return updated
+        scene.say(why)
         assert isinstance(updated, cst.Call)
-        return with_argument(updated, keyword("render_mode", cst.SimpleString(f'"{mode}"')))
+        return with_argument(updated, added)
+
+
+def _is_of_another(call: cst.Call) -> bool:
+    """Whether an id is named that Gymnasium itself has in no version, nor Atari."""
+    env_id = literal(call.args[0].value) if call.args else None
+    if env_id is None:
+        return False
+    known = registry.is_registered(env_id) or registry.newer(env_id) or registry.game_of(env_id)
+    return not known and not env_id.startswith("ALE/")
 
 
 class Render(Idiom):
@@ -62,7 +84,9 @@ class Render(Idiom):
             scene.say(LATER)
             return updated.with_changes(args=())
         today = "" if mode == UNKNOWN else f', render_mode="{mode}"'
-        scene.say_by_hand(LATER, f"env = gym.make(...{today})\n{scene.code(receiver or original)}.render()")
+        scene.say_by_hand(
+            LATER, f"env = gym.make(...{today})\n{scene.code(receiver or original)}.render()"
+        )
         return updated
 
 
@@ -74,7 +98,7 @@ def _bare(call: cst.Call, scene: Scene) -> None:
         return
     mode = scene.uses.of_make(told[0])
     comes = "It opens no window: it gives a picture" if mode == "rgb_array" else "It shows it"
-    scene.say(f"{comes}, since the environment is made with render_mode=\"{mode}\".")
+    scene.say(f'{comes}, since the environment is made with render_mode="{mode}".')
 
 
 class MakeArguments(Idiom):

@@ -1,5 +1,7 @@
 """`step` gives five values since Gym 0.26: what ended an episode is said."""
 
+from collections.abc import Sequence
+
 import libcst as cst
 
 from upright.migration.idiom import Idiom
@@ -14,10 +16,11 @@ from upright.migration.syntax import (
     method,
     small,
     spread,
-    walk,
 )
 
-WHY = "A step gives five values: an end of the task (terminated) and a time limit (truncated) apart."
+WHY = (
+    "A step gives five values: an end of the task (terminated) and a time limit (truncated) apart."
+)
 LIMIT = "TimeLimit.truncated"
 
 
@@ -39,20 +42,13 @@ class Step(Idiom):
         if len(original.targets) > 1 or parts is None:
             _whole(original, scene, kind)
             return updated
-        starred = any(isinstance(part, cst.StarredElement) for part in parts)
-        if not self._is_old(parts, kind, starred):
+        if kind is Kind.OTHER or not _are_four(parts):
             return updated
         if not kind.is_env:
-            scene.say_by_hand(f"{WHY} Where {dotted(receiver)} comes from is not seen here.", _today(scene, original))
+            said = f"Where {dotted(receiver) or 'it'} comes from is not seen here."
+            scene.say_by_hand(f"{WHY} {said}", _today(scene, original))
             return updated
         return self._rewritten(original, updated, scene)
-
-    def _is_old(self, parts: object, kind: Kind, starred: bool) -> bool:
-        assert isinstance(parts, tuple | list)
-        if kind is Kind.OTHER or len(parts) != 4:
-            return False
-        last = isinstance(parts[3], cst.StarredElement)
-        return not starred or (last and not any(isinstance(each, cst.StarredElement) for each in parts[:3]))
 
     def _rewritten(self, original: cst.Assign, updated: cst.Assign, scene: Scene) -> cst.Assign:
         receiver, _ = method(original.value)
@@ -71,6 +67,12 @@ class Step(Idiom):
         scene.say(f"{WHY}{scene.named(receiver)}")
         new = spread(target, 2, ends)
         return updated.with_changes(targets=[updated.targets[0].with_changes(target=new)])
+
+
+def _are_four(parts: Sequence[cst.BaseElement]) -> bool:
+    """Whether done has a name among a step's parts; the last may be a star."""
+    starred = [isinstance(part, cst.StarredElement) for part in parts]
+    return len(parts) == 4 and not any(starred[:3])
 
 
 def _today(scene: Scene, original: cst.Assign) -> str:
@@ -178,7 +180,3 @@ def _asked(node: cst.CSTNode) -> cst.BaseExpression | None:
         return receiver if literal(node.args[0].value) == LIMIT else None
     return None
 
-
-def is_stepped(node: cst.CSTNode) -> bool:
-    """Whether a step stands in a node."""
-    return any(method(each)[1] == "step" for each in walk(node))

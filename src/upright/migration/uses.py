@@ -20,7 +20,6 @@ from upright.migration.syntax import (
 MAKE = ("gym.make", "gym.envs.make", "gym.envs.registration.make")
 MONITOR = ("gym.wrappers.Monitor", "gym.wrappers.monitor.Monitor")
 RECORDERS = (*MONITOR, "gym.wrappers.RecordVideo")
-RECORDERS = (*RECORDERS, "gym.wrappers.monitoring.Monitor")
 # What Monitor's two parts are called today.
 VIDEO, COUNT = "RecordVideo", "RecordEpisodeStatistics"
 # A render call's mode where it says none, and where no text says which.

@@ -3,9 +3,9 @@
 import libcst as cst
 
 from upright.migration.idiom import Idiom
-from upright.migration.uses import COUNT, MONITOR, VIDEO, is_without_video
 from upright.migration.scene import Scene
 from upright.migration.syntax import arguments, dotted, keyword
+from upright.migration.uses import COUNT, MONITOR, VIDEO, is_without_video
 
 # What Gymnasium calls them; their arguments are other ones where `ARGUMENTS` says so.
 RENAMED = {
