@@ -1,4 +1,4 @@
-"""Each idiom: what stands there, what comes of it, what is said of it; and what comes of it runs."""
+"""Each idiom: what stands there, what comes of it, and that it runs."""
 
 import json
 import subprocess
@@ -113,7 +113,8 @@ CASES = {
         RESET,
     ),
     "a deep step": Case(
-        f"for _ in range(1):\n\twhile True:\n\t\to, r, d, i = env.step({ACT})\n\t\t# end\n\t\tbreak\n",
+        "for _ in range(1):\n\twhile True:\n"
+        f"\t\to, r, d, i = env.step({ACT})\n\t\t# end\n\t\tbreak\n",
         "for _ in range(1):\n\twhile True:\n"
         f"\t\to, r, terminated, truncated, i = env.step({ACT})\n"
         "\t\td = terminated or truncated\n\t\t# end\n\t\tbreak\n",
@@ -132,7 +133,7 @@ CASES = {
         "if d and 'TimeLimit.truncated' in i: print(i['TimeLimit.truncated'])\n",
         f"o, r, terminated, truncated, i = env.step({ACT})\nd = terminated or truncated\n"
         "print(truncated)\nif d and truncated: print(truncated)\n",
-        "step time-limit time-limit",
+        "step time-limit time-limit time-limit",
         RESET,
     ),
     # --- reset
@@ -190,7 +191,7 @@ CASES = {
         "def shown(env):\n    env.reset()\n    return env.render(mode='rgb_array').shape\n"
         "print(shown(gym.make(\n    'CartPole-v1',\n)))\n",
         "def shown(env):\n    env.reset()\n    return env.render().shape\n"
-        "print(shown(gym.make(\n    'CartPole-v1', render_mode=\"rgb_array\"\n)))\n",
+        "print(shown(gym.make(\n    'CartPole-v1', render_mode=\"rgb_array\",\n)))\n",
         "render render-mode",
         BARE,
     ),
@@ -244,8 +245,9 @@ CASES = {
     # --- inside
     "within": Case(
         "print(env.state, env.env.gravity, env.spec.id)\nenv.gravity = 9\n",
-        "print(env.unwrapped.state, env.unwrapped.gravity, env.spec.id)\nenv.unwrapped.gravity = 9\n",
-        "inside inside",
+        "print(env.unwrapped.state, env.unwrapped.gravity, env.spec.id)\n"
+        "env.unwrapped.gravity = 9\n",
+        "inside inside inside",
         RESET,
     ),
     "how long an episode is": Case(
@@ -283,7 +285,7 @@ CASES = {
     "NumPy": Case(
         "print(np.bool8(1), np.float(2), np.int, np.product([2]), np.NaN, np.bool_)\n",
         "print(np.bool_(1), float(2), int, np.prod([2]), np.nan, np.bool_)\n",
-        "numpy",
+        "numpy numpy numpy numpy numpy",
         BARE,
     ),
     # --- one's own
@@ -291,7 +293,8 @@ CASES = {
         "class Own(gym.Env):\n"
         "    metadata = {'render.modes': []}\n"
         "    observation_space = action_space = gym.spaces.Discrete(3)\n"
-        "    def reset(self):\n        self.at = self.np_random.randint(3)\n        return self.at\n"
+        "    def reset(self):\n"
+        "        self.at = self.np_random.randint(3)\n        return self.at\n"
         "    def step(self, action):\n        return self.at, 0.0, True, {}\n"
         "own = Own()\nown.seed(1)\nobs = own.reset()\no, r, d, i = own.step(0)\n",
         "class Own(gym.Env):\n"
@@ -321,7 +324,7 @@ CASES = {
         "        done = terminated or truncated\n"
         "        return obs, r, terminated, truncated, info\n"
         "own = Own(env)\nobs, _ = own.reset()\n",
-        "own-reset reset wrapper-reset own-reset step own-step reset",
+        "own-reset wrapper-reset reset own-reset step own-step reset",
     ),
     "a class that is no environment stays": Case(
         "class Plain:\n    def reset(self):\n        return 0\n"

@@ -152,7 +152,7 @@ class Knowledge:
             self._busy.discard(id(self.values))
 
     def _of_values(self, values: Iterable[cst.BaseExpression], scope: Scope) -> Kind | None:
-        """What a name is that has these values, one after the other; None where they say nothing."""
+        """What a name is that has these values in turn; None where they say nothing."""
         kinds: set[Kind] = set()
         for value in values:
             if isinstance(value, cst.Call | cst.Name | cst.Attribute) and dotted(value) != "None":

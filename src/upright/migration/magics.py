@@ -1,6 +1,8 @@
-"""Lines of a notebook that are no Python: set aside for the parser, and put back letter by letter."""
+"""Lines of a notebook that are no Python: set aside for the parser, and put back as they were."""
 
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
 # `!command`, `%magic`, `%%magic`, `name = !command`, `name = %magic`, `?name`, `name?`.
 MAGIC = re.compile(r"\s*(?:!|%{1,2}[A-Za-z_]|[\w.,\s]+=\s*(?:!|%[A-Za-z_])|\?|[\w.]+\?{1,2}\s*$)")
@@ -14,8 +16,13 @@ EXTRAS = {"classic_control": "classic-control", "toy_text": "toy-text"}
 EXTRAS |= {"accept-rom-license": "atari", "accept_rom_license": "atari"}
 # Magics of a whole cell under which Python still stands.
 AROUND_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
-# What stands for a line that is set aside, with the line's index.
-MARK = re.compile(r"\s*(?:pass  )?# upright sets line (\d+) aside")
+
+
+class Aside(NamedTuple):
+    """A line that is set aside: its number from 0, and its text."""
+
+    number: int
+    text: str
 
 
 def is_foreign(text: str) -> bool:
@@ -24,30 +31,33 @@ def is_foreign(text: str) -> bool:
     return first.startswith("%%") and first not in AROUND_PYTHON
 
 
-def masked(text: str) -> tuple[str, dict[int, str]]:
-    """The text with a statement that does nothing for each magic; and those, by line from 0."""
-    lines, aside = text.splitlines(keepends=True), dict[int, str]()
-    continued = False
+def masked(text: str) -> tuple[str, dict[str, Aside]]:
+    """The text with a statement that does nothing for each magic; and those, by their comments."""
+    lines, aside = text.splitlines(keepends=True), dict[str, Aside]()
+    mark, continued = "# upright sets this aside", False
+    while mark in text:
+        mark += "."
     for number, line in enumerate(lines):
         bare = line.rstrip("\r\n")
         if continued or MAGIC.match(bare):
-            aside[number] = bare
+            comment = f"{mark} {number}"
+            aside[comment] = Aside(number, bare)
             blank = bare[: len(bare) - len(bare.lstrip())]
             does_nothing = "" if continued else f"{blank}pass  "
-            lines[number] = f"{does_nothing}# upright sets line {number} aside{line[len(bare) :]}"
+            lines[number] = f"{does_nothing}{comment}{line[len(bare) :]}"
             continued = bare.endswith("\\")
     return "".join(lines), aside
 
 
-def unmasked(text: str, aside: dict[int, str]) -> str:
+def unmasked(text: str, lines: Mapping[str, str]) -> str:
     """The text with lines of one's choice in the place of those that were set aside."""
-    lines = text.splitlines(keepends=True)
-    for number, line in enumerate(lines):
+    found = text.splitlines(keepends=True)
+    for number, line in enumerate(found):
         bare = line.rstrip("\r\n")
-        found = MARK.fullmatch(bare)
-        if found and int(found[1]) in aside:
-            lines[number] = aside[int(found[1])] + line[len(bare) :]
-    return "".join(lines)
+        comment = bare.strip().removeprefix("pass").strip()
+        if comment in lines:
+            found[number] = lines[comment] + line[len(bare) :]
+    return "".join(found)
 
 
 def with_gymnasium(line: str) -> str:

@@ -2,7 +2,7 @@
 
 import ast
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upright.ground import UprightError
-from upright.migration.document import Document, Piece, read_document
+from upright.migration.document import BOM, Document, Piece, read_document
 from upright.migration.finding import Finding
-from upright.migration.magics import is_foreign, masked, unmasked, with_gymnasium
+from upright.migration.magics import Aside, is_foreign, masked, unmasked, with_gymnasium
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -45,13 +45,13 @@ class _Part:
     Attributes:
         piece: As it was read.
         tree: Of what is Python in it; None where it is none.
-        aside: The lines of a notebook's own that stand among it, by number from 0.
+        aside: The lines of a notebook's own that stand among it, by what stands for them.
         findings: What was found without the tree.
     """
 
     piece: Piece
     tree: "cst.Module | None"
-    aside: dict[int, str] = field(default_factory=dict)
+    aside: dict[str, Aside] = field(default_factory=dict)
     findings: Sequence[Finding] = ()
 
 
@@ -70,11 +70,13 @@ def migrated(path: Path) -> Migration:
             "`pip install 'upright[migrate]'` adds it.",
         )
     document = read_document(path)
-    parts = [_parsed(piece, path) for piece in document.pieces]
     rewriting: Any = import_module("upright.migration.rewriting")
     try:
-        done = iter(rewriting.rewrite([part.tree for part in parts if part.tree is not None]))
-        return _joined(document, parts, done)
+        with warnings.catch_warnings():  # a parser's, of escapes in a stranger's strings
+            warnings.simplefilter("ignore")
+            parts = [_parsed(piece, path) for piece in document.pieces]
+            trees = [part.tree for part in parts if part.tree is not None]
+            return _joined(document, parts, iter(rewriting.rewrite(trees)))
     except RecursionError as error:
         raise UprightError(f"{path} is nested too deeply to be read.") from error
 
@@ -85,8 +87,8 @@ def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migr
         text, found = part.piece.text, list(part.findings)
         if part.tree is not None:
             rewritten = next(done)
-            lines = {number: with_gymnasium(line) for number, line in part.aside.items()}
-            text = unmasked(rewritten.code, lines) if lines else rewritten.code
+            lines = {mark: with_gymnasium(line.text) for mark, line in part.aside.items()}
+            text = BOM * text.startswith(BOM) + unmasked(rewritten.code, lines)
             found = sorted([*found, *rewritten.findings], key=lambda each: each.line)
         elif is_foreign(text):
             text = "".join(map(with_gymnasium, text.splitlines(keepends=True)))
@@ -98,7 +100,7 @@ def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migr
 def _parsed(piece: Piece, path: Path) -> _Part:
     """The tree of a piece; a cell that is no Python has none, and a script has to have one."""
     if piece.cell is not None and is_foreign(piece.text):
-        lines = dict(enumerate(piece.text.splitlines()))
+        lines = map(Aside._make, enumerate(piece.text.splitlines()))
         return _Part(piece, None, findings=_installs(lines))
     tree, fault = _tree(piece.text)
     if tree is not None:
@@ -107,7 +109,7 @@ def _parsed(piece: Piece, path: Path) -> _Part:
     if aside:
         tree, fault = _tree(text)
     if tree is not None:
-        return _Part(piece, tree, aside, _installs(aside))
+        return _Part(piece, tree, aside, _installs(aside.values()))
     line, said = fault
     if piece.cell is None:
         raise UprightError(
@@ -122,6 +124,7 @@ def _tree(text: str) -> tuple["cst.Module | None", tuple[int, str]]:
     """A text's tree, or where and why it has none. Python's own parser judges first."""
     import libcst as cst
 
+    text = text.removeprefix(BOM)
     fault = _fault(text)
     if fault:
         return None, fault
@@ -134,9 +137,7 @@ def _tree(text: str) -> tuple["cst.Module | None", tuple[int, str]]:
 def _fault(text: str) -> tuple[int, str] | None:
     """Where and why Python does not take a text; None where it does. Nothing of it is run."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            ast.parse(text.removeprefix("\ufeff"))
+        ast.parse(text)
     except SyntaxError as error:
         return error.lineno or 1, error.msg
     except (RecursionError, MemoryError):
@@ -146,10 +147,10 @@ def _fault(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _installs(lines: Mapping[int, str]) -> list[Finding]:
-    """The lines, by number from 0, that install the old package."""
+def _installs(lines: Iterable[Aside]) -> list[Finding]:
+    """The lines that install the old package."""
     return [
         Finding("install", None, number + 1, line, with_gymnasium(line), INSTALLS, True)
-        for number, line in lines.items()
+        for number, line in lines
         if with_gymnasium(line) != line
     ]

@@ -71,6 +71,8 @@ class _Learner(cst.CSTVisitor):
 
     def visit_Subscript(self, node: cst.Subscript) -> None:  # noqa: N802
         number = index_of(node)
+        if number == 4 and method(node.value)[1] == "step":
+            self.known.has_new_style = True
         if number in (0, 1):
             self.known.apart.add((dotted(node.value), 2))
         elif number == 4:

@@ -138,5 +138,6 @@ class Forwarded(Idiom):
             return updated
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
         args = [keyword(each, cst.Name(each)) for each in ("seed", "options")]
+        scene.say("The seed and the options go through to the environment within.")
         new = call.with_changes(args=[args[0].with_changes(comma=comma), args[1]])
         return first_of(new) if isinstance(updated, cst.Subscript) else new

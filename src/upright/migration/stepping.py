@@ -179,4 +179,3 @@ def _asked(node: cst.CSTNode) -> cst.BaseExpression | None:
     if name == "get" and isinstance(node, cst.Call) and node.args:
         return receiver if literal(node.args[0].value) == LIMIT else None
     return None
-

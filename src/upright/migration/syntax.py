@@ -80,26 +80,30 @@ def has_keyword(call: cst.Call, *names: str) -> bool:
 
 
 def with_argument(call: cst.Call, added: cst.Arg) -> cst.Call:
-    """A call with one more argument."""
-    args = list(call.args)
-    if args and not isinstance(args[-1].comma, cst.Comma):
-        comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-        last = args[-1].with_changes(comma=comma, whitespace_after_arg=cst.SimpleWhitespace(""))
-        closing = args[-1].whitespace_after_arg
-        return call.with_changes(
-            args=[*args[:-1], last, added.with_changes(whitespace_after_arg=closing)]
-        )
-    return call.with_changes(args=[*args, added])
+    """A call with one more argument; what stood behind the last one stands behind it."""
+    if not call.args:
+        return call.with_changes(args=[added])
+    *others, last = call.args
+    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
+    added = added.with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
+    last = last.with_changes(comma=comma, whitespace_after_arg=cst.SimpleWhitespace(""))
+    return call.with_changes(args=[*others, last, added])
+
+
+def with_arguments(call: cst.Call, args: Sequence[cst.Arg]) -> cst.Call:
+    """A call with fewer arguments; what stood behind the last stands behind what is last now."""
+    if not args or not call.args:
+        return call.with_changes(args=args)
+    *others, last = args
+    end = call.args[-1]
+    last = last.with_changes(comma=end.comma, whitespace_after_arg=end.whitespace_after_arg)
+    return call.with_changes(args=[*others, last])
 
 
 def without_arguments(call: cst.Call, *names: str) -> cst.Call:
     """A call without its keyword arguments of these names."""
     kept = [arg for arg in call.args if not (arg.keyword and arg.keyword.value in names)]
-    if kept and len(kept) < len(call.args) and call.args[-1] not in kept:
-        kept[-1] = kept[-1].with_changes(
-            comma=call.args[-1].comma, whitespace_after_arg=call.args[-1].whitespace_after_arg
-        )
-    return call.with_changes(args=kept)
+    return with_arguments(call, kept)
 
 
 def first_of(call: cst.BaseExpression) -> cst.Subscript:

@@ -4,7 +4,7 @@ import libcst as cst
 
 from upright.migration.idiom import Idiom
 from upright.migration.scene import Scene
-from upright.migration.syntax import arguments, dotted, keyword
+from upright.migration.syntax import arguments, dotted, keyword, with_arguments
 from upright.migration.uses import COUNT, MONITOR, VIDEO, is_without_video
 
 # What Gymnasium calls them; their arguments are other ones where `ARGUMENTS` says so.
@@ -64,7 +64,8 @@ class Wrappers(Idiom):
             name = others.get(dotted(arg.keyword), dotted(arg.keyword))
             if name or arg.keyword is None:
                 args.append(arg.with_changes(keyword=cst.Name(name)) if name else arg)
-        return updated.with_changes(func=_called_today(updated.func, full, today), args=args)
+        call = with_arguments(updated, args)
+        return call.with_changes(func=_called_today(updated.func, full, today))
 
     def _monitor(self, original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Call:
         given = arguments(updated, TAKEN)
@@ -90,6 +91,7 @@ def _called_today(func: cst.BaseExpression, full: str, today: str) -> cst.BaseEx
     """The name of today, in the module where the file has it from."""
     if isinstance(func, cst.Attribute):
         inner = func.value
-        deeper = isinstance(inner, cst.Attribute) and full.count(".") > 2
-        return func.with_changes(value=inner.value if deeper else inner, attr=cst.Name(today))
+        if isinstance(inner, cst.Attribute) and full.count(".") > 2:
+            inner = inner.value  # Gymnasium has them all in gym.wrappers
+        return func.with_changes(value=inner, attr=cst.Name(today))
     return cst.Name(today)

@@ -52,7 +52,7 @@ def _print(migration: "Migration") -> None:
         several = list(found)
         by_hand = "" if all(each.done for each in several) else " (by hand)"
         print(plain(f"{several[0].place}{by_hand}"))
-        _print_code("is", several[0].old)
+        _print_code("here", several[0].old)
         for new in dict.fromkeys(each.new for each in several if each.new):
             if new != several[0].old:
                 _print_code("today", new)
