@@ -1,4 +1,4 @@
-"""Files of strangers: notebooks with magics, files that are no Python, files that are meant badly."""
+"""Files of strangers: with magics in them, no Python in them, or malice."""
 
 import json
 import os
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from upright.ground import UprightError
 from upright.migration import Migration, migrated
-from upright.migration.magics import masked, unmasked, with_gymnasium
+from upright.migration.magics import put_back, set_aside, with_gymnasium
 
 PYTHON = {"kernelspec": {"language": "python", "name": "python3", "display_name": "Python 3"}}
 
@@ -189,7 +189,11 @@ def test_a_folder_a_link_and_a_giant_are_refused(tmp_path: Path) -> None:
     (tmp_path / "link.py").symlink_to("b.py")
     with (tmp_path / "giant.ipynb").open("wb") as file:
         file.truncate(100 << 20)
-    for name, said in (("a.py", "regular"), ("link.py", "a link"), ("giant.ipynb", "67,108,864")):
+    for name, said in (
+        ("a.py", "a directory"),
+        ("link.py", "a link"),
+        ("giant.ipynb", "67,108,864"),
+    ):
         with pytest.raises(UprightError, match=said):
             migrated(tmp_path / name)
 
@@ -218,7 +222,7 @@ PIECES = st.sampled_from(
         "x = 1",
         "",
         "  ",
-        "# upright sets line 0 aside",
+        "# upright sets this aside 0",
         "a?",
         "\\",
         "'''",
@@ -228,6 +232,6 @@ PIECES = st.sampled_from(
 
 @given(st.lists(PIECES, max_size=8).map("\n".join))
 def test_lines_that_are_set_aside_come_back(text: str) -> None:
-    set_aside, lines = masked(text)
-    assert unmasked(set_aside, lines) == text or not lines
-    assert len(set_aside.splitlines()) == len(text.splitlines())
+    without, lines = set_aside(text)
+    assert put_back(without, {mark: line.text for mark, line in lines.items()}) == text
+    assert len(without.splitlines()) == len(text.splitlines())

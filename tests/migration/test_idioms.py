@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from upright.migration import Finding, migrated
+from upright.migration import Relic, migrated
 from upright.migration.table import IDIOMS
 
 HEADER = "import gym\nimport numpy as np\n"
@@ -422,11 +422,11 @@ NEW = {
     ),
     "odd spacing\t": "import  gymnasium as gym ;x=( 1,\n  2 )\r\nif x :\r\n\ty = 3 # end",
     "nothing": "",
-    "a mark of its own": "# upright sets line 0 aside\n",
+    "a mark of its own": "# upright sets this aside 0\n",
 }
 
 
-def migrate(folder: Path, text: str) -> tuple[str, tuple[Finding, ...]]:
+def migrate(folder: Path, text: str) -> tuple[str, tuple[Relic, ...]]:
     path = folder / "script.py"
     path.write_bytes(text.encode())
     migration = migrated(path)

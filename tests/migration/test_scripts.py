@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from upright.migration import Finding, migrated
+from upright.migration import Relic, migrated
 
 SCRIPTS = Path(__file__).parent / "scripts"
 # What each of them has of old gym: all that is found, and no more.
@@ -155,7 +155,7 @@ def test_a_notebook_keeps_all_but_its_old_code(lesson: dict[str, object]) -> Non
 
 def test_the_lessons_findings_say_cell_and_line() -> None:
     found = migrated(SCRIPTS / "lesson.ipynb").findings
-    assert found[0] == Finding(
+    assert found[0] == Relic(
         "install",
         1,
         2,

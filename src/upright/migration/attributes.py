@@ -8,7 +8,7 @@ from upright.migration.scene import Scene
 from upright.migration.syntax import chain, dotted
 from upright.migration.wrappers import RENAMED
 
-LIMIT = "_max_episode_steps"
+MAX_STEPS = "_max_episode_steps"
 # Of the tabular environments.
 COUNTS = {"nS": "observation_space.n", "nA": "action_space.n"}
 GONE = ("reward_range", "monitor", "configure")
@@ -30,7 +30,7 @@ class Inside(Idiom):
         name = original.attr.value
         if scene.known.full_name(original) or not scene.known.is_bare(original.value, scene.scope):
             return updated
-        if name == LIMIT:
+        if name == MAX_STEPS:
             return self._limit(original, updated, scene)
         if name in registry.wrapper_attributes() or name.startswith("__") or name == "seed":
             return updated

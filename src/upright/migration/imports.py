@@ -10,7 +10,7 @@ from upright.migration.scene import Scene
 from upright.migration.syntax import chain, dotted
 from upright.migration.wrappers import RENAMED, monitor_names
 
-WHY = (
+GYM_IS_OVER = (
     "OpenAI's gym is no longer maintained and does not run with NumPy 2; Gymnasium goes on from it."
 )
 # Packages of the same age, and what people use today.
@@ -41,7 +41,7 @@ class Imports(Idiom):
         _old_packages(names, scene)
         if not any(_is_old(name) for name in names):
             return updated
-        scene.say(WHY)
+        scene.say(GYM_IS_OVER)
         return updated.with_changes(names=_today(updated.names))
 
     def _from(
@@ -53,7 +53,7 @@ class Imports(Idiom):
             return updated
         if _gone(original, module, scene):
             return updated
-        scene.say(WHY)
+        scene.say(GYM_IS_OVER)
         updated = updated.with_changes(module=chain(f"gymnasium{module[3:]}"))
         return _with_wrappers(original, updated, scene)
 
@@ -100,7 +100,7 @@ def _gone(original: cst.ImportFrom, module: str, scene: Scene) -> bool:
     gone = [name for name in wanted if not registry.has(name) and name not in RENAMED]
     if gone:
         scene.say_by_hand(
-            f"{WHY} It has no {', '.join(name.removeprefix('gym.') for name in gone)}.",
+            f"{GYM_IS_OVER} It has no {', '.join(name.removeprefix('gym.') for name in gone)}.",
             "import gymnasium as gym",
         )
     return bool(gone)

@@ -12,8 +12,8 @@ OLD_PACKAGE = re.compile(
     r"(?<![\w./-])(?P<quote>['\"]?)gym(?P<extras>\[[\w,\s-]*\])?"
     r"(?:\s*[=<>!~]=?\s*[\w.*]+(?:,\s*[=<>!~]=?\s*[\w.*]+)*)?(?P=quote)(?![\w./\[-])"
 )
-EXTRAS = {"classic_control": "classic-control", "toy_text": "toy-text"}
-EXTRAS |= {"accept-rom-license": "atari", "accept_rom_license": "atari"}
+GYM_EXTRAS = {"classic_control": "classic-control", "toy_text": "toy-text"}
+GYM_EXTRAS |= {"accept-rom-license": "atari", "accept_rom_license": "atari"}
 # Magics of a whole cell under which Python still stands.
 AROUND_PYTHON = ("%%time", "%%timeit", "%%capture", "%%prun")
 
@@ -31,7 +31,7 @@ def is_foreign(text: str) -> bool:
     return first.startswith("%%") and first not in AROUND_PYTHON
 
 
-def masked(text: str) -> tuple[str, dict[str, Aside]]:
+def set_aside(text: str) -> tuple[str, dict[str, Aside]]:
     """The text with a statement that does nothing for each magic; and those, by their comments."""
     lines, aside = text.splitlines(keepends=True), dict[str, Aside]()
     mark, continued = "# upright sets this aside", False
@@ -49,7 +49,7 @@ def masked(text: str) -> tuple[str, dict[str, Aside]]:
     return "".join(lines), aside
 
 
-def unmasked(text: str, lines: Mapping[str, str]) -> str:
+def put_back(text: str, lines: Mapping[str, str]) -> str:
     """The text with lines of one's choice in the place of those that were set aside."""
     found = text.splitlines(keepends=True)
     for number, line in enumerate(found):
@@ -69,5 +69,5 @@ def _today(found: re.Match[str]) -> str:
     quote, extras = found["quote"], found["extras"] or ""
     if extras:
         words = [word.strip() for word in extras[1:-1].split(",")]
-        extras = f"[{','.join(dict.fromkeys(EXTRAS.get(word, word) for word in words))}]"
+        extras = f"[{','.join(dict.fromkeys(GYM_EXTRAS.get(word, word) for word in words))}]"
     return f"{quote}gymnasium{extras}{quote}"

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from upright.ground import UprightError
 from upright.migration.document import BOM, Document, Piece, read_document
-from upright.migration.finding import Finding
-from upright.migration.magics import Aside, is_foreign, masked, unmasked, with_gymnasium
+from upright.migration.magics import Aside, is_foreign, put_back, set_aside, with_gymnasium
+from upright.migration.relic import Relic
 
 if TYPE_CHECKING:
     import libcst as cst
@@ -29,11 +29,11 @@ class Migration:
         data: The corrected copy; the file's own bytes where there is nothing to correct.
     """
 
-    findings: tuple[Finding, ...]
+    findings: tuple[Relic, ...]
     data: bytes
 
     @property
-    def left(self) -> tuple[Finding, ...]:
+    def left(self) -> tuple[Relic, ...]:
         """What remains to be done by hand."""
         return tuple(each for each in self.findings if not each.done)
 
@@ -52,7 +52,7 @@ class _Part:
     piece: Piece
     tree: "cst.Module | None"
     aside: dict[str, Aside] = field(default_factory=dict)
-    findings: Sequence[Finding] = ()
+    findings: Sequence[Relic] = ()
 
 
 def migrated(path: Path) -> Migration:
@@ -88,7 +88,7 @@ def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migr
         if part.tree is not None:
             rewritten = next(done)
             lines = {mark: with_gymnasium(line.text) for mark, line in part.aside.items()}
-            text = BOM * text.startswith(BOM) + unmasked(rewritten.code, lines)
+            text = BOM * text.startswith(BOM) + put_back(rewritten.code, lines)
             found = sorted([*found, *rewritten.findings], key=lambda each: each.line)
         elif is_foreign(text):
             text = "".join(map(with_gymnasium, text.splitlines(keepends=True)))
@@ -105,7 +105,7 @@ def _parsed(piece: Piece, path: Path) -> _Part:
     tree, fault = _tree(piece.text)
     if tree is not None:
         return _Part(piece, tree)
-    text, aside = masked(piece.text)
+    text, aside = set_aside(piece.text)
     if aside:
         tree, fault = _tree(text)
     if tree is not None:
@@ -117,7 +117,7 @@ def _parsed(piece: Piece, path: Path) -> _Part:
         )
     why = f"This cell is no Python 3, and is passed over: {said}."
     old = dict(enumerate(piece.text.splitlines(), 1)).get(line, "").strip()
-    return _Part(piece, None, findings=[Finding("syntax", None, line, old, "", why, False)])
+    return _Part(piece, None, findings=[Relic("syntax", None, line, old, "", why, False)])
 
 
 def _tree(text: str) -> tuple["cst.Module | None", tuple[int, str]]:
@@ -147,10 +147,10 @@ def _fault(text: str) -> tuple[int, str] | None:
     return None
 
 
-def _installs(lines: Iterable[Aside]) -> list[Finding]:
+def _installs(lines: Iterable[Aside]) -> list[Relic]:
     """The lines that install the old package."""
     return [
-        Finding("install", None, number + 1, line, with_gymnasium(line), INSTALLS, True)
+        Relic("install", None, number + 1, line, with_gymnasium(line), INSTALLS, True)
         for number, line in lines
         if with_gymnasium(line) != line
     ]

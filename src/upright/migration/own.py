@@ -3,12 +3,12 @@
 import libcst as cst
 
 from upright.migration.idiom import Idiom
-from upright.migration.resetting import WHY as RESET
+from upright.migration.resetting import RESET_GIVES
 from upright.migration.scene import Scene
-from upright.migration.stepping import WHY as STEP
+from upright.migration.stepping import STEP_GIVES
 from upright.migration.syntax import Function, dotted, elements, literal, method, quoted, walk_body
 
-TAKEN = ("seed", "options")
+RESET_TAKES = ("seed", "options")
 METADATA = {"render.modes": "render_modes", "video.frames_per_second": "render_fps"}
 
 
@@ -22,7 +22,7 @@ class OwnReset(Idiom):
         """Note which parameters the method lacks."""
         if isinstance(node, Function) and node.name.value == "reset" and _class(scene):
             given = {each.name.value for each in (*node.params.params, *node.params.kwonly_params)}
-            lacks = [name for name in TAKEN if name not in given]
+            lacks = [name for name in RESET_TAKES if name not in given]
             if lacks and node.params.star_kwarg is None:
                 scene.notes[node, "signed"] = lacks
 
@@ -96,7 +96,9 @@ def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.R
     parts = elements(value)
     if parts is not None and len(parts) == 2:
         if not _is_info(parts[1].value):
-            scene.say_by_hand(f"{RESET} Are these two parts of an observation?", "return obs, info")
+            scene.say_by_hand(
+                f"{RESET_GIVES} Are these two parts of an observation?", "return obs, info"
+            )
         return updated
     if any(_is_modern(each) for each in walk_body(function)):
         return updated
@@ -104,7 +106,7 @@ def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.R
     bare = isinstance(value, cst.Tuple) and not value.lpar
     obs = updated.value.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
     info = cst.Name("info") if scene.notes.get((function, "reset")) else cst.Dict([])
-    scene.say(RESET)
+    scene.say(RESET_GIVES)
     both = cst.Tuple([cst.Element(obs if bare else updated.value), cst.Element(info)], (), ())
     return updated.with_changes(value=both)
 
@@ -146,7 +148,7 @@ class OwnStep(Idiom):
             first = first if again else cst.Name(ends[0])
             second = cst.Name(ends[1])
         limit = "" if ends else " A time limit of its own belongs into the fourth, now False."
-        scene.say(f"{STEP}{limit}")
+        scene.say(f"{STEP_GIVES}{limit}")
         comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
         new = [cst.Element(each, comma=comma) for each in (first, second)]
         every = updated.value.elements

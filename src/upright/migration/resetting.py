@@ -17,7 +17,7 @@ from upright.migration.syntax import (
     without_arguments,
 )
 
-WHY = "A reset gives the observation and an info."
+RESET_GIVES = "A reset gives the observation and an info."
 _ONE_TARGET = (cst.Name, cst.Attribute, cst.Subscript)
 
 
@@ -42,7 +42,7 @@ class Reset(Idiom):
             return without_arguments(updated, "return_info")
         if _is_fine(original, scene) or _by_hand(original, scene.parent, scene):
             return updated
-        scene.say(f"{WHY}{scene.named(receiver)}")
+        scene.say(f"{RESET_GIVES}{scene.named(receiver)}")
         return first_of(updated)
 
     def _assigned(self, original: cst.Assign, updated: cst.Assign, scene: Scene) -> cst.Assign:
@@ -51,7 +51,7 @@ class Reset(Idiom):
             return updated
         if _by_hand(original.value, original, scene):
             return updated
-        scene.say(f"{WHY}{scene.named(receiver)}")
+        scene.say(f"{RESET_GIVES}{scene.named(receiver)}")
         target, info = updated.targets[0].target, "_"
         if _is_kept(original, scene):
             info = "info"
@@ -100,7 +100,7 @@ def _by_hand(call: cst.CSTNode, assign: cst.CSTNode, scene: Scene) -> bool:
     target = assign.targets[0].target if isinstance(assign, cst.Assign) else None
     if target is None or not known.is_taken_apart(dotted(target), 2):
         scene.say_by_hand(
-            f"{WHY} Elsewhere the file takes both.", f"obs, info = {scene.code(call)}"
+            f"{RESET_GIVES} Elsewhere the file takes both.", f"obs, info = {scene.code(call)}"
         )
     return True
 

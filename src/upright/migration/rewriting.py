@@ -8,8 +8,8 @@ from typing import cast
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
-from upright.migration.finding import Finding
 from upright.migration.origins import known_of
+from upright.migration.relic import Relic
 from upright.migration.scene import Scene
 from upright.migration.syntax import Small
 from upright.migration.table import IDIOMS
@@ -89,14 +89,14 @@ class Rewritten:
     """A module after the walk: its text, and what was found in it."""
 
     code: str
-    findings: list[Finding]
+    findings: list[Relic]
 
 
-def _findings(scene: Scene, walk: _Walk) -> list[Finding]:
+def _findings(scene: Scene, walk: _Walk) -> list[Relic]:
     """What was found, in the order of the lines; what two idioms say alike is said once."""
     found = {}
     for each in scene.remarks:
-        finding = Finding(
+        finding = Relic(
             idiom=each.idiom,
             cell=None,
             line=scene.positions[each.statement].start.line,

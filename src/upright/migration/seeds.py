@@ -7,7 +7,7 @@ from upright.migration.knowledge import Kind
 from upright.migration.scene import Scene
 from upright.migration.syntax import dotted, method, walk
 
-WHY = "An environment is seeded by its reset."
+RESET_SEEDS = "An environment is seeded by its reset."
 # Methods of NumPy's RandomState, and the Generator's that takes the same arguments.
 DRAWS = {
     "randint": ("integers", 9),
@@ -40,9 +40,9 @@ class Seed(Idiom):
         given = scene.code(original.args[0].value) if original.args else "None"
         today = f"obs, info = {scene.code(receiver or original)}.reset(seed={given})"
         if not _is_safe(original, scene) or kind is Kind.UNSURE or dotted(receiver) == "self":
-            scene.say_by_hand(f"{WHY} Here an episode may be under way.", today)
+            scene.say_by_hand(f"{RESET_SEEDS} Here an episode may be under way.", today)
             return updated
-        scene.say(f"{WHY} The resets that follow go on from there.{scene.named(receiver)}")
+        scene.say(f"{RESET_SEEDS} The resets that follow go on from there.{scene.named(receiver)}")
         assert isinstance(updated.func, cst.Attribute)
         tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
         args = [arg.with_changes(keyword=cst.Name("seed"), equal=tight) for arg in updated.args]

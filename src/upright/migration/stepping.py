@@ -18,13 +18,13 @@ from upright.migration.syntax import (
     spread,
 )
 
-WHY = (
+STEP_GIVES = (
     "A step gives five values: an end of the task (terminated) and a time limit (truncated) apart."
 )
 LIMIT = "TimeLimit.truncated"
 
 
-class Step(Idiom):
+class Stepping(Idiom):
     """`obs, reward, done, info = env.step(action)`."""
 
     name = "step"
@@ -46,7 +46,7 @@ class Step(Idiom):
             return updated
         if not kind.is_env:
             said = f"Where {dotted(receiver) or 'it'} comes from is not seen here."
-            scene.say_by_hand(f"{WHY} {said}", _today(scene, original))
+            scene.say_by_hand(f"{STEP_GIVES} {said}", _today(scene, original))
             return updated
         return self._rewritten(original, updated, scene)
 
@@ -64,7 +64,7 @@ class Step(Idiom):
             scene.follow(original, small(text))
         scene.notes[scene.function, "info", info] = ends[1]
         scene.notes[scene.function, "done", dotted(done)] = ends
-        scene.say(f"{WHY}{scene.named(receiver)}")
+        scene.say(f"{STEP_GIVES}{scene.named(receiver)}")
         new = spread(target, 2, ends)
         return updated.with_changes(targets=[updated.targets[0].with_changes(target=new)])
 
@@ -96,7 +96,7 @@ def _whole(original: cst.Assign, scene: Scene, kind: Kind) -> None:
         return
     call, ends = scene.code(original.value), " or ".join(scene.ends())
     scene.say_by_hand(
-        f"{WHY} Here all are kept in one name, whose third was done and whose fourth was info.",
+        f"{STEP_GIVES} They are kept in one name, whose third was done.",
         f"obs, reward, {', '.join(scene.ends())}, info = {call}\ndone = {ends}",
     )
 
@@ -120,7 +120,7 @@ class StepInside(Idiom):
             return updated
         if isinstance(scene.parent, handed_on):
             scene.say_by_hand(
-                f"{WHY} Whoever gets these takes them apart elsewhere.",
+                f"{STEP_GIVES} Whoever gets these takes them apart elsewhere.",
                 f"obs, reward, {', '.join(scene.ends())}, info = {scene.code(original)}",
             )
         return updated
@@ -132,12 +132,12 @@ class StepInside(Idiom):
         number = index_of(original)
         assert isinstance(updated, cst.Subscript)
         if number == 3:
-            scene.say(f"{WHY} The info is the fifth.")
+            scene.say(f"{STEP_GIVES} The info is the fifth.")
             return indexed(updated.value, 4)
         if number not in (0, 1):
             call = scene.code(original.value)
             scene.say_by_hand(
-                f"{WHY} The third was true for both ends.",
+                f"{STEP_GIVES} The third was true for both ends.",
                 f"obs, reward, {', '.join(scene.ends())}, info = {call}\n"
                 f"done = {' or '.join(scene.ends())}",
             )

@@ -9,8 +9,8 @@ from upright.migration.own import Metadata, OwnReset, OwnStep
 from upright.migration.resetting import Forwarded, Reset
 from upright.migration.seeds import Draws, Seed
 from upright.migration.showing import MakeArguments, Render, RenderMode
-from upright.migration.stepping import Step, StepInside, Truncation
-from upright.migration.wrappers import Wrappers
+from upright.migration.stepping import StepInside, Stepping, Truncation
+from upright.migration.wrappers import Wrapping
 
 IDIOMS: tuple[Idiom, ...] = (
     Imports(),
@@ -19,8 +19,8 @@ IDIOMS: tuple[Idiom, ...] = (
     MakeArguments(),
     RenderMode(),
     Render(),
-    Wrappers(),
-    Step(),
+    Wrapping(),
+    Stepping(),
     StepInside(),
     Truncation(),
     Reset(),

@@ -1,4 +1,4 @@
-"""Wrappers that are called otherwise today, above all Monitor."""
+"""Wrapping that are called otherwise today, above all Monitor."""
 
 import libcst as cst
 
@@ -19,7 +19,7 @@ RENAMED = {
 }
 ARGUMENTS = {"FrameStackObservation": {"num_stack": "stack_size", "lz4_compress": ""}}
 # Of Monitor, in the order in which it took them.
-TAKEN = (
+MONITOR_TAKES = (
     "env",
     "directory",
     "video_callable",
@@ -38,7 +38,7 @@ def monitor_names(full: str, scene: Scene) -> list[str]:
     return sorted(scene.uses.monitors or {VIDEO}) if full in MONITOR else []
 
 
-class Wrappers(Idiom):
+class Wrapping(Idiom):
     """`gym.wrappers.Monitor(env, "videos", force=True)`, `FrameStack(env, 4)`."""
 
     name = "wrapper"
@@ -68,7 +68,7 @@ class Wrappers(Idiom):
         return call.with_changes(func=_called_today(updated.func, full, today))
 
     def _monitor(self, original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Call:
-        given = arguments(updated, TAKEN)
+        given = arguments(updated, MONITOR_TAKES)
         today = COUNT if is_without_video(original) else VIDEO
         why = BY_COUNT if today == COUNT else BY_VIDEO
         if given is None or "env" not in given or (today == VIDEO and "directory" not in given):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from upright.cli.arguments import add_switches, announce, plain, print_json, program
 
 if TYPE_CHECKING:
-    from upright.migration import Finding, Migration
+    from upright.migration import Migration, Relic
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -79,7 +79,7 @@ def _summary(file: str, migration: "Migration", out: Path | None) -> str:
     return f"{places}; {done} of them mended in {out}{_rest(left)}."
 
 
-def _rest(left: "tuple[Finding, ...]") -> str:
+def _rest(left: "tuple[Relic, ...]") -> str:
     """What is for a person."""
     if not left:
         return ""

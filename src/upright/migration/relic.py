@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Finding:
+class Relic:
     """What stands there, and what works today.
 
     Attributes:
