@@ -223,6 +223,16 @@ CASES = {
         "import id wrapper wrapper",
         BARE,
     ),
+    "wrappers that want more": Case(
+        "e = gym.make('CarRacing-v2')\ne = gym.wrappers.ResizeObservation(e, 32)\n"
+        "e = gym.wrappers.TransformObservation(e, lambda o: o)\n"
+        "e = gym.wrappers.RecordEpisodeStatistics(e, deque_size=9)\n",
+        "e = gym.make('CarRacing-v3')\ne = gym.wrappers.ResizeObservation(e, (32, 32))\n"
+        "e = gym.wrappers.TransformObservation(e, lambda o: o, observation_space=None)\n"
+        "e = gym.wrappers.RecordEpisodeStatistics(e, buffer_length=9)\n",
+        "id wrapper wrapper wrapper",
+        BARE,
+    ),
     # --- ids
     "an id in a name": Case(
         "ENV = 'CartPole-v0'\nIDS = ['Pendulum-v0', 'x']\n",
@@ -251,7 +261,9 @@ CASES = {
         RESET,
     ),
     "how long an episode is": Case(
-        "print(env._max_episode_steps)\n", "print(env.spec.max_episode_steps)\n", "inside"
+        "print(env._max_episode_steps, env.spec.timestep_limit)\n",
+        "print(env.spec.max_episode_steps, env.spec.max_episode_steps)\n",
+        "inside inside",
     ),
     "unwrapped is within": Case(
         "env = gym.make('CartPole-v1').unwrapped\nprint(env.gravity)\n",
@@ -362,6 +374,12 @@ LEFT = {
         "render",
         "env.render()",
     ),
+    "an info among others": (
+        f"{MADE}o, r, done, info = env.step(0)\nfor info in []:\n"
+        "    print(info['TimeLimit.truncated'])\n",
+        "time-limit",
+        "truncated",
+    ),
     "an info of unknown origin": (
         f"{MADE}def ended(info):\n    return info['TimeLimit.truncated']\n",
         "time-limit",
@@ -412,6 +430,13 @@ NEW = {
     "what is no environment": (
         "import torch\nimport numpy as np\nopt = torch.optim.Adam([])\nopt.step()\n"
         "env = dict(a=1)\nstate = stack.reset()\na, b, c, d = machine.step(1)\nmachine.seed(2)\n"
+    ),
+    "other things with seeds and resets": (
+        "import gymnasium as gym\nimport numpy as np\nimport chess\n"
+        "rng = np.random.RandomState()\nrng.seed(3)\ngame = chess.Board()\n"
+        "state = game.reset()\nnp.random.seed(1)\nimport random\nrandom.seed(2)\n"
+        "class Agent:\n    def reset(self):\n        return 1\nagent = Agent()\n"
+        "first = agent.reset()\nagent.render(mode='human')\n"
     ),
     "an environment of today": (
         "import gymnasium as gym\nclass Own(gym.Env):\n"

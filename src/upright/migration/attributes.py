@@ -28,6 +28,9 @@ class Inside(Idiom):
         assert isinstance(original, cst.Attribute)
         assert isinstance(updated, cst.Attribute)
         name = original.attr.value
+        if name == "timestep_limit" and dotted(original).endswith(".spec.timestep_limit"):
+            scene.say("The limit is called max_episode_steps.")
+            return updated.with_changes(attr=cst.Name("max_episode_steps"))
         if scene.known.full_name(original) or not scene.known.is_bare(original.value, scene.scope):
             return updated
         if name == MAX_STEPS:

@@ -81,6 +81,9 @@ class Knowledge:
     reads_underscore: bool = False
     # Names whose value is taken apart somewhere, as a tuple of so many parts is.
     apart: set[tuple[str, int]] = field(default_factory=set)
+    # Names that stand for one thing after the other.
+    loop_names: set[str] = field(default_factory=set)
+    _others: bool | None = None
     _busy: set[int] = field(default_factory=set)
 
     def full_name(self, node: cst.CSTNode | None) -> str:
@@ -106,11 +109,14 @@ class Knowledge:
     @property
     def has_others(self) -> bool:
         """Whether something that is called an environment is none of Gymnasium's."""
-        return any(
-            ENV_LIKE.fullmatch(key.removeprefix("."))
-            and self._of_values(values, self._scope_of(scope)) in (Kind.OTHER, Kind.UNSURE)
-            for (scope, key), values in list(self.values.items())
-        )
+        if self._others is None:
+            self._others = False  # which holds for whoever asks while this is being answered
+            self._others = any(
+                self._of_values(values, self._scope_of(scope)) in (Kind.OTHER, Kind.UNSURE)
+                for (scope, key), values in list(self.values.items())
+                if ENV_LIKE.fullmatch(key.removeprefix("."))
+            )
+        return self._others
 
     def kind(self, node: cst.CSTNode | None, scope: Scope) -> Kind:
         """What an expression in a function is."""
@@ -139,17 +145,11 @@ class Knowledge:
 
     def _by_name(self, name: str, found: Kind | None) -> Kind:
         """What a name says where its values say nothing."""
-        if found is not None:
+        if found is not None and found is not Kind.UNSURE:
             return found
         if not ENV_LIKE.fullmatch(name):
             return Kind.OTHER
-        if id(self.values) in self._busy:  # asked while `has_others` is being answered
-            return Kind.NAMED
-        self._busy.add(id(self.values))
-        try:
-            return Kind.UNSURE if self.has_others else Kind.NAMED
-        finally:
-            self._busy.discard(id(self.values))
+        return Kind.UNSURE if found or self.has_others else Kind.NAMED
 
     def _of_values(self, values: Iterable[cst.BaseExpression], scope: Scope) -> Kind | None:
         """What a name is that has these values in turn; None where they say nothing."""

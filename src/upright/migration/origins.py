@@ -51,9 +51,11 @@ class _Learner(cst.CSTVisitor):
 
     def visit_For(self, node: cst.For) -> None:  # noqa: N802
         self._is_given(node.target)
+        self.known.loop_names |= {dotted(each) for each in walk(node.target)}
 
     def visit_CompFor(self, node: cst.CompFor) -> None:  # noqa: N802
         self._is_given(node.target)
+        self.known.loop_names |= {dotted(each) for each in walk(node.target)}
 
     def visit_Param(self, node: cst.Param) -> None:  # noqa: N802
         self._is_given(node.name)

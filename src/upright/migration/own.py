@@ -96,9 +96,8 @@ def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.R
     parts = elements(value)
     if parts is not None and len(parts) == 2:
         if not _is_info(parts[1].value):
-            scene.say_by_hand(
-                f"{RESET_GIVES} Are these two parts of an observation?", "return obs, info"
-            )
+            why = f"{RESET_GIVES} Are these two parts of an observation?"
+            scene.say_by_hand(why, "return obs, info")
         return updated
     if any(_is_modern(each) for each in walk_body(function)):
         return updated

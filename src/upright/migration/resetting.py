@@ -33,10 +33,13 @@ class Reset(Idiom):
             assert isinstance(updated, cst.Assign)
             return self._assigned(original, updated, scene)
         receiver, name = method(original)
-        if name != "reset" or not _is_env(receiver, scene):
+        if name != "reset":
             return updated
         assert isinstance(original, cst.Call)
         assert isinstance(updated, cst.Call)
+        if not _is_env(receiver, scene):
+            _unsure(original, scene)
+            return updated
         if _asks_for_info(original):
             scene.say("Every reset gives an info; nothing asks for it.")
             return without_arguments(updated, "return_info")
@@ -62,6 +65,16 @@ class Reset(Idiom):
 
 def _is_env(receiver: cst.CSTNode | None, scene: Scene) -> bool:
     return receiver is not None and scene.kind(receiver) not in (Kind.OTHER, Kind.UNSURE)
+
+
+def _unsure(call: cst.Call, scene: Scene) -> None:
+    """Point at a reset of what may be no environment of Gymnasium's."""
+    old = scene.known.has_old_style and not isinstance(scene.parent, cst.Expr)
+    if old and scene.kind(method(call)[0]) is Kind.UNSURE:
+        scene.say_by_hand(
+            f"{RESET_GIVES} Where {dotted(method(call)[0]) or 'it'} comes from is not seen here.",
+            f"obs, info = {scene.code(call)}",
+        )
 
 
 def _names_both(assign: cst.Assign, scene: Scene) -> bool:

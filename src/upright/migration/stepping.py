@@ -55,14 +55,15 @@ class Stepping(Idiom):
         target, ends = updated.targets[0].target, list(scene.ends())
         assert isinstance(target, cst.Tuple | cst.List)
         done = target.elements[2].value
-        info = dotted(target.elements[3].value)
+        info = scene.code(target.elements[3].value)
         if dotted(done) == "_":
             ends = ["_", "_"]
         else:
             join = "|" if scene.kind(receiver) is Kind.VECTOR else "or"
             text = f"{scene.code(done)} = {ends[0]} {join} {ends[1]}"
             scene.follow(original, small(text))
-        scene.notes[scene.function, "info", info] = ends[1]
+        if ends[1] != "_" and info not in scene.known.loop_names:
+            scene.notes[scene.function, "info", info] = ends[1]
         scene.notes[scene.function, "done", dotted(done)] = ends
         scene.say(f"{STEP_GIVES}{scene.named(receiver)}")
         new = spread(target, 2, ends)
@@ -156,7 +157,7 @@ class Truncation(Idiom):
         info = _asked(original)
         if info is None:
             return updated
-        truncated = scene.notes.get((scene.function, "info", dotted(info)))
+        truncated = scene.notes.get((scene.function, "info", scene.code(info)))
         if truncated:
             scene.say(self.why)
             return cst.Name(truncated)

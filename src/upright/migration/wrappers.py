@@ -4,7 +4,7 @@ import libcst as cst
 
 from upright.migration.idiom import Idiom
 from upright.migration.scene import Scene
-from upright.migration.syntax import arguments, dotted, keyword, with_arguments
+from upright.migration.syntax import arguments, dotted, keyword, with_argument, with_arguments
 from upright.migration.uses import COUNT, MONITOR, VIDEO, is_without_video
 
 # What Gymnasium calls them; their arguments are other ones where `ARGUMENTS` says so.
@@ -17,7 +17,11 @@ RENAMED = {
     "gym.wrappers.PixelObservationWrapper": "AddRenderObservation",
     "gym.wrappers.AutoResetWrapper": "Autoreset",
 }
-ARGUMENTS = {"FrameStackObservation": {"num_stack": "stack_size", "lz4_compress": ""}}
+TRANSFORM, RESIZE = "gym.wrappers.TransformObservation", "gym.wrappers.ResizeObservation"
+ARGUMENTS = {
+    "FrameStackObservation": {"num_stack": "stack_size", "lz4_compress": ""},
+    "RecordEpisodeStatistics": {"deque_size": "buffer_length"},
+}
 # Of Monitor, in the order in which it took them.
 MONITOR_TAKES = (
     "env",
@@ -30,6 +34,7 @@ MONITOR_TAKES = (
     "mode",
 )
 BY_VIDEO = "RecordVideo makes the videos; it needs MoviePy (pip install 'gymnasium[other]')."
+RENAMED_PARTS = "What it takes is called otherwise today."
 BY_COUNT = "RecordEpisodeStatistics counts returns and lengths where no videos are made."
 
 
@@ -54,18 +59,24 @@ class Wrapping(Idiom):
         full = scene.known.full_name(original.func)
         if full in MONITOR:
             return self._monitor(original, updated, scene)
-        today = RENAMED.get(full)
-        if today is None:
-            return updated
-        scene.say(f"The wrapper is called {today} today.")
+        if full in (TRANSFORM, RESIZE):
+            return _of_a_space(full, updated, scene)
+        name = full.rpartition(".")[2] if full.startswith("gym.wrappers.") else ""
+        today = RENAMED.get(full, name)
         others = ARGUMENTS.get(today, {})
-        args = []
-        for arg in updated.args:
-            name = others.get(dotted(arg.keyword), dotted(arg.keyword))
-            if name or arg.keyword is None:
-                args.append(arg.with_changes(keyword=cst.Name(name)) if name else arg)
-        call = with_arguments(updated, args)
-        return call.with_changes(func=_called_today(updated.func, full, today))
+        given = {dotted(arg.keyword) for arg in original.args}
+        if full not in RENAMED and not given & set(others):
+            return updated
+        scene.say(f"The wrapper is called {today} today." if full in RENAMED else RENAMED_PARTS)
+        kept = [arg for arg in updated.args if others.get(dotted(arg.keyword)) != ""]
+        args = [
+            arg.with_changes(keyword=cst.Name(others[dotted(arg.keyword)]))
+            if dotted(arg.keyword) in others
+            else arg
+            for arg in kept
+        ]
+        func = _called_today(updated.func, full, today) if full in RENAMED else updated.func
+        return with_arguments(updated, args).with_changes(func=func)
 
     def _monitor(self, original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Call:
         given = arguments(updated, MONITOR_TAKES)
@@ -85,6 +96,21 @@ class Wrapping(Idiom):
         full = scene.known.full_name(original.func)
         scene.say(why)
         return updated.with_changes(func=_called_today(updated.func, full, today), args=args)
+
+
+def _of_a_space(full: str, call: cst.Call, scene: Scene) -> cst.Call:
+    """Two wrappers that want to know more than they did."""
+    if full == TRANSFORM and len(call.args) == 2 and not any(arg.star for arg in call.args):
+        scene.say("TransformObservation takes the space of what comes out; None is that of before.")
+        return with_argument(call, keyword("observation_space", cst.Name("None")))
+    given = arguments(call, ("env", "shape"))
+    side = (given or {}).get("shape")
+    if full == RESIZE and isinstance(side, cst.Integer):
+        scene.say("ResizeObservation takes both sides.")
+        both = cst.parse_expression(f"({side.value}, {side.value})")
+        args = [arg.with_changes(value=both) if arg.value is side else arg for arg in call.args]
+        return call.with_changes(args=args)
+    return call
 
 
 def _called_today(func: cst.BaseExpression, full: str, today: str) -> cst.BaseExpression:
