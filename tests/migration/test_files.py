@@ -141,7 +141,7 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
     "broken": ("a.py", b"def f(:\n", "is no Python 3: line 1: invalid syntax"),
     "Latin": ("a.py", b"# ok\nname = '\xe9'\n", "is not UTF-8 (line 2)"),
     "a zero": ("a.py", b"import gym\0\n", "null bytes"),
-    "large": ("a.py", b"x = 1\n" * 300_000, "more than the 1,048,576"),
+    "large": ("a.py", b"x = 1\n" * 50_000, "more than the 262,144"),
     "deep brackets": ("a.py", b"x = " + b"(" * 5000 + b")" * 5000, "too many nested parentheses"),
     "deep sum": ("a.py", b"x = " + b"+".join([b"1"] * 50_000), "nested too deep"),
     "deep dots": ("a.py", b"x = " + b".".join([b"a"] * 20_000), "nested too deep"),
@@ -168,7 +168,7 @@ REFUSED: dict[str, tuple[str, bytes | None, str]] = {
         "cell 1 holds no text",
     ),
     "half a character": ("a.ipynb", json.dumps(notebook("'\ud800'")).encode(), "half a character"),
-    "much code": ("a.ipynb", json.dumps(notebook("x\n" * 600_000)).encode(), "letters of code"),
+    "much code": ("a.ipynb", json.dumps(notebook("x\n" * 150_000)).encode(), "letters of code"),
 }
 
 

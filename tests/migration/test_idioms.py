@@ -50,8 +50,8 @@ CASES = {
         "import gym.spaces as s\n", "import gymnasium.spaces as s\n", "import", ("", "")
     ),
     "deep": Case(
-        "import gym.envs.toy_text\nprint(gym.envs.toy_text)\n",
-        "import gymnasium.envs.toy_text, gymnasium as gym\nprint(gym.envs.toy_text)\n",
+        "import gym, gym.spaces, gym.envs.toy_text\nprint(gym.envs.toy_text.taxi.TaxiEnv)\n",
+        "import gymnasium as gym, gymnasium.envs.toy_text\nprint(gym.envs.toy_text.taxi.TaxiEnv)\n",
         "import",
         ("", ""),
     ),
@@ -252,6 +252,12 @@ CASES = {
         "atari",
         (HEADER, "import gymnasium as gym\nimport ale_py\nimport numpy as np\n"),
     ),
+    "a game in a name": Case(
+        "ENV = 'PongNoFrameskip-v4'\ne = gym.make(ENV)\n",
+        "ENV = 'PongNoFrameskip-v4'\ne = gym.make(ENV)\n",
+        "id",
+        (HEADER, "import gymnasium as gym\nimport ale_py\nimport numpy as np\n"),
+    ),
     # --- inside
     "within": Case(
         "print(env.state, env.env.gravity, env.spec.id)\nenv.gravity = 9\n",
@@ -278,10 +284,18 @@ CASES = {
         "package package",
         BARE,
     ),
+    "a spec": Case(
+        "print(gym.envs.registry.spec('CartPole-v1').id)\n",
+        "print(gym.spec('CartPole-v1').id)\n",
+        "package",
+        BARE,
+    ),
     "the logger": Case(
-        "gym.logger.set_level(gym.logger.ERROR)\n",
-        "gym.logger.min_level = gym.logger.ERROR\n",
-        "logger",
+        "gym.logger.set_level(gym.logger.ERROR)\nfrom gym import logger as log\n"
+        "log.set_level(gym.logger.INFO)\n",
+        "gym.logger.min_level = gym.logger.ERROR\nfrom gymnasium import logger as log\n"
+        "log.min_level = 20\n",
+        "logger import package logger",
         BARE,
     ),
     "vectors": Case(
@@ -319,6 +333,23 @@ CASES = {
         "own = Own()\nown.reset(seed=1)\nobs, _ = own.reset()\n"
         "o, r, terminated, truncated, i = own.step(0)\nd = terminated or truncated\n",
         "metadata own-reset np-random own-reset own-step seed reset step",
+        BARE,
+    ),
+    "one's own of long ago": Case(
+        "class Own(gym.Env):\n"
+        "    def reset(self):\n        return self._reset()\n"
+        "    def _reset(self):\n        return 1\n"
+        "    def step(self, action):\n        return self._step(action)\n"
+        "    def _step(self, action):\n        return (1, 0.0, True, dict())\n"
+        "o, r, d, i = Own().step(0)\n",
+        "class Own(gym.Env):\n"
+        "    def reset(self, *, seed=None, options=None):\n        super().reset(seed=seed)\n"
+        "        return self._reset(), {}\n"
+        "    def _reset(self):\n        return 1\n"
+        "    def step(self, action):\n        return self._step(action)\n"
+        "    def _step(self, action):\n        return (1, 0.0, True, False, dict())\n"
+        "o, r, terminated, truncated, i = Own().step(0)\nd = terminated or truncated\n",
+        "own-reset own-reset own-step step",
         BARE,
     ),
     "a wrapper of one's own": Case(
@@ -397,10 +428,21 @@ LEFT = {
         "import gymnasium as gym",
     ),
     "a robot": (f"{HEADER}e = gym.make('FetchReach-v1')\n", "id", "gymnasium-robotics"),
-    "a game in a variable": (
-        f"{HEADER}ENV = 'PongNoFrameskip-v4'\ne = gym.make(ENV)\n",
+    "a game where no gym is imported": (
+        "ENV = 'PongNoFrameskip-v4'\ndef play(env):\n    o, r, d, i = env.step(0)\n",
         "id",
-        "ALE/Pong-v5",
+        "import ale_py",
+    ),
+    "a window that is closed": (f"{MADE}env.render(close=True)\n", "render", "env.close()"),
+    "methods of long ago": (
+        f"{HEADER}class Own(gym.Env):\n    def _step(self, action):\n        pass\n",
+        "own-step",
+        "def step(self, action):",
+    ),
+    "a robot of long ago": (
+        f"{HEADER}e = gym.make('RoboschoolHalfCheetah-v1')\n",
+        "id",
+        'gym.make("HalfCheetah-v5")',
     ),
     "an older library": (
         f"{HEADER}from stable_baselines import PPO2\n",

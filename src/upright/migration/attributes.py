@@ -14,6 +14,8 @@ COUNTS = {"nS": "observation_space.n", "nA": "action_space.n"}
 GONE = ("reward_range", "monitor", "configure")
 ALL = ("gym.envs.registry.all", "gym.envs.registration.registry.all", "gym.registry.all")
 SPECS = ("gym.envs.registry.env_specs", "gym.envs.registration.registry.env_specs")
+SPEC = ("gym.envs.registry.spec", "gym.envs.registration.registry.spec")
+LEVELS = {"DEBUG": "10", "INFO": "20", "DISABLED": "50"}
 LEVEL = ("gym.logger.set_level", "gym.logger.setLevel")
 
 
@@ -89,9 +91,13 @@ class Package(Idiom):
         root = dotted(original).partition(".")[0]
         if not full.startswith("gym.") or isinstance(scene.parent, cst.Attribute):
             return updated
-        if full in SPECS and scene.known.origins.get(root) == "gym":
-            scene.say("The registry is a dictionary of specs.")
-            return chain(f"{root}.registry")
+        today = {**dict.fromkeys(SPECS, "registry"), **dict.fromkeys(SPEC, "spec")}.get(full)
+        if today and scene.known.origins.get(root) == "gym":
+            scene.say("The registry is a dictionary of specs, and spec a function beside it.")
+            return chain(f"{root}.{today}")
+        if full.startswith("gym.logger.") and original.attr.value in LEVELS:
+            scene.say("Gymnasium has no name for this level.")
+            return cst.Integer(LEVELS[original.attr.value])
         if self._is_gone(full, scene):
             scene.say_by_hand(f"Gymnasium has no {full.removeprefix('gym.')}.", "")
         return updated

@@ -9,7 +9,7 @@ from typing import Any
 from upright.ground import UprightError, parse_json, read_bytes
 
 SCRIPT, NOTEBOOK = ".py", ".ipynb"
-SCRIPT_BYTES = 1 << 20  # LibCST takes seconds for so much
+SCRIPT_BYTES = 256 << 10  # LibCST takes ten seconds for so much
 NOTEBOOK_BYTES = 64 << 20  # pictures are in it
 BOM = "\ufeff"
 

@@ -57,12 +57,18 @@ def _elsewhere(env_id: str, scene: Scene) -> None:
     if not made and isinstance(call, cst.Call):
         return
     game, home = registry.game_of(env_id), registry.home_of(env_id)
-    if game and not made:
+    robot = registry.robot_of(env_id)
+    if game and not made and "ale_py" not in scene.known.names:
         given = ", ".join(f"{name}={value}" for name, value in game[1].items())
-        scene.say_by_hand(BY_ATARI, f'import ale_py\nenv = gym.make("{game[0]}", {given})')
+        today = f"today's id is {game[0]}, with {given}"
+        known = scene.uses.has_import
+        new = None if known else "import ale_py"
+        scene.say(f"Once ale_py is imported this id is known; {today}.", new, done=known)
+    elif robot and made:
+        scene.say_by_hand(f"Gymnasium's own robot is {robot}.", f'gym.make("{robot}")')
     elif home and made:
         scene.say_by_hand(
-            f"Gymnasium has no {env_id}: it went to {home}.", f"pip install {home.split()[0]}"
+            f"Gymnasium has no {env_id}: it went to {home}.", f"pip install {home.split(',')[0]}"
         )
 
 

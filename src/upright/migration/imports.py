@@ -89,7 +89,16 @@ def _today(names: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
                 found.append(today.with_changes(comma=comma))
             today = today.with_changes(name=cst.Name("gymnasium"), asname=called)
         found.append(today)
-    return found
+    return _once(found)
+
+
+def _once(names: list[cst.ImportAlias]) -> list[cst.ImportAlias]:
+    """Each import of a statement once."""
+    kept: dict[tuple[str, str], cst.ImportAlias] = {}
+    for alias in names:
+        kept.setdefault((dotted(alias.name), dotted(alias.asname and alias.asname.name)), alias)
+    *others, last = kept.values()
+    return [*others, last.with_changes(comma=names[-1].comma)]
 
 
 def _gone(original: cst.ImportFrom, module: str, scene: Scene) -> bool:

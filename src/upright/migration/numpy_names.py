@@ -6,7 +6,7 @@ from upright.migration.idiom import Idiom
 from upright.migration.scene import Scene
 from upright.migration.syntax import chain
 
-# NumPy 1.24 and 2.0 removed them, 2.4 the last four; a name without a dot is Python's own.
+# NumPy 1.24 to 2.4 removed them; what has no `np.` is Python's own.
 TODAY = {
     "bool8": "np.bool_",
     "float": "float",

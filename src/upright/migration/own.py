@@ -85,13 +85,15 @@ def _is_base_reset(node: cst.CSTNode) -> bool:
 def _method(scene: Scene, name: str) -> Function | None:
     """The method of this name of a class of one's own that the present node stands in."""
     function = scene.function
-    inside = function is not None and function.name.value == name
+    inside = function is not None and function.name.value in (name, f"_{name}")
     return function if inside and scene.own_class is not None else None
 
 
 def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.Return:
     function, value = _method(scene, "reset"), original.value
     if function is None or value is None or method(value)[1] == "reset":
+        return updated
+    if function.name.value != "reset":
         return updated
     parts = elements(value)
     if parts is not None and len(parts) == 2:
@@ -125,10 +127,13 @@ class OwnStep(Idiom):
     """`return obs, reward, done, {}` in the `step` of a class of one's own."""
 
     name = "own-step"
-    nodes = (cst.Return,)
+    nodes = (cst.Return, Function)
 
     def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
         """Five values: what the step inside said, or the end as it is and no time limit."""
+        if isinstance(original, Function):
+            _refuse_hidden(original, scene)
+            return updated
         assert isinstance(original, cst.Return)
         function = _method(scene, "step")
         parts = elements(original.value) if original.value else None
@@ -154,6 +159,17 @@ class OwnStep(Idiom):
         return updated.with_changes(
             value=updated.value.with_changes(elements=[*every[:2], *new, every[3]])
         )
+
+
+def _refuse_hidden(function: Function, scene: Scene) -> None:
+    """Point at the `_step` and `_reset` of before Gym 0.9.6, which nothing calls any more."""
+    own, name = _class(scene), function.name.value
+    if own is None or name not in ("_step", "_reset", "_render", "_seed", "_close"):
+        return
+    given = {each.name.value for each in own.body.body if isinstance(each, Function)}
+    if name.removeprefix("_") not in given:
+        new = f"def {name.removeprefix('_')}({scene.code(function.params)}):"
+        scene.say_by_hand("It is called without the underscore since Gym 0.9.6.", new, at=function)
 
 
 def _assigns(node: cst.CSTNode, name: str) -> bool:

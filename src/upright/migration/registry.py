@@ -9,6 +9,7 @@ from typing import Any
 ID = re.compile(r"(?P<name>[\w.-]+?)-v(?P<version>\d+)")
 # An old id of Atari's; what stood behind the name said how frames were skipped.
 GAME = re.compile(r"(?P<name>[A-Z]\w*?)(?P<ram>-ram)?(?P<kind>NoFrameskip|Deterministic)?-v[04]")
+ROBOT = re.compile(r"(?:Roboschool(?P<after>\w+)|(?P<before>\w+?)(?:Py)?BulletEnv)-v\d+")
 # Frames for which an action was taken, by what stood behind the name (SpaceInvaders: 3, not 4).
 FRAMES = {"NoFrameskip": "1", "Deterministic": "4", None: "(2, 5)"}
 STICKY = {"0": "0.25", "4": "0.0"}
@@ -17,7 +18,6 @@ ELSEWHERE = {
     "Fetch": "gymnasium-robotics",
     "Hand": "gymnasium-robotics",
     "MiniGrid": "minigrid",
-    "Roboschool": "gymnasium[mujoco], under MuJoCo's own ids",
     "procgen": "procgen, which was never made for Gymnasium",
 }
 
@@ -32,11 +32,12 @@ class Newer:
 
 @cache
 def _registered() -> dict[str, dict[int, Any]]:
-    """The specs of Gymnasium's registry, by name and version."""
+    """The specs of Gymnasium's own, by name and version; what others registered is theirs."""
     gym = import_module("gymnasium")
     found: dict[str, dict[int, Any]] = {}
     for spec in gym.registry.values():
-        if spec.namespace is None and spec.version is not None:
+        place = spec.entry_point if isinstance(spec.entry_point, str) else "gymnasium"
+        if place.startswith("gymnasium") and spec.namespace is None and spec.version is not None:
             found.setdefault(spec.name, {})[spec.version] = spec
     return found
 
@@ -98,6 +99,13 @@ def _is_game(name: str) -> bool:
     return name in _games()
 
 
+def robot_of(env_id: str) -> str:
+    """The robot of Gymnasium's own that one of Roboschool's or PyBullet's was made after."""
+    found = ROBOT.fullmatch(env_id)
+    versions = _registered().get(found["before"] or found["after"], {}) if found else {}
+    return versions[max(versions)].id if versions else ""
+
+
 def home_of(env_id: str) -> str:
     """The package that an id of another registry went to; nothing where that is not known."""
     return next((home for start, home in ELSEWHERE.items() if env_id.startswith(start)), "")
@@ -114,17 +122,11 @@ def wrapper_attributes() -> frozenset[str]:
 def has(full_name: str) -> bool:
     """Whether Gymnasium has what old gym called so, as in `gym.wrappers.TimeLimit`."""
     thing: Any = import_module("gymnasium")
+    so_far = "gymnasium"
     for part in full_name.split(".")[1:]:
+        so_far = f"{so_far}.{part}"
         try:
-            thing = getattr(thing, part)
-        except AttributeError:
-            return _is_module(full_name)
-    return True
-
-
-def _is_module(full_name: str) -> bool:
-    try:
-        import_module(full_name.replace("gym.", "gymnasium.", 1))
-    except ImportError:
-        return False
+            thing = getattr(thing, part) if hasattr(thing, part) else import_module(so_far)
+        except ImportError:
+            return False
     return True

@@ -72,7 +72,7 @@ def _unsure(call: cst.Call, scene: Scene) -> None:
     old = scene.known.has_old_style and not isinstance(scene.parent, cst.Expr)
     if old and scene.kind(method(call)[0]) is Kind.UNSURE:
         scene.say_by_hand(
-            f"{RESET_GIVES} Where {dotted(method(call)[0]) or 'it'} comes from is not seen here.",
+            f"{RESET_GIVES} {scene.elsewhere(method(call)[0])}",
             f"obs, info = {scene.code(call)}",
         )
 

@@ -113,6 +113,11 @@ class Scene:
             return ""
         return f" {dotted(node) or 'It'} is taken for an environment by its name."
 
+    def elsewhere(self, node: cst.CSTNode | None) -> str:
+        """A sentence for what is called an environment and comes from another file."""
+        name = dotted(node) or "It"
+        return f"{name} comes from another file or package: once that is of today, so is this."
+
     def ends(self) -> Sequence[str]:
         """The names of a step's two ends that the file does not use for something else."""
         taken = self.known.has_old_style and not self.known.has_new_style

@@ -83,6 +83,9 @@ class Render(Idiom):
         if given == mode:
             scene.say(LATER)
             return updated.with_changes(args=())
+        if any(dotted(arg.keyword) == "close" for arg in original.args):
+            scene.say_by_hand("What closes the window is close.", f"{dotted(receiver)}.close()")
+            return updated
         today = "" if mode == UNKNOWN else f', render_mode="{mode}"'
         scene.say_by_hand(
             LATER, f"env = gym.make(...{today})\n{scene.code(receiver or original)}.render()"

@@ -45,8 +45,7 @@ class Stepping(Idiom):
         if kind is Kind.OTHER or not _are_four(parts):
             return updated
         if not kind.is_env:
-            said = f"Where {dotted(receiver) or 'it'} comes from is not seen here."
-            scene.say_by_hand(f"{STEP_GIVES} {said}", _today(scene, original))
+            scene.say_by_hand(f"{STEP_GIVES} {scene.elsewhere(receiver)}", _today(scene, original))
             return updated
         return self._rewritten(original, updated, scene)
 

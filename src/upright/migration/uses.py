@@ -67,9 +67,9 @@ class Uses:
     def of_make(self, call: cst.Call) -> str:
         """The render mode that an environment should be made with; nothing where none is needed."""
         names = self.makes.get(call, set())
-        if call in self.recorded_makes or names & self.recorded:
-            return "rgb_array"
         bound = {name for each in self.makes.values() for name in each}
+        if call in self.recorded_makes or names & self.recorded or self.recorded - bound:
+            return "rgb_array"
         modes = {mode for name, mode in self.wanted if name in names or name not in bound}
         modes -= {UNKNOWN}
         if not modes:
@@ -79,6 +79,11 @@ class Uses:
         if modes <= {"ansi", BARE} and "ansi" in modes:
             return "ansi"
         return "rgb_array"
+
+    @property
+    def has_import(self) -> bool:
+        """Whether gym is imported here, so that another import can stand behind it."""
+        return self.first_import is not None
 
     def makes_of(self, name: str) -> list[cst.Call]:
         """The calls that make the environment of a name; all, where none of them is called so."""
@@ -121,8 +126,6 @@ class _Reader(cst.CSTVisitor):
         origin = self.known.full_name(node.func)
         if origin in MAKE:
             self.uses.makes[node] = self.targets[-1]
-            env_id = literal(node.args[0].value) if node.args else None
-            self.uses.plays_games |= bool(env_id) and game_of(env_id or "") is not None
         elif origin in RECORDERS and node.args:
             self._recorder(node, origin)
         receiver, name = method(node)
@@ -134,6 +137,9 @@ class _Reader(cst.CSTVisitor):
 
     def visit_ImportFrom(self, node: cst.ImportFrom) -> None:  # noqa: N802
         self._first(node, [dotted(node.module)])
+
+    def visit_SimpleString(self, node: cst.SimpleString) -> None:  # noqa: N802
+        self.uses.plays_games |= game_of(literal(node) or "") is not None
 
     def _first(self, node: cst.CSTNode, names: list[str]) -> None:
         if self.uses.first_import is None and any(is_gym(normal(name)) for name in names):

@@ -33,7 +33,10 @@ MONITOR_TAKES = (
     "uid",
     "mode",
 )
-BY_VIDEO = "RecordVideo makes the videos; it needs MoviePy (pip install 'gymnasium[other]')."
+BY_VIDEO = (
+    'RecordVideo makes the videos, of an environment made with render_mode="rgb_array", by '
+    "MoviePy (pip install 'gymnasium[other]')."
+)
 RENAMED_PARTS = "What it takes is called otherwise today."
 BY_COUNT = "RecordEpisodeStatistics counts returns and lengths where no videos are made."
 
