@@ -15,7 +15,7 @@ GONE = ("reward_range", "monitor", "configure")
 ALL = ("gym.envs.registry.all", "gym.envs.registration.registry.all", "gym.registry.all")
 SPECS = ("gym.envs.registry.env_specs", "gym.envs.registration.registry.env_specs")
 SPEC = ("gym.envs.registry.spec", "gym.envs.registration.registry.spec")
-LEVELS = {"DEBUG": "10", "INFO": "20", "DISABLED": "50"}
+LOG_LEVELS = {"DEBUG": "10", "INFO": "20", "DISABLED": "50"}
 LEVEL = ("gym.logger.set_level", "gym.logger.setLevel")
 
 
@@ -95,9 +95,9 @@ class Package(Idiom):
         if today and scene.known.origins.get(root) == "gym":
             scene.say("The registry is a dictionary of specs, and spec a function beside it.")
             return chain(f"{root}.{today}")
-        if full.startswith("gym.logger.") and original.attr.value in LEVELS:
+        if full.startswith("gym.logger.") and original.attr.value in LOG_LEVELS:
             scene.say("Gymnasium has no name for this level.")
-            return cst.Integer(LEVELS[original.attr.value])
+            return cst.Integer(LOG_LEVELS[original.attr.value])
         if self._is_gone(full, scene):
             scene.say_by_hand(f"Gymnasium has no {full.removeprefix('gym.')}.", "")
         return updated
