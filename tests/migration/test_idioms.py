@@ -166,6 +166,22 @@ CASES = {
         "def fresh():\n    return env.reset()[0]\nprint(fresh().shape)\n",
         "reset",
     ),
+    "many wrappers in turn": Case(
+        "from gym.wrappers import ClipAction as C\n"
+        "def more(env): return env\n" + "env = more(env)\n" * 12 + "obs = env.reset()\n",
+        "from gymnasium.wrappers import ClipAction as C\n"
+        "def more(env): return env\n" + "env = more(env)\n" * 12 + "obs, _ = env.reset()\n",
+        "import reset",
+    ),
+    "a parameter that says its type": Case(
+        "from copy import deepcopy\nother_env = deepcopy(3)\n"
+        "def play(world: gym.Env):\n    obs = world.reset()\n    return obs.shape\n"
+        "print(play(env))\n",
+        "from copy import deepcopy\nother_env = deepcopy(3)\n"
+        "def play(world: gym.Env):\n    obs, _ = world.reset()\n    return obs.shape\n"
+        "print(play(env))\n",
+        "reset",
+    ),
     # --- seed
     "seed": Case("env.seed(1)\n", "env.reset(seed=1)\n", "seed"),
     "seed in each episode": Case(
@@ -479,6 +495,28 @@ NEW = {
         "state = game.reset()\nnp.random.seed(1)\nimport random\nrandom.seed(2)\n"
         "class Agent:\n    def reset(self):\n        return 1\nagent = Agent()\n"
         "first = agent.reset()\nagent.render(mode='human')\n"
+    ),
+    "a picture where one is wanted": (
+        "import gymnasium as gym\ndef made(record):\n    if record:\n"
+        "        env = gym.make('CartPole-v1', render_mode='rgb_array')\n"
+        "        env = gym.wrappers.RecordVideo(env, 'videos')\n    else:\n"
+        "        env = gym.make('CartPole-v1')\n"
+        "    return gym.wrappers.RecordEpisodeStatistics(env)\n"
+    ),
+    "a function around Stable-Baselines3": (
+        "import gymnasium as gym\nfrom stable_baselines3 import PPO\n"
+        "def played(model, env):\n    obs = env.reset()\n    env.seed(3)\n"
+        "    obs, rewards, dones, infos = env.step(model.predict(obs)[0])\n"
+    ),
+    "spaces have seeds": (
+        "import gymnasium as gym\nclass Own(gym.Env):\n    def __init__(self):\n"
+        "        self.action_space = gym.spaces.Discrete(2)\n        self.action_space.seed(3)\n"
+        "env = Own()\nenv.action_space.seed(3)\n"
+    ),
+    "names in a circle": (
+        "import gymnasium as gym\nclass A:\n    def f(self):\n        self.x = self.y\n"
+        "        self.y = self.x\n        self.x.state = self.y.state\n        env = env\n"
+        "def g():\n    return h()\ndef h():\n    return g()\nworld = g()\nworld.reset()\n"
     ),
     "an environment of today": (
         "import gymnasium as gym\nclass Own(gym.Env):\n"

@@ -33,7 +33,7 @@ class Inside(Idiom):
         if name == "timestep_limit" and dotted(original).endswith(".spec.timestep_limit"):
             scene.say("The limit is called max_episode_steps.")
             return updated.with_changes(attr=cst.Name("max_episode_steps"))
-        if scene.known.full_name(original) or not scene.known.is_bare(original.value, scene.scope):
+        if scene.known.full_name(original) or not scene.kinds.is_bare(original.value, scene.scope):
             return updated
         if name == MAX_STEPS:
             return self._limit(original, updated, scene)

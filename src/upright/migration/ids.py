@@ -4,9 +4,9 @@ import libcst as cst
 
 from upright.migration import registry
 from upright.migration.idiom import Idiom
+from upright.migration.kinds import MAKE
 from upright.migration.scene import Scene
 from upright.migration.syntax import dotted, keyword, literal, quoted, small, with_argument
-from upright.migration.uses import MAKE
 
 # Functions whose first argument is an id.
 NAMING = (*MAKE, "gym.spec", "gym.envs.spec", "gym.vector.make", "gym.make_vec")

@@ -27,6 +27,7 @@ class _Learner(cst.CSTVisitor):
     def visit_Import(self, node: cst.Import) -> None:  # noqa: N802
         for alias in node.names:
             name = dotted(alias.name)
+            self.known.imports_old |= name.partition(".")[0] == "gym"
             asname = alias.asname.name if alias.asname else None
             if isinstance(asname, cst.Name):
                 self.known.origins[asname.value] = normal(name)
@@ -38,6 +39,7 @@ class _Learner(cst.CSTVisitor):
         if isinstance(node.names, cst.ImportStar):
             return
         module = "." * len(node.relative) + dotted(node.module)
+        self.known.imports_old |= module.partition(".")[0] == "gym"
         for alias in node.names:
             asname = alias.asname.name if alias.asname else alias.name
             self.known.origins[dotted(asname)] = normal(f"{module}.{dotted(alias.name)}")
@@ -93,7 +95,7 @@ class _Learner(cst.CSTVisitor):
         self._enter(node)
         every = node.params
         given = [*every.posonly_params, *every.params, *every.kwonly_params]
-        self.known.parameters[node] = {each.name.value for each in given}
+        self.known.parameters[node] = {each.name.value: each.annotation for each in given}
 
     def leave_FunctionDef(self, original_node: Function) -> None:  # noqa: N802
         self.scope.pop()

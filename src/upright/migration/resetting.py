@@ -3,7 +3,7 @@
 import libcst as cst
 
 from upright.migration.idiom import Idiom
-from upright.migration.knowledge import Kind
+from upright.migration.kinds import Kind
 from upright.migration.scene import Scene
 from upright.migration.syntax import (
     Function,

@@ -8,6 +8,7 @@ from typing import cast
 import libcst as cst
 from libcst.metadata import MetadataWrapper, PositionProvider
 
+from upright.migration.kinds import Kinds
 from upright.migration.origins import known_of
 from upright.migration.relic import Relic
 from upright.migration.scene import Scene
@@ -114,11 +115,12 @@ def rewrite(modules: Sequence[cst.Module]) -> list[Rewritten]:
     wrappers = [MetadataWrapper(module, unsafe_skip_copy=True) for module in modules]
     whole = [wrapper.module for wrapper in wrappers]
     known = known_of(whole)
-    uses = uses_of(whole, known)
+    kinds = Kinds(known)
+    uses = uses_of(whole, known, kinds)
     done = []
     for wrapper in wrappers:
         positions = dict(wrapper.resolve(PositionProvider))
-        scene = Scene(known, uses, positions)
+        scene = Scene(known, kinds, uses, positions)
         walk = _Walk(scene)
         module = wrapper.module.visit(walk)
         assert isinstance(module, cst.Module)

@@ -8,7 +8,8 @@ from typing import Any
 import libcst as cst
 from libcst.metadata import CodeRange
 
-from upright.migration.knowledge import Kind, Knowledge, Scope
+from upright.migration.kinds import Kind, Kinds
+from upright.migration.knowledge import Knowledge, Scope
 from upright.migration.syntax import Function, Small, dotted
 from upright.migration.uses import Uses
 
@@ -32,6 +33,7 @@ class Scene:
 
     Attributes:
         known: What names stand for, in the whole file.
+        kinds: Which of them are environments.
         uses: What the whole file does with its environments.
         positions: Where each node of the module begins and ends.
         parents: The nodes around the present one, from outside to inside.
@@ -39,6 +41,7 @@ class Scene:
     """
 
     known: Knowledge
+    kinds: Kinds
     uses: Uses
     positions: dict[cst.CSTNode, CodeRange]
     parents: list[cst.CSTNode] = field(default_factory=list)
@@ -76,7 +79,7 @@ class Scene:
 
     def kind(self, node: cst.CSTNode | None) -> Kind:
         """What an expression is, seen from here."""
-        return self.known.kind(node, self.scope)
+        return self.kinds.of(node, self.scope)
 
     def say(
         self,

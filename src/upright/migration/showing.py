@@ -4,7 +4,7 @@ import libcst as cst
 
 from upright.migration import registry
 from upright.migration.idiom import Idiom
-from upright.migration.knowledge import Kind
+from upright.migration.kinds import MAKE, Kind
 from upright.migration.scene import Scene
 from upright.migration.syntax import (
     dotted,
@@ -14,7 +14,7 @@ from upright.migration.syntax import (
     with_argument,
     without_arguments,
 )
-from upright.migration.uses import BARE, MAKE, UNKNOWN, can_be_told, key_of, mode_of
+from upright.migration.uses import BARE, UNKNOWN, can_be_told, key_of, mode_of
 
 HOW = {
     "rgb_array": (

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import libcst as cst
 
 from upright.migration.idiom import Idiom
-from upright.migration.knowledge import Kind
+from upright.migration.kinds import Kind
 from upright.migration.scene import Scene
 from upright.migration.syntax import (
     dotted,

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 
 import libcst as cst
 
-from upright.migration.knowledge import Kind, Knowledge, Scope, is_gym, normal
+from upright.migration.kinds import MAKE, Kind, Kinds
+from upright.migration.knowledge import Knowledge, is_gym, normal
 from upright.migration.registry import game_of
 from upright.migration.syntax import (
     Function,
@@ -17,7 +18,6 @@ from upright.migration.syntax import (
     walk,
 )
 
-MAKE = ("gym.make", "gym.envs.make", "gym.envs.registration.make")
 MONITOR = ("gym.wrappers.Monitor", "gym.wrappers.monitor.Monitor")
 RECORDERS = (*MONITOR, "gym.wrappers.RecordVideo")
 # What Monitor's two parts are called today.
@@ -67,6 +67,8 @@ class Uses:
     def of_make(self, call: cst.Call) -> str:
         """The render mode that an environment should be made with; nothing where none is needed."""
         names = self.makes.get(call, set())
+        if any(names & theirs and not can_be_told(other) for other, theirs in self.makes.items()):
+            return ""  # where it is to be shown it is told so
         bound = {name for each in self.makes.values() for name in each}
         if call in self.recorded_makes or names & self.recorded or self.recorded - bound:
             return "rgb_array"
@@ -99,8 +101,8 @@ class Uses:
 
 
 class _Reader(cst.CSTVisitor):
-    def __init__(self, known: Knowledge, uses: Uses) -> None:
-        self.known, self.uses = known, uses
+    def __init__(self, known: Knowledge, kinds: Kinds, uses: Uses) -> None:
+        self.known, self.kinds, self.uses = known, kinds, uses
         self.scope: list[Function | cst.ClassDef] = []
         self.targets: list[set[str]] = [set()]
 
@@ -129,7 +131,9 @@ class _Reader(cst.CSTVisitor):
         elif origin in RECORDERS and node.args:
             self._recorder(node, origin)
         receiver, name = method(node)
-        if name == "render" and _is_shown(self.known, receiver, tuple(self.scope)):
+        # A class of one's own renders as it likes.
+        made = self.kinds.of(receiver, tuple(self.scope)) in (Kind.MADE, Kind.NAMED)
+        if name == "render" and made:
             self.uses.wanted.append((key_of(receiver), mode_of(node)))
 
     def visit_Import(self, node: cst.Import) -> None:  # noqa: N802
@@ -159,11 +163,6 @@ class _Reader(cst.CSTVisitor):
                 yield each
 
 
-def _is_shown(known: Knowledge, receiver: cst.CSTNode | None, scope: Scope) -> bool:
-    """Whether Gymnasium made what is rendered; a class of one's own renders as it likes."""
-    return known.kind(receiver, scope) in (Kind.MADE, Kind.NAMED)
-
-
 def is_without_video(call: cst.Call) -> bool:
     """Whether a Monitor is told to make no videos."""
     given = [arg.value for arg in call.args if dotted(arg.keyword) == "video_callable"]
@@ -175,9 +174,9 @@ def can_be_told(call: cst.Call) -> bool:
     return not has_keyword(call, "render_mode")
 
 
-def uses_of(modules: Sequence[cst.Module], known: Knowledge) -> Uses:
+def uses_of(modules: Sequence[cst.Module], known: Knowledge, kinds: Kinds) -> Uses:
     """What the modules do with environments."""
     uses = Uses()
     for module in modules:
-        module.visit(_Reader(known, uses))
+        module.visit(_Reader(known, kinds, uses))
     return uses
