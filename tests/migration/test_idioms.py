@@ -173,6 +173,11 @@ CASES = {
         "def more(env): return env\n" + "env = more(env)\n" * 12 + "obs, _ = env.reset()\n",
         "import reset",
     ),
+    "unwrapped under the same name": Case(
+        "env = env.unwrapped\nobs = env.reset()\nprint(env.gravity)\n",
+        "env = env.unwrapped\nobs, _ = env.reset()\nprint(env.gravity)\n",
+        "reset",
+    ),
     "a parameter that says its type": Case(
         "from copy import deepcopy\nother_env = deepcopy(3)\n"
         "def play(world: gym.Env):\n    obs = world.reset()\n    return obs.shape\n"
@@ -502,6 +507,11 @@ NEW = {
         "        env = gym.wrappers.RecordVideo(env, 'videos')\n    else:\n"
         "        env = gym.make('CartPole-v1')\n"
         "    return gym.wrappers.RecordEpisodeStatistics(env)\n"
+    ),
+    "both ways": (
+        "import gymnasium as gym\nenv = gym.make('CartPole-v1')\nstate = env.reset()\n"
+        "state = state[0] if isinstance(state, tuple) else state\nresult = env.step(0)\n"
+        "if len(result) == 5:\n    obs, r, te, tr, i = result\nelse:\n    obs, r, d, i = result\n"
     ),
     "a function around Stable-Baselines3": (
         "import gymnasium as gym\nfrom stable_baselines3 import PPO\n"

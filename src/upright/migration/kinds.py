@@ -133,7 +133,7 @@ class Kinds:
     def _of_attribute(self, node: cst.Attribute, scope: Scope) -> Kind | None:
         if node.attr.value in ("unwrapped", "env"):
             inner = self._judged(node.value, scope)
-            if inner in (Kind.MADE, Kind.VECTOR):
+            if inner is None or inner in (Kind.MADE, Kind.VECTOR, Kind.NAMED):
                 return inner
         return self._of_key(f".{node.attr.value}", None)
 

@@ -17,6 +17,8 @@ ENV_LIKE = re.compile(
 GYM = ("gym", "gymnasium")
 # Libraries whose vector environments still step in four parts, and reset to observations alone.
 FOUR_PARTS = ("stable_baselines3", "stable_baselines", "sb3_contrib")
+# Of how many parts a tuple is of which it is asked whether it is one.
+ANY = 0
 BASES = ("gym.Env", "gym.core.Env", "gym.envs.")
 WRAPPERS = (
     "gym.Wrapper",
@@ -83,7 +85,7 @@ class Knowledge:
 
     def is_taken_apart(self, name: str, parts: int) -> bool:
         """Whether the file treats a name's value as a tuple of so many parts."""
-        return (name, parts) in self.apart or (name, 0) in self.apart
+        return (name, parts) in self.apart or (name, ANY) in self.apart
 
     def place_of(self, name: str, scope: Scope) -> cst.CSTNode | None:
         """The innermost function that has a name of its own; None for the whole file."""

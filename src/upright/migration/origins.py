@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from upright.migration.knowledge import ENV_LIKE, Knowledge, normal
+from upright.migration.knowledge import ANY, ENV_LIKE, Knowledge, normal
 from upright.migration.syntax import Function, dotted, elements, index_of, method, walk
 
 
@@ -70,8 +70,11 @@ class _Learner(cst.CSTVisitor):
         self.known.reads_underscore |= self.underscores > 0
 
     def visit_Call(self, node: cst.Call) -> None:  # noqa: N802
-        if dotted(node.func) in ("isinstance", "len") and node.args:
-            self.known.apart.add((dotted(node.args[0].value), 0))
+        given = [dotted(arg.value) for arg in node.args]
+        if dotted(node.func) == "isinstance" and given[1:] == ["tuple"]:
+            self.known.apart.add((given[0], ANY))
+        elif dotted(node.func) == "len" and given:
+            self.known.apart |= {(given[0], 2), (given[0], 5)}
 
     def visit_Subscript(self, node: cst.Subscript) -> None:  # noqa: N802
         number = index_of(node)

@@ -4,6 +4,7 @@ import libcst as cst
 
 from upright.migration.idiom import Idiom
 from upright.migration.kinds import Kind
+from upright.migration.knowledge import ANY
 from upright.migration.scene import Scene
 from upright.migration.syntax import (
     Function,
@@ -52,7 +53,8 @@ class Reset(Idiom):
         receiver, _ = method(original.value)
         if not _names_both(original, scene) or not _is_env(receiver, scene):
             return updated
-        if _by_hand(original.value, original, scene):
+        kept = dotted(original.targets[0].target)
+        if scene.known.is_taken_apart(kept, ANY) or _by_hand(original.value, original, scene):
             return updated
         scene.say(f"{RESET_GIVES}{scene.named(receiver)}")
         target, info = updated.targets[0].target, "_"
