@@ -1,12 +1,17 @@
 """Each idiom: what stands there, what comes of it, and that it runs."""
 
+import ast
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from upright.migration import Relic, migrated
 from upright.migration.table import IDIOMS
@@ -606,6 +611,18 @@ def test_what_cannot_be_known_is_pointed_out_and_left(name: str, tmp_path: Path)
 @pytest.mark.parametrize("name", NEW)
 def test_what_is_not_old_comes_out_byte_for_byte(name: str, tmp_path: Path) -> None:
     assert migrate(tmp_path, NEW[name]) == (NEW[name], ())
+
+
+@given(st.lists(st.sampled_from(sorted(CASES)), min_size=2, max_size=6))
+@settings(max_examples=int(os.environ.get("UPRIGHT_EXAMPLES", 15)))
+def test_idioms_together_become_python_in_which_nothing_more_is_mended(names: list[str]) -> None:
+    before = MADE + "".join(CASES[name].before for name in names)
+    with TemporaryDirectory() as folder:
+        text, _ = migrate(Path(folder), before)
+        ast.parse(text)
+        again, still = migrate(Path(folder), text)
+    assert again == text
+    assert not any(each.done for each in still)
 
 
 def test_every_idiom_has_its_case() -> None:

@@ -100,8 +100,10 @@ def _bare(call: cst.Call, scene: Scene) -> None:
     if not told:
         return
     mode = scene.uses.of_make(told[0])
-    comes = "It opens no window: it gives a picture" if mode == "rgb_array" else "It shows it"
-    scene.say(f'{comes}, since the environment is made with render_mode="{mode}".')
+    comes = "It opens no window but gives a picture; drop it where nobody looks"
+    if mode != "rgb_array":
+        comes = "It shows what it did"
+    scene.say(f'{comes}: the environment is made with render_mode="{mode}".')
 
 
 class MakeArguments(Idiom):

@@ -18,9 +18,7 @@ from upright.migration.syntax import (
     spread,
 )
 
-STEP_GIVES = (
-    "A step gives five values: an end of the task (terminated) and a time limit (truncated) apart."
-)
+STEP_GIVES = "A step gives five values: terminated, an end of the task, and truncated, a time limit."
 LIMIT = "TimeLimit.truncated"
 
 
@@ -79,12 +77,13 @@ def _today(scene: Scene, original: cst.Assign) -> str:
     """The line that works today, for a person to write."""
     target = original.targets[0].target
     assert isinstance(target, cst.Tuple | cst.List)
-    ends = list(scene.ends())
+    done = scene.code(target.elements[2].value)
+    ends = ["_", "_"] if done == "_" else list(scene.ends())
     new = original.with_changes(
         targets=[original.targets[0].with_changes(target=spread(target, 2, ends))]
     )
-    done = scene.code(target.elements[2].value)
-    return f"{scene.code(new)}\n{done} = {ends[0]} or {ends[1]}"
+    joined = "" if done == "_" else f"\n{done} = {' or '.join(ends)}"
+    return f"{scene.code(new)}{joined}"
 
 
 def _whole(original: cst.Assign, scene: Scene, kind: Kind) -> None:
