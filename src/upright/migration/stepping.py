@@ -18,7 +18,9 @@ from upright.migration.syntax import (
     spread,
 )
 
-STEP_GIVES = "A step gives five values: terminated, an end of the task, and truncated, a time limit."
+STEP_GIVES = (
+    "A step gives five values: terminated, an end of the task, and truncated, a time limit."
+)
 LIMIT = "TimeLimit.truncated"
 
 
