@@ -361,6 +361,30 @@ CASES = {
         "metadata own-reset np-random own-reset own-step seed reset step",
         BARE,
     ),
+    "one's own around another": Case(
+        "class Own(gym.Env):\n"
+        "    def seed(self, seed=None):\n        self.drawn = seed\n"
+        "    def reset(self):\n        return self.inner.reset()\n"
+        "class More(Own):\n"
+        "    def reset(self):\n        obs = super().reset()\n        return obs + 1\n"
+        "own = More()\n"
+        "own.inner = type('Inner', (), {'reset': lambda self: 1})()\n"
+        "own.seed(5)\nobs = own.reset()\nprint(1 / (obs == 2 and own.drawn == 5))\n",
+        "class Own(gym.Env):\n"
+        "    def seed(self, seed=None):\n        self.drawn = seed\n"
+        "    def reset(self, *, seed=None, options=None):\n        super().reset(seed=seed)\n"
+        "        if seed is not None:\n            self.seed(seed)\n"
+        "        return self.inner.reset(), {}\n"
+        "class More(Own):\n"
+        "    def reset(self, *, seed=None, options=None):\n"
+        "        obs, info = super().reset(seed=seed, options=options)\n"
+        "        return obs + 1, info\n"
+        "own = More()\n"
+        "own.inner = type('Inner', (), {'reset': lambda self: 1})()\n"
+        "own.reset(seed=5)\nobs, _ = own.reset()\nprint(1 / (obs == 2 and own.drawn == 5))\n",
+        "own-reset own-reset own-reset wrapper-reset reset own-reset seed reset",
+        BARE,
+    ),
     "one's own of long ago": Case(
         "class Own(gym.Env):\n"
         "    def reset(self):\n        return self._reset()\n"

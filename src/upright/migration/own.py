@@ -40,7 +40,7 @@ class OwnReset(Idiom):
         updated = updated.with_changes(params=_with(updated.params, lacks))
         own = _class(scene)
         if "seed" in lacks and own and scene.known.base_of(own) == "env":
-            return _seeding(original, updated)
+            return _seeding(original, updated, _defines(own, "seed"))
         return updated
 
 
@@ -60,20 +60,27 @@ def _with(params: cst.Parameters, names: list[str]) -> cst.Parameters:
     return params.with_changes(star_arg=star, kwonly_params=[*params.kwonly_params, *added])
 
 
-def _seeding(original: Function, updated: Function) -> Function:
+def _defines(own: cst.ClassDef, name: str) -> bool:
+    """Whether a class has a method of this name in its own text."""
+    return any(isinstance(each, Function) and each.name.value == name for each in own.body.body)
+
+
+def _seeding(original: Function, updated: Function, own_seed: bool) -> Function:
     """The base's reset first, which seeds `self.np_random`, unless it is called already."""
     if any(_is_base_reset(each) for each in walk_body(original)):
         return updated
-    first = cst.parse_statement("super().reset(seed=seed)")
+    first = [cst.parse_statement("super().reset(seed=seed)")]
+    if own_seed:
+        first.append(cst.parse_statement("if seed is not None:\n    self.seed(seed)"))
     body = updated.body
     if isinstance(body, cst.SimpleStatementSuite):
         lines: list[cst.BaseStatement] = [cst.SimpleStatementLine(body.body)]
-        return updated.with_changes(body=cst.IndentedBlock([first, *lines]))
+        return updated.with_changes(body=cst.IndentedBlock([*first, *lines]))
     assert isinstance(body, cst.IndentedBlock)
     behind = 1 if original.get_docstring() is not None else 0
     lines = [*body.body]
     return updated.with_changes(
-        body=body.with_changes(body=[*lines[:behind], first, *lines[behind:]])
+        body=body.with_changes(body=[*lines[:behind], *first, *lines[behind:]])
     )
 
 
@@ -91,10 +98,11 @@ def _method(scene: Scene, name: str) -> Function | None:
 
 def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.Return:
     function, value = _method(scene, "reset"), original.value
-    if function is None or value is None or method(value)[1] == "reset":
+    if function is None or function.name.value != "reset" or value is None:
         return updated
-    if function.name.value != "reset":
-        return updated
+    receiver, name = method(value)
+    if name == "reset" and scene.kind(receiver).is_env:
+        return updated  # which gives both
     parts = elements(value)
     if parts is not None and len(parts) == 2:
         if not _is_info(parts[1].value):
@@ -166,8 +174,7 @@ def _refuse_hidden(function: Function, scene: Scene) -> None:
     own, name = _class(scene), function.name.value
     if own is None or name not in ("_step", "_reset", "_render", "_seed", "_close"):
         return
-    given = {each.name.value for each in own.body.body if isinstance(each, Function)}
-    if name.removeprefix("_") not in given:
+    if not _defines(own, name.removeprefix("_")):
         new = f"def {name.removeprefix('_')}({scene.code(function.params)}):"
         scene.say_by_hand("It is called without the underscore since Gym 0.9.6.", new, at=function)
 

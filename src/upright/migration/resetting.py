@@ -145,7 +145,8 @@ class Forwarded(Idiom):
         function, own = scene.function, scene.own_class
         if name != "reset" or own is None or function is None or function.name.value != "reset":
             return updated
-        if scene.known.base_of(own) != "wrapper" or not scene.notes.get((function, "signed")):
+        within = scene.known.base_of(own) == "wrapper" or _is_super(receiver)
+        if not within or not scene.notes.get((function, "signed")):
             return updated
         assert isinstance(original, cst.Call)
         call = updated.value if isinstance(updated, cst.Subscript) else updated
@@ -156,3 +157,8 @@ class Forwarded(Idiom):
         scene.say("The seed and the options go through to the environment within.")
         new = call.with_changes(args=[args[0].with_changes(comma=comma), args[1]])
         return first_of(new) if isinstance(updated, cst.Subscript) else new
+
+
+def _is_super(node: cst.CSTNode | None) -> bool:
+    """Whether it is the class that one's own derives from."""
+    return isinstance(node, cst.Call) and dotted(node.func) == "super"

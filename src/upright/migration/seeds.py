@@ -40,7 +40,8 @@ class Seed(Idiom):
         given = scene.code(original.args[0].value) if original.args else "None"
         today = f"obs, info = {scene.code(receiver or original)}.reset(seed={given})"
         if not _is_safe(original, scene) or kind is Kind.UNSURE or dotted(receiver) == "self":
-            scene.say_by_hand(f"{RESET_SEEDS} Here an episode may be under way.", today)
+            reason = "" if _is_safe(original, scene) else " Here an episode may be under way."
+            scene.say_by_hand(f"{RESET_SEEDS}{reason}", today)
             return updated
         scene.say(f"{RESET_SEEDS} The resets that follow go on from there.{scene.named(receiver)}")
         assert isinstance(updated.func, cst.Attribute)
