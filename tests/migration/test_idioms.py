@@ -141,6 +141,16 @@ CASES = {
         "step time-limit time-limit time-limit",
         RESET,
     ),
+    "words without blanks": Case(
+        f"o,r,d,i=env.step({ACT})\nif'TimeLimit.truncated'in i:pass\n"
+        "x=(env.reset())if'TimeLimit.truncated'not in i else np.float(1)\n"
+        "def f():return(env.reset())\n",
+        f"o,r,terminated, truncated,i=env.step({ACT})\nd = terminated or truncated\n"
+        "if(truncated):pass\nx=(env.reset())[0]if(not truncated) else (float)(1)\n"
+        "def f():return(env.reset())[0]\n",
+        "step time-limit time-limit reset numpy reset",
+        RESET,
+    ),
     # --- reset
     "reset": Case("obs = env.reset()\n", "obs, _ = env.reset()\n", "reset"),
     "reset in an expression": Case(
@@ -522,6 +532,10 @@ NEW = {
     "what is no environment": (
         "import torch\nimport numpy as np\nopt = torch.optim.Adam([])\nopt.step()\n"
         "env = dict(a=1)\nstate = stack.reset()\na, b, c, d = machine.step(1)\nmachine.seed(2)\n"
+    ),
+    "an environment that is waited for": (
+        "import gymnasium as gym\nasync def f(env):\n    o, r, d, i = await env.step(0)\n"
+        "    return await env.reset()\n"
     ),
     "other things with seeds and resets": (
         "import gymnasium as gym\nimport numpy as np\nimport chess\n"

@@ -79,6 +79,10 @@ def migrated(path: Path) -> Migration:
             return _joined(document, parts, iter(rewriting.rewrite(trees)))
     except RecursionError as error:
         raise UprightError(f"{path} is nested too deeply to be read.") from error
+    except rewriting.CSTValidationError as error:
+        raise UprightError(
+            f"{path} cannot be rewritten as it is spaced: {error}.", "Format it, then try again."
+        ) from error
 
 
 def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migration:

@@ -117,7 +117,12 @@ def _with_info(original: cst.Return, updated: cst.Return, scene: Scene) -> cst.R
     info = cst.Name("info") if scene.notes.get((function, "reset")) else cst.Dict([])
     scene.say(RESET_GIVES)
     both = cst.Tuple([cst.Element(obs if bare else updated.value), cst.Element(info)], (), ())
-    return updated.with_changes(value=both)
+    return _spaced(updated).with_changes(value=both)
+
+
+def _spaced(node: cst.Return) -> cst.Return:
+    """`return(a)` as `return (a)`, since a bracket need not begin what comes."""
+    return node.with_changes(whitespace_after_return=cst.SimpleWhitespace(" "))
 
 
 def _is_modern(node: cst.CSTNode) -> bool:

@@ -95,7 +95,7 @@ def _asks_for_info(call: cst.Call) -> bool:
 def _is_fine(call: cst.Call, scene: Scene) -> bool:
     """Whether a reset's value is not used, taken apart, or handled with its assignment."""
     parent = scene.parent
-    if isinstance(parent, cst.Expr):
+    if isinstance(parent, cst.Expr | cst.Await):
         return True
     if isinstance(parent, cst.Assign):
         both = elements(parent.targets[0].target)

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from typing import cast
 
 import libcst as cst
+from libcst import CSTValidationError
 from libcst.metadata import MetadataWrapper, PositionProvider
 
 from upright.migration.kinds import Kinds
+from upright.migration.knowledge import Knowledge
 from upright.migration.origins import known_of
 from upright.migration.relic import Relic
 from upright.migration.scene import Scene
 from upright.migration.syntax import Small
 from upright.migration.table import IDIOMS
-from upright.migration.uses import uses_of
+from upright.migration.uses import Uses, uses_of
 
 Body = cst.SimpleStatementLine | cst.SimpleStatementSuite
 _BY_NODE = defaultdict(list)
@@ -26,9 +28,9 @@ for _idiom in IDIOMS:
 class _Walk(cst.CSTTransformer):
     """Rewrites a module, and keeps what becomes of every statement as text."""
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, guarded: bool) -> None:
         super().__init__()
-        self.scene = scene
+        self.scene, self.guarded = scene, guarded
         self.texts: dict[cst.CSTNode, str] = {}
 
     def on_visit(self, node: cst.CSTNode) -> bool:
@@ -46,13 +48,25 @@ class _Walk(cst.CSTTransformer):
         self.scene.parents.pop()
         for idiom in _BY_NODE.get(type(original), ()):
             self.scene.idiom = idiom.name
-            updated = idiom.leave(original, updated, self.scene)
+            before, updated = updated, idiom.leave(original, updated, self.scene)
+            if self.guarded and updated is not before:
+                updated = _in_brackets(updated)
         lines: list[cst.CSTNode] = [updated]
         if isinstance(original, Body):
             lines = _with_following(original, cast("Body", updated), self.scene)
         if isinstance(original, cst.BaseCompoundStatement | Body):
             self.texts[original] = "\n".join(statement_text(self.scene, each) for each in lines)
         return lines[0] if len(lines) == 1 else cst.FlattenSentinel(lines)
+
+
+def _in_brackets(node: cst.CSTNode) -> cst.CSTNode:
+    """A name, or what begins or ends with one, so that it may stand right beside a word."""
+    if (
+        isinstance(node, cst.Name | cst.Attribute | cst.Tuple | cst.UnaryOperation)
+        and not node.lpar
+    ):
+        return node.with_changes(lpar=[cst.LeftParen()], rpar=[cst.RightParen()])
+    return node
 
 
 def statement_text(scene: Scene, node: cst.CSTNode) -> str:
@@ -117,12 +131,20 @@ def rewrite(modules: Sequence[cst.Module]) -> list[Rewritten]:
     known = known_of(whole)
     kinds = Kinds(known)
     uses = uses_of(whole, known, kinds)
-    done = []
-    for wrapper in wrappers:
-        positions = dict(wrapper.resolve(PositionProvider))
+    return [_rewritten(wrapper, known, kinds, uses) for wrapper in wrappers]
+
+
+def _rewritten(wrapper: MetadataWrapper, known: Knowledge, kinds: Kinds, uses: Uses) -> Rewritten:
+    positions = dict(wrapper.resolve(PositionProvider))
+
+    def walked(guarded: bool) -> Rewritten:
         scene = Scene(known, kinds, uses, positions)
-        walk = _Walk(scene)
+        walk = _Walk(scene, guarded)
         module = wrapper.module.visit(walk)
         assert isinstance(module, cst.Module)
-        done.append(Rewritten(module.code, _findings(scene, walk)))
-    return done
+        return Rewritten(module.code, _findings(scene, walk))
+
+    try:
+        return walked(guarded=False)
+    except CSTValidationError:  # if"a"in b: a word comes to stand right beside another
+        return walked(guarded=True)

@@ -160,11 +160,17 @@ class Truncation(Idiom):
         truncated = scene.notes.get((scene.function, "info", scene.code(info)))
         if truncated:
             scene.say(self.why)
-            return cst.Name(truncated)
+            name = cst.Name(truncated)
+            return cst.UnaryOperation(cst.Not(), name) if _is_denied(original) else name
         if scene.known.has_four_parts:
             return updated
         scene.say_by_hand(self.why, "obs, reward, terminated, truncated, info = env.step(action)")
         return updated
+
+
+def _is_denied(node: cst.CSTNode) -> bool:
+    """Whether it is asked that the old key is not there."""
+    return isinstance(node, cst.Comparison) and isinstance(node.comparisons[0].operator, cst.NotIn)
 
 
 def _asked(node: cst.CSTNode) -> cst.BaseExpression | None:
@@ -175,7 +181,7 @@ def _asked(node: cst.CSTNode) -> cst.BaseExpression | None:
             return node.value
     if isinstance(node, cst.Comparison) and literal(node.left) == LIMIT:
         (compared,) = node.comparisons[:1]
-        return compared.comparator if isinstance(compared.operator, cst.In) else None
+        return compared.comparator if isinstance(compared.operator, cst.In | cst.NotIn) else None
     receiver, name = method(node)
     if name == "get" and isinstance(node, cst.Call) and node.args:
         return receiver if literal(node.args[0].value) == LIMIT else None
