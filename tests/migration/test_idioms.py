@@ -148,7 +148,7 @@ CASES = {
         f"o,r,terminated, truncated,i=env.step({ACT})\nd = terminated or truncated\n"
         "if(truncated):pass\nx=(env.reset())[0]if(not truncated) else (float)(1)\n"
         "def f():return(env.reset())[0]\n",
-        "step time-limit time-limit reset numpy reset",
+        "step time-limit reset time-limit numpy reset",
         RESET,
     ),
     # --- reset
