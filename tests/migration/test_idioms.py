@@ -493,6 +493,11 @@ LEFT = {
         "id",
         "import ale_py",
     ),
+    "a picture of what is none of Gymnasium's": (
+        f"{HEADER}e = gym.make('Hanoi-v0', render_mode=str())\ne.render(mode='rgb_array')\n",
+        "render",
+        'render_mode="rgb_array"',
+    ),
     "a window that is closed": (f"{MADE}env.render(close=True)\n", "render", "env.close()"),
     "methods of long ago": (
         f"{HEADER}class Own(gym.Env):\n    def _step(self, action):\n        pass\n",
@@ -661,6 +666,14 @@ def test_idioms_together_become_python_in_which_nothing_more_is_mended(names: li
         again, still = migrate(Path(folder), text)
     assert again == text
     assert not any(each.done for each in still)
+
+
+def test_an_environment_of_another_package_is_told_nothing(tmp_path: Path) -> None:
+    text = f"{HEADER}e = gym.make('Hanoi-v0')\ne.reset()\nprint(e.render(mode='rgb_array'))\n"
+    new, found = migrate(tmp_path, text)
+    assert new == text.replace(HEADER, TODAY)
+    assert [each.idiom for each in found if not each.done] == ["render-mode", "render"]
+    assert found[1].new == "gym.make('Hanoi-v0', render_mode=\"rgb_array\")"
 
 
 def test_every_idiom_has_its_case() -> None:

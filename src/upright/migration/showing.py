@@ -2,19 +2,17 @@
 
 import libcst as cst
 
-from upright.migration import registry
 from upright.migration.idiom import Idiom
 from upright.migration.kinds import MAKE, Kind
 from upright.migration.scene import Scene
 from upright.migration.syntax import (
     dotted,
     keyword,
-    literal,
     method,
     with_argument,
     without_arguments,
 )
-from upright.migration.uses import BARE, UNKNOWN, can_be_told, key_of, mode_of
+from upright.migration.uses import BARE, UNKNOWN, can_be_told, is_of_another, key_of, mode_of
 
 HOW = {
     "rgb_array": (
@@ -45,22 +43,13 @@ class RenderMode(Idiom):
         if not mode or not can_be_told(original):
             return updated
         why, added = HOW.get(mode, LATER), keyword("render_mode", cst.SimpleString(f'"{mode}"'))
-        if _is_of_another(original):
+        if is_of_another(original):
             new = scene.code(with_argument(original, added))
             scene.say_by_hand(f"{why} Whether this environment takes it is not seen here.", new)
             return updated
         scene.say(why)
         assert isinstance(updated, cst.Call)
         return with_argument(updated, added)
-
-
-def _is_of_another(call: cst.Call) -> bool:
-    """Whether an id is named that Gymnasium itself has in no version, nor Atari."""
-    env_id = literal(call.args[0].value) if call.args else None
-    if env_id is None:
-        return False
-    known = registry.is_registered(env_id) or registry.newer(env_id) or registry.game_of(env_id)
-    return not known and not env_id.startswith("ALE/")
 
 
 class Render(Idiom):
@@ -100,10 +89,11 @@ def _bare(call: cst.Call, scene: Scene) -> None:
     if not told:
         return
     mode = scene.uses.of_make(told[0])
-    comes = "It opens no window but gives a picture; drop it where nobody looks"
-    if mode != "rgb_array":
-        comes = "It shows what it did"
-    scene.say(f'{comes}: the environment is made with render_mode="{mode}".')
+    made = f'of an environment made with render_mode="{mode}"'
+    if mode == "rgb_array":
+        scene.say(f"It opens no window but gives a picture, {made}; drop it where nobody looks.")
+    elif mode:
+        scene.say(f"It shows what it did, {made}.")
 
 
 class MakeArguments(Idiom):

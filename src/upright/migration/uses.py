@@ -7,7 +7,7 @@ import libcst as cst
 
 from upright.migration.kinds import MAKE, Kind, Kinds
 from upright.migration.knowledge import Knowledge, is_gym, normal
-from upright.migration.registry import game_of
+from upright.migration.registry import game_of, is_registered, newer
 from upright.migration.syntax import (
     Function,
     arguments,
@@ -96,7 +96,9 @@ class Uses:
         """The mode that the environment of this name is, or should be, made with."""
         for call in self.makes_of(name):
             given = [arg for arg in call.args if dotted(arg.keyword) == "render_mode"]
-            return (literal(given[0].value) or UNKNOWN) if given else self.of_make(call)
+            if given:
+                return literal(given[0].value) or UNKNOWN
+            return "" if is_of_another(call) else self.of_make(call)
         return ""
 
 
@@ -172,6 +174,15 @@ def is_without_video(call: cst.Call) -> bool:
 def can_be_told(call: cst.Call) -> bool:
     """Whether a call that makes an environment says nothing yet of how it shows itself."""
     return not has_keyword(call, "render_mode")
+
+
+def is_of_another(call: cst.Call) -> bool:
+    """Whether an id is named that Gymnasium itself has in no version, nor Atari."""
+    env_id = literal(call.args[0].value) if call.args else None
+    if env_id is None:
+        return False
+    known = is_registered(env_id) or newer(env_id) or game_of(env_id)
+    return not known and not env_id.startswith("ALE/")
 
 
 def uses_of(modules: Sequence[cst.Module], known: Knowledge, kinds: Kinds) -> Uses:
