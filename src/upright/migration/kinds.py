@@ -93,7 +93,7 @@ class Kinds:
             return None
         name, given = key.removeprefix("."), place is not None
         values = self._known.values.get((place, key), ())
-        if given and name in self._known.parameters.get(place, ()):  # type: ignore[arg-type]
+        if given and name in self._known.parameters.get(place, ()):
             values = ()  # what comes in is not seen
         found = self._of_values((place, key), values, self._known.around(place))
         if found is not None and found is not Kind.UNSURE:
@@ -194,7 +194,7 @@ class Kinds:
             key = dotted(node)
             place = self._known.place_of(key, scope)
         values = self._known.values.get((place, key), ())
-        if (place, key) in asked or not values or key in self._known.parameters.get(place, ()):  # type: ignore[arg-type]
+        if (place, key) in asked or not values or key in self._known.parameters.get(place, ()):
             return False
         within = (self._known.around(place), asked | {(place, key)})
         return all(isinstance(each, _NAMED) and self.is_bare(each, *within) for each in values)

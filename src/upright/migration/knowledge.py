@@ -54,7 +54,9 @@ class Knowledge:
         default_factory=lambda: defaultdict(list)
     )
     homes: dict[cst.CSTNode, Scope] = field(default_factory=dict)
-    parameters: dict[cst.CSTNode, dict[str, cst.Annotation | None]] = field(default_factory=dict)
+    parameters: dict[cst.CSTNode | None, dict[str, cst.Annotation | None]] = field(
+        default_factory=dict
+    )
     classes: dict[str, cst.ClassDef] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
