@@ -36,6 +36,7 @@ ORDER = (
     "show",
     "api",
     "doctor",
+    "migration",
     "cli",
     "",
     "__main__",
@@ -62,6 +63,7 @@ HEAVY = (
     "pygame",
     "filelock",
     "asyncio",
+    "libcst",
 )
 WRITING = {"open", "write", "write_text", "write_bytes", "mkdir", "touch", "unlink", "rename"}
 # What makes doors stands behind none.
@@ -467,6 +469,7 @@ def test_the_check_sees_what_a_file_imports_when_it_is_loaded(line: str, seen: b
 def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
     run, small = str(finished_run), ["--total-timesteps", "256", "--out", "runs"]
     write_bundle(finished_run, tmp_path / "bundled.zip")
+    (tmp_path / "new.py").write_text("import gymnasium as gym\n")
     words: dict[str, list[str]] = {
         "check": ["CartPole-v1", "--steps", "100"],
         "play": ["CartPole-v1", "--random"],
@@ -485,6 +488,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "runs": ["runs"],
         "envs": ["CartPole"],
         "doctor": [],
+        "migrate": ["new.py"],
     }
     assert words.keys() == VERBS.keys()
     report = run_python(

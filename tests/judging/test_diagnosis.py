@@ -39,8 +39,8 @@ class Spent(ActionReward):
         return (obs, reward if self.taken <= 500 else -1.0, *ends)
 
 
-# What is to be found, and a training in which it is; by a margin, since processors differ in a sum's
-# last bit, and a training that goes wrong is chaos.
+# What is to be found, and a training in which it is; by a margin, since processors differ in the
+# last bit of a sum, and a training that goes wrong is chaos.
 PROVOKED: dict[str, tuple[Any, dict[str, Any]]] = {
     "no-signal": (
         "MountainCar-v0",

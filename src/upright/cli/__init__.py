@@ -33,6 +33,7 @@ VERBS = {
     "runs": "list the runs in a folder",
     "envs": "list what can be trained",
     "doctor": "say what this machine has and lacks, and what to do about it",
+    "migrate": "point out what of old gym a script or notebook has, and write it anew",
 }
 
 
