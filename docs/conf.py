@@ -32,13 +32,14 @@ include_patterns = [
     "docs/**.md",
     "lessons/*.ipynb",
     "benchmarks/*.md",
+    "README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
 ]
 exclude_patterns = [".*", "build", "dist", "runs", "src", "tests", "fuzz"]
 highlight_language, default_role = "none", "literal"
 
-myst_enable_extensions = ["dollarmath"]
+myst_enable_extensions = ["dollarmath", "html_image"]
 myst_heading_anchors = 4
 myst_update_mathjax = False
 # Lessons are run once, whatever the language: what is kept is found by the code alone.
