@@ -23,7 +23,8 @@ TRANSLATIONS = LESSONS / "translations"
 PARAGRAPHS = re.compile(r"\n{2,}")
 LESSON_LINK = re.compile(r"\]\((\w+)\.ipynb\)")
 WRAPPED = re.compile(r"\n(?!\s*([*|-]|\d+\.|</?\w))\s*")  # no item, row or tag begins after it
-HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}  # Jupyter's word, and Colab's
+# Jupyter's word, and Colab's; `hide-input` is the site's.
+HIDDEN = {"jupyter": {"source_hidden": True}, "cellView": "form"}
 
 
 def sources() -> list[Path]:
@@ -73,7 +74,7 @@ def read(source: Path) -> nbformat.NotebookNode:
     for number, cell in enumerate(notebook.cells):
         cell.id = f"{source.stem}-{number}"
         if "answer" in cell.metadata.get("tags", ()):
-            cell.metadata.update(HIDDEN)
+            cell.metadata.update(HIDDEN, tags=[*cell.metadata["tags"], "hide-input"])
             cell.source = f"# @title Answer\n{cell.source}"
     return notebook
 
