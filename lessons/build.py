@@ -117,10 +117,12 @@ def build(
 def updated(source: Path, language: str) -> Catalog:
     """A lesson's catalogue, with the messages that are new and without those that are gone."""
     path = catalogue_of(source, language)
-    catalogue = Catalog(language, project="Upright", header_comment=f"# {source.name}", fuzzy=False)
+    catalogue = Catalog(language, header_comment=f"# {source.name}", fuzzy=False)
     if path.exists():
         with path.open("rb") as file:
             catalogue = read_po(file)
+    catalogue.project, catalogue.version = "Upright", "lessons"
+    catalogue.msgid_bugs_address = "CONTRIBUTING.md"
     template = Catalog(fuzzy=False)
     for message in messages(source):
         template.add(message)
