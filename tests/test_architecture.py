@@ -29,6 +29,7 @@ ORDER = (
     "envs",
     "policy",
     "rollout",
+    "scale",
     "learning",
     "judging",
     "runs",

@@ -1,0 +1,211 @@
+"""The engine of worker processes on this machine, a pipe to each."""
+
+import os
+import signal
+import socket
+import struct
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing import get_context
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from multiprocessing.reduction import ForkingPickler
+from types import ModuleType
+from typing import Any
+
+from upright.envs import name_of
+from upright.ground import UprightError
+from upright.policy import Weights, called
+from upright.scale.engine import Answer, Job, Lost, Unit
+from upright.scale.worker import Message, serve
+
+ENDING_SECONDS = 1.0
+
+
+@dataclass
+class _Running:
+    """A worker that was begun.
+
+    Attributes:
+        process: It.
+        pipe: This side of what leads there.
+        version: Of the weights that it was sent last.
+        is_asked: Whether it has a unit to answer.
+    """
+
+    process: SpawnProcess
+    pipe: "Connection[Message, Answer]"
+    version: int = -1
+    is_asked: bool = False
+
+
+class ProcessEngine:
+    """Does units in processes, which begin with the first of their units.
+
+    Args:
+        job: What the run's units have in common.
+        workers: How many processes, at least 1.
+        seconds: What sending to one, or reading from one, may take.
+
+    Raises:
+        UprightError: Something of the job is a function that no other process can import.
+    """
+
+    def __init__(self, job: Job, workers: int, seconds: float = 60.0) -> None:
+        _refuse_unsendable(job)
+        self.workers = workers
+        self._job, self._seconds = job, seconds
+        self._running: dict[int, _Running] = {}
+        self._failed: dict[int, str] = {}
+        self._version, self._weights = -1, memoryview(b"")
+
+    def publish(self, version: int, weights: Weights) -> None:
+        """Keep a copy, which every worker is sent before its first unit of this version."""
+        self._version, self._weights = version, ForkingPickler.dumps(weights)
+
+    def submit(self, worker: int, unit: Unit) -> None:
+        """Send a unit; that it cannot be sent, `wait` says."""
+        try:
+            running = self._running.get(worker) or self._begun(worker)
+            if unit.plays and running.version != self._version:
+                running.pipe.send_bytes(self._weights)
+                running.version = self._version
+            running.pipe.send(unit)
+            running.is_asked = True
+        except OSError as error:
+            self._failed[worker] = self._end_of(worker) or f"takes nothing more ({error})"
+
+    def wait(self, seconds: float) -> tuple[int, Answer] | None:
+        """Whichever worker answers first, or ends."""
+        if self._failed:
+            worker, how = self._failed.popitem()
+            return worker, Lost(how)
+        asked = {n: running for n, running in self._running.items() if running.is_asked}
+        of: dict[Any, int] = {running.pipe: worker for worker, running in asked.items()}
+        of |= {running.process.sentinel: worker for worker, running in asked.items()}
+        ready = wait([*of], seconds)
+        return (of[ready[0]], self._answer_of(of[ready[0]])) if ready else None
+
+    def _answer_of(self, worker: int) -> Answer:
+        """What a worker sent; what it sent before it ended still counts."""
+        running = self._running[worker]
+        running.is_asked = False
+        with suppress(EOFError, OSError):
+            if running.pipe.poll():
+                return running.pipe.recv()
+        return Lost(self._end_of(worker) or "stopped in the middle of its answer")
+
+    def _end_of(self, worker: int) -> str:
+        """How a worker's process ended, in words; empty where it did not."""
+        if worker not in self._running:
+            return ""
+        process = self._running[worker].process
+        process.join(ENDING_SECONDS / 5)
+        code = process.exitcode
+        if code is None:
+            return ""
+        return f"ended by signal {-code}" if code < 0 else f"ended with exit code {code}"
+
+    def end(self, worker: int) -> None:
+        """Kill a worker."""
+        self._failed.pop(worker, None)
+        running = self._running.pop(worker, None)
+        if running is not None:
+            _killed(running)
+
+    def close(self) -> None:
+        """End the pipes, whose other sides then release their environments; kill what stays."""
+        left, self._running = self._running, {}
+        for running in left.values():
+            running.pipe.close()
+        for running in left.values():
+            if not running.is_asked:
+                running.process.join(ENDING_SECONDS)
+            _killed(running)
+
+    def _begun(self, worker: int) -> _Running:
+        """A new process.
+
+        Raises:
+            OSError: The machine has no room for one.
+        """
+        ours, theirs = get_context("spawn").Pipe()
+        process = get_context("spawn").Process(
+            target=serve, args=(theirs, self._job), name=f"upright-worker-{worker}", daemon=True
+        )
+        with _interrupts_held(), _without_main():
+            process.start()
+        theirs.close()
+        _limit_waiting(ours, self._seconds)
+        self._running[worker] = _Running(process, ours)
+        return self._running[worker]
+
+
+def _killed(running: _Running) -> None:
+    running.process.kill()  # a stopped process, or one that hangs, heeds nothing else
+    running.process.join(ENDING_SECONDS)
+    running.pipe.close()
+    if running.process.exitcode is not None:
+        running.process.close()
+
+
+def _limit_waiting(pipe: "Connection[Any, Any]", seconds: float) -> None:
+    """Let sending and reading raise an OSError after so long; a frozen process empties no pipe."""
+    if os.name != "posix":
+        return
+    limit = struct.pack("ll", int(seconds), int(seconds % 1 * 1e6))
+    with socket.socket(fileno=os.dup(pipe.fileno())) as end:
+        for direction in (socket.SO_SNDTIMEO, socket.SO_RCVTIMEO):
+            end.setsockopt(socket.SOL_SOCKET, direction, limit)
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """A worker needs nothing of the script that is running, which it would run from its top."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """What is begun meanwhile holds Ctrl-C back, until it has said that it ignores it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    resource_tracker.ensure_running()  # it lets them through when it begins
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _refuse_unsendable(job: Job) -> None:
+    """Refuse functions of the user's that another process cannot import.
+
+    Raises:
+        UprightError: There is one.
+    """
+    own = {
+        f"the environment {name_of(job.env)}": job.env,
+        f"the policy {called(job.make_module)}": job.make_module,
+    }
+    for what, value in own.items():
+        try:
+            with _without_main():
+                ForkingPickler.dumps(value)
+        except Exception as error:
+            raise UprightError(
+                f"No worker process can import {what}: it is defined in what is running, or in a "
+                "function.",
+                "Put it into a file of its own and import or name it (file.py:Name), or say "
+                "workers = 0.",
+            ) from error

@@ -1,0 +1,57 @@
+"""A worker process: it does one unit after the other until nobody is there to ask for one."""
+
+import os
+import signal
+import threading
+from contextlib import closing, suppress
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+
+from upright.ground import UprightError, alarm, limit_threads
+from upright.policy import Weights
+from upright.scale.engine import Answer, Fault, Job, Unit
+from upright.scale.shards import Shards
+
+Message = Unit | Weights
+
+
+def serve(pipe: "Connection[Answer, Message]", job: Job) -> None:
+    """Answer units until the pipe ends, which it does with its other side.
+
+    Ctrl-C is the driver's affair: it ends this process, by ending the pipe.
+    """
+    _leave_interrupts()
+    threading.Thread(target=_end_with_the_driver, daemon=True).start()
+    limit_threads(1)
+    with suppress(EOFError, OSError), closing(Shards(job)) as shards:
+        while True:
+            message = pipe.recv()
+            if not isinstance(message, Unit):
+                shards.load(message)
+                continue
+            # What hangs in C holds this process, and no thread of it can end it then.
+            with alarm(2 * message.seconds):
+                answer = _answered(shards, message)
+            pipe.send(answer)
+
+
+def _answered(shards: Shards, unit: Unit) -> Answer:
+    try:
+        return shards.do(unit)
+    except UprightError as error:
+        return Fault(error.message, error.hint)
+
+
+def _leave_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):  # it was begun with interrupts held back
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+def _end_with_the_driver() -> None:
+    """Leave nothing running, whatever this process does when its driver is gone."""
+    driver = parent_process()
+    if driver is not None:
+        wait([driver.sentinel])
+        os._exit(1)
