@@ -177,6 +177,18 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     return made.spec
 
 
+def registration_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
+    """What another process needs to know the environment's id; None where it has none."""
+    is_id = isinstance(in_full(env).base, str) and not is_code(env)
+    return spec_of(env) if is_id else None
+
+
+def register_as(spec: gym.envs.registration.EnvSpec | None) -> None:
+    """Let this process know the id that another one registered."""
+    if spec is not None:
+        gym.registry.setdefault(spec.id, spec)
+
+
 def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | None:
     """The mean return that counts as solved: the chosen one, else the environment's, if any."""
     if chosen is not None:

@@ -80,8 +80,9 @@ class Crew:
             unit = waiting.popleft()
             seconds = self._seconds * (1 if worker in self._begun else 2 + self._again(unit))
             self._begun.add(worker)
+            unit = replace(unit, seconds=seconds)
             self._given[worker] = _Given(unit, time.monotonic() + seconds)
-            self._engine.submit(worker, replace(unit, seconds=seconds))
+            self._engine.submit(worker, unit)
 
     def _again(self, unit: Unit) -> int:
         """How many rollouts long the longest episode is that is to be played again."""
@@ -92,9 +93,9 @@ class Crew:
         """Whatever comes, until nobody has anything to do; late is as good as lost."""
         while self._given:
             late = min(self._given, key=lambda worker: self._given[worker].until)
-            left = self._given[late].until - time.monotonic()
-            came = self._engine.wait(max(0.0, left))
-            yield came or (late, Lost(f"has not answered for {self._seconds:g} s"))
+            unit, until = self._given[late]
+            came = self._engine.wait(max(0.0, until - time.monotonic()))
+            yield came or (late, Lost(f"has not answered for {unit.seconds:g} s"))
 
     def _take_note(self, worker: int, unit: Unit, lost: Lost) -> None:
         """End what is left of a lost worker, and wait a while.

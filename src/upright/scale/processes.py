@@ -15,7 +15,7 @@ from multiprocessing.reduction import ForkingPickler
 from types import ModuleType
 from typing import Any
 
-from upright.envs import name_of
+from upright.envs import name_of, registration_of
 from upright.ground import UprightError
 from upright.policy import Weights, called
 from upright.scale.engine import Answer, Job, Lost, Unit
@@ -54,8 +54,13 @@ class ProcessEngine:
     """
 
     def __init__(self, job: Job, workers: int, seconds: float = 60.0) -> None:
-        _refuse_unsendable(job)
-        self.workers = workers
+        self.workers, self._spec = workers, registration_of(job.env)
+        own = {
+            f"the environment {name_of(job.env)}": (job.env, self._spec),
+            f"the policy {called(job.make_module)}": job.make_module,
+        }
+        for what, value in own.items():
+            _refuse_unsendable(what, value)
         self._job, self._seconds = job, seconds
         self._running: dict[int, _Running] = {}
         self._failed: dict[int, str] = {}
@@ -133,7 +138,10 @@ class ProcessEngine:
         """
         ours, theirs = get_context("spawn").Pipe()
         process = get_context("spawn").Process(
-            target=serve, args=(theirs, self._job), name=f"upright-worker-{worker}", daemon=True
+            target=serve,
+            args=(theirs, self._job, self._spec),
+            name=f"upright-worker-{worker}",
+            daemon=True,
         )
         with _interrupts_held(), _without_main():
             process.start()
@@ -188,24 +196,19 @@ def _interrupts_held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _refuse_unsendable(job: Job) -> None:
-    """Refuse functions of the user's that another process cannot import.
+def _refuse_unsendable(what: str, value: object) -> None:
+    """Refuse what another process cannot import; `what` says whose it is.
 
     Raises:
-        UprightError: There is one.
+        UprightError: It cannot.
     """
-    own = {
-        f"the environment {name_of(job.env)}": job.env,
-        f"the policy {called(job.make_module)}": job.make_module,
-    }
-    for what, value in own.items():
-        try:
-            with _without_main():
-                ForkingPickler.dumps(value)
-        except Exception as error:
-            raise UprightError(
-                f"No worker process can import {what}: it is defined in what is running, or in a "
-                "function.",
-                "Put it into a file of its own and import or name it (file.py:Name), or say "
-                "workers = 0.",
-            ) from error
+    try:
+        with _without_main():
+            ForkingPickler.dumps(value)
+    except Exception as error:
+        raise UprightError(
+            f"No worker process can import {what}: it is defined in what is running, or in a "
+            "function.",
+            "Put it into a file of its own and import or name it (file.py:Name), or say "
+            "workers = 0.",
+        ) from error

@@ -7,6 +7,9 @@ from contextlib import closing, suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 
+from gymnasium.envs.registration import EnvSpec
+
+from upright.envs import register_as
 from upright.ground import UprightError, alarm, limit_threads
 from upright.policy import Weights
 from upright.scale.engine import Answer, Fault, Job, Unit
@@ -15,14 +18,20 @@ from upright.scale.shards import Shards
 Message = Unit | Weights
 
 
-def serve(pipe: "Connection[Answer, Message]", job: Job) -> None:
+def serve(pipe: "Connection[Answer, Message]", job: Job, spec: EnvSpec | None) -> None:
     """Answer units until the pipe ends, which it does with its other side.
 
     Ctrl-C is the driver's affair: it ends this process, by ending the pipe.
+
+    Args:
+        pipe: To the driver.
+        job: What the run's units have in common.
+        spec: What the driver knows of the environment's id.
     """
     _leave_interrupts()
     threading.Thread(target=_end_with_the_driver, daemon=True).start()
     limit_threads(1)
+    register_as(spec)
     with suppress(EOFError, OSError), closing(Shards(job)) as shards:
         while True:
             message = pipe.recv()
