@@ -39,7 +39,7 @@ class Stormy:
         self._weights: Weights = {}
         self.lost = 0
 
-    def publish(self, version: int, weights: Weights) -> None:
+    def publish(self, weights: Weights) -> None:
         self._weights = {name: array.copy() for name, array in weights.items()}
         self._tries.clear()
 

@@ -51,6 +51,8 @@ def check_storm(env: Any, algo: str, settings: dict[str, Any], seed: int = 1) ->
     cut, weights = stormy.state(), weights_of(stormy.policy)
     assert same_course(straight[2:], course(stormy, 2))
     assert same_state(stormy.state(), calm.state())
+    assert stormy.restore(weights, cut) == []  # back to where workers have been
+    assert same_course(straight[2:3], course(stormy, 1))
     assert later.restore(weights, cut) == []
     assert same_state(later.state(), cut)
     assert same_course(straight[2:], course(later, 2))
@@ -154,6 +156,9 @@ def test_a_run_is_the_same_with_worker_processes_that_are_killed(
     there = trainer_of("CartPole-v1", algo, settings, workers=2)
     assert same_course(straight[:2], course(there, 2))
     cut, weights = there.state(), weights_of(there.policy)
+    next(there)
+    assert there.restore(weights, cut) == []  # back to where workers have been
+    assert same_course(straight[2:3], course(there, 1))
     there.close()
     elsewhere = trainer_of("CartPole-v1", algo, settings, workers=1)
     assert elsewhere.restore(weights, cut) == []

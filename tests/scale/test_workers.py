@@ -83,17 +83,17 @@ def courses(*trainers: upright.Trainer, count: int = 3) -> list[list[Any]]:
 @pytest.mark.usefixtures("_at_once")
 def test_a_worker_that_hangs_is_killed_and_its_unit_done_by_another(tmp_path: Path) -> None:
     kwargs = {"note": str(tmp_path / "hung")}
-    there = trainer_of(HangsOnce, 2, env_kwargs=kwargs, env_timeout=5.0)
+    there = trainer_of(HangsOnce, 2, env_kwargs=kwargs, env_timeout=3.0)
     hung, sound = courses(there, trainer_of(Bad, 0))
     assert hung == sound
     notes = [note for each in hung for note in each.notes]
-    assert any("its process has not answered for 5 s. Another takes" in note for note in notes)
+    assert any("its process has not answered for 3 s. Another takes" in note for note in notes)
 
 
 @pytest.mark.usefixtures("_at_once")
 def test_a_worker_that_is_stopped_is_as_good_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     Strikes(monkeypatch, {5}, how=signal.SIGSTOP)
-    here, there = trainer_of(Bad, 0), trainer_of(Bad, 2, env_timeout=5.0)
+    here, there = trainer_of(Bad, 0), trainer_of(Bad, 2, env_timeout=3.0)
     assert courses(here)[0] == courses(there)[0]
     assert workers_of_this() == []
 
@@ -101,14 +101,14 @@ def test_a_worker_that_is_stopped_is_as_good_as_lost(monkeypatch: pytest.MonkeyP
 def test_a_frozen_worker_does_not_freeze_who_sends_it_more_than_a_pipe_holds() -> None:
     with closing(trainer_of(Bad, 0)) as trainer:
         engine = ProcessEngine(job_of(trainer), 1, 0.3)
-        engine.publish(0, trainer.policy.weights)
+        engine.publish(trainer.policy.weights)
         engine.submit(0, Unit(0, 0, State(), seconds=60.0))
         (came,) = [engine.wait(60.0)]
         assert came is not None
         assert isinstance(came[1], Reply)
         (worker,) = workers_of_this()
         os.kill(worker.pid, signal.SIGSTOP)
-        engine.publish(1, {"much": np.zeros(10_000_000)})
+        engine.publish({"much": np.zeros(10_000_000)})
         engine.submit(0, Unit(1, 0, came[1].after, seconds=60.0))
         found = engine.wait(60.0)
         assert found is not None

@@ -11,5 +11,9 @@ from upright.ground.door import opened
 
 if TYPE_CHECKING:
     from upright.scale.choosing import collector_of
+    from upright.scale.engine import Engine, Job, Reply
+    from upright.scale.inprocess import InProcess
+    from upright.scale.processes import ProcessEngine
+    from upright.scale.sharded import ShardedCollector
 
 __getattr__, __dir__, __all__ = opened(__name__)

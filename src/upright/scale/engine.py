@@ -76,11 +76,13 @@ class Reply(NamedTuple):
         after: What the next unit of this shard begins from.
         lost: The shard's environments that played `before` again, arrived at another observation,
             and began a new episode.
+        seconds: That whoever did it took.
     """
 
     rollout: Rollout | None
     after: State
     lost: tuple[int, ...]
+    seconds: float
 
 
 class Fault(NamedTuple):
@@ -110,8 +112,8 @@ class Engine(Protocol):
 
     workers: int
 
-    def publish(self, version: int, weights: Weights) -> None:
-        """What the units of this version act with; taken as it is now."""
+    def publish(self, weights: Weights) -> None:
+        """What the units that are submitted from now on act with, taken as it is now."""
 
     def submit(self, worker: int, unit: Unit) -> None:
         """Let a worker, which begins to exist if it does not yet, do a unit."""

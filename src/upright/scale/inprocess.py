@@ -26,7 +26,7 @@ class InProcess:
         self._shards, self._threads = Shards(job, policy), threads
         self._units: deque[Unit] = deque()
 
-    def publish(self, version: int, weights: Weights) -> None:
+    def publish(self, weights: Weights) -> None:
         """Nothing to do: they are the policy's own."""
 
     def submit(self, worker: int, unit: Unit) -> None:

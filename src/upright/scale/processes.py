@@ -31,13 +31,13 @@ class _Running:
     Attributes:
         process: It.
         pipe: This side of what leads there.
-        version: Of the weights that it was sent last.
+        acts_with: Which of all weights that were published it was sent last.
         is_asked: Whether it has a unit to answer.
     """
 
     process: SpawnProcess
     pipe: "Connection[Message, Answer]"
-    version: int = -1
+    acts_with: int = 0
     is_asked: bool = False
 
 
@@ -64,20 +64,19 @@ class ProcessEngine:
         self._job, self._seconds = job, seconds
         self._running: dict[int, _Running] = {}
         self._failed: dict[int, str] = {}
-        self._version, self._weights = -1, memoryview(b"")
+        self._published, self._weights = 0, b""
 
-    def publish(self, version: int, weights: Weights) -> None:
-        """Keep a copy, which every worker is sent before its first unit of this version."""
-        self._version, self._weights = version, ForkingPickler.dumps(weights)
+    def publish(self, weights: Weights) -> None:
+        """Keep a copy, which every worker is sent with its first unit from now on."""
+        self._published, self._weights = self._published + 1, bytes(ForkingPickler.dumps(weights))
 
     def submit(self, worker: int, unit: Unit) -> None:
         """Send a unit; that it cannot be sent, `wait` says."""
         try:
             running = self._running.get(worker) or self._begun(worker)
-            if unit.plays and running.version != self._version:
-                running.pipe.send_bytes(self._weights)
-                running.version = self._version
-            running.pipe.send(unit)
+            is_behind = unit.plays and running.acts_with != self._published
+            running.pipe.send((unit, self._weights if is_behind else b""))
+            running.acts_with = self._published if is_behind else running.acts_with
             running.is_asked = True
         except OSError as error:
             self._failed[worker] = self._end_of(worker) or f"takes nothing more ({error})"
@@ -91,14 +90,17 @@ class ProcessEngine:
         of: dict[Any, int] = {running.pipe: worker for worker, running in asked.items()}
         of |= {running.process.sentinel: worker for worker, running in asked.items()}
         ready = wait([*of], seconds)
-        return (of[ready[0]], self._answer_of(of[ready[0]])) if ready else None
+        if not ready:
+            return None
+        worker = of[ready[0]]
+        return worker, self._answer_of(worker, self._running[worker].pipe in ready)
 
-    def _answer_of(self, worker: int) -> Answer:
+    def _answer_of(self, worker: int, has_sent: bool) -> Answer:
         """What a worker sent; what it sent before it ended still counts."""
         running = self._running[worker]
         running.is_asked = False
         with suppress(EOFError, OSError):
-            if running.pipe.poll():
+            if has_sent or running.pipe.poll():
                 return running.pipe.recv()
         return Lost(self._end_of(worker) or "stopped in the middle of its answer")
 

@@ -36,7 +36,7 @@ class ShardedCollector:
         Raises:
             UprightError: An environment is at fault, or a worker was lost again and again.
         """
-        self._engine.publish(self._version, self._policy.weights)
+        self._engine.publish(self._policy.weights)
         units = [Unit(self._version, shard, state) for shard, state in enumerate(self._states)]
         replies = self._crew.do(units)
         rollout = joined([reply.rollout for reply in replies if reply.rollout is not None])

@@ -1,5 +1,6 @@
 """Doing units: every shard keeps what it played last, which saves playing it again."""
 
+import time
 from contextlib import suppress
 
 import numpy as np
@@ -35,6 +36,7 @@ class Shards:
         Raises:
             UprightError: An environment is at fault, or the state is not one of this run.
         """
+        began = time.perf_counter()
         collector, rng, lost = self._brought_to(unit)
         rollout = None
         if unit.plays:
@@ -43,7 +45,7 @@ class Shards:
             rollout = collector.collect()
         after = collector.state()
         self._kept[unit.shard] = (collector, rng, after)
-        return Reply(rollout, after, lost)
+        return Reply(rollout, after, lost, time.perf_counter() - began)
 
     def _brought_to(
         self, unit: Unit

@@ -6,16 +6,17 @@ import threading
 from contextlib import closing, suppress
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.reduction import ForkingPickler
 
 from gymnasium.envs.registration import EnvSpec
 
 from upright.envs import register_as
 from upright.ground import UprightError, alarm, limit_threads
-from upright.policy import Weights
 from upright.scale.engine import Answer, Fault, Job, Unit
 from upright.scale.shards import Shards
 
-Message = Unit | Weights
+# A unit, and the weights as `ForkingPickler` writes them, where they are others than before.
+Message = tuple[Unit, bytes]
 
 
 def serve(pipe: "Connection[Answer, Message]", job: Job, spec: EnvSpec | None) -> None:
@@ -34,13 +35,12 @@ def serve(pipe: "Connection[Answer, Message]", job: Job, spec: EnvSpec | None) -
     register_as(spec)
     with suppress(EOFError, OSError), closing(Shards(job)) as shards:
         while True:
-            message = pipe.recv()
-            if not isinstance(message, Unit):
-                shards.load(message)
-                continue
+            unit, weights = pipe.recv()
+            if weights:
+                shards.load(ForkingPickler.loads(weights))
             # What hangs in C holds this process, and no thread of it can end it then.
-            with alarm(2 * message.seconds):
-                answer = _answered(shards, message)
+            with alarm(2 * unit.seconds):
+                answer = _answered(shards, unit)
             pipe.send(answer)
 
 
