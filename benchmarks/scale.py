@@ -34,6 +34,7 @@ SHARDS, WIDTH, STEPS = 4, 4, 128
 OVERHEAD_MS = 1.0  # at most, of worker processes
 FASTER = 1.6  # at least, with two workers
 HUNG_AFTER = 5.0  # seconds
+FAULTS = {"killed (SIGKILL)": signal.SIGKILL, "frozen (SIGSTOP)": signal.SIGSTOP}
 
 
 class Timed:
@@ -172,7 +173,7 @@ def same(one: Rollout, other: Rollout) -> bool:
 def faults_section(env: str, laps: int) -> str:
     """Workers that are killed or stopped, each time in one collect; the report on it."""
     rows = []
-    for what, how in (("killed (SIGKILL)", signal.SIGKILL), ("frozen (SIGSTOP)", signal.SIGSTOP)):
+    for what, how in FAULTS.items():
         with (
             closing(Bench(env, 0, STEPS)) as calm,
             closing(Bench(env, 2, STEPS, HUNG_AFTER)) as struck,
@@ -206,6 +207,7 @@ def _struck(bench: Bench, how: signal.Signals | None) -> tuple[float, Rollout]:
         signal.signal(signal.SIGALRM, lambda *_: os.kill(victim, how))
         signal.setitimer(signal.ITIMER_REAL, 0.01)
     rollout = bench.collect()
+    signal.setitimer(signal.ITIMER_REAL, 0.0)  # it may have been over before
     return time.perf_counter() - began, rollout
 
 

@@ -209,8 +209,8 @@ def _refuse_unsendable(what: str, value: object) -> None:
             ForkingPickler.dumps(value)
     except Exception as error:
         raise UprightError(
-            f"No worker process can import {what}: it is defined in what is running, or in a "
-            "function.",
+            f"No worker process can import {what}: it is defined in the running script or "
+            "notebook, or inside a function.",
             "Put it into a file of its own and import or name it (file.py:Name), or say "
             "workers = 0.",
         ) from error
