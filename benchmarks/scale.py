@@ -69,6 +69,7 @@ class Bench:
         trainer.close()
         job = Job(trainer.env, trainer.settings, 0, trainer.backend, trainer.device)
         here = InProcess(job, trainer.policy)
+        self._work = max if workers else sum
         self.engine = Timed(ProcessEngine(job, workers, seconds) if workers else here)
         policy, settings = trainer.policy, trainer.settings
         self.collector = ShardedCollector(self.engine, policy, settings, seconds)
@@ -83,7 +84,7 @@ class Bench:
         self.engine.took.clear()
         began = time.perf_counter()
         self.collect()
-        return time.perf_counter() - began, max(self.engine.took.values())
+        return time.perf_counter() - began, self._work(self.engine.took.values())
 
     def close(self) -> None:
         """End the workers."""

@@ -1,8 +1,6 @@
 """The engine of one process: this one."""
 
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from upright.ground import limit_threads
 from upright.policy import Policy, Weights
@@ -11,7 +9,7 @@ from upright.scale.shards import Shards
 
 
 class InProcess:
-    """Does units here, one after the other.
+    """Does units here, one after the other, as if every shard had a worker.
 
     Args:
         job: What the run's units have in common.
@@ -20,18 +18,17 @@ class InProcess:
             does acting here, since a product's last bit can see it.
     """
 
-    workers = 1
-
     def __init__(self, job: Job, policy: Policy, threads: int = 1) -> None:
-        self._shards, self._threads = Shards(job, policy), threads
-        self._units: deque[Unit] = deque()
+        self.workers = job.settings.shards
+        self._shards, self._threads, self._taken = Shards(job, policy), threads, threads
+        self._units: deque[tuple[int, Unit]] = deque()
 
     def publish(self, weights: Weights) -> None:
         """Nothing to do: they are the policy's own."""
 
     def submit(self, worker: int, unit: Unit) -> None:
         """Put it at the end of what is to be done."""
-        self._units.append(unit)
+        self._units.append((worker, unit))
 
     def wait(self, seconds: float) -> tuple[int, Answer] | None:
         """Do the next one; nothing here can end it, however long it takes.
@@ -39,24 +36,26 @@ class InProcess:
         Raises:
             UprightError: As `Shards.do`.
         """
-        with self._one_thread():
-            return 0, self._shards.do(self._units.popleft())
+        worker, unit = self._units.popleft()
+        self._take(1)
+        try:
+            return worker, self._shards.do(unit)
+        except BaseException:
+            self._units.clear()
+            raise
+        finally:
+            if not self._units:
+                self._take(self._threads)
 
     def end(self, worker: int) -> None:
-        """Forget what is still to be done."""
-        self._units.clear()
+        """Nothing to do: whoever is here goes on to be."""
 
     def close(self) -> None:
         """Release the environments."""
         self._shards.close()
 
-    @contextmanager
-    def _one_thread(self) -> Iterator[None]:
-        if self._threads == 1:
-            yield
-            return
-        limit_threads(1)
-        try:
-            yield
-        finally:
-            limit_threads(self._threads)
+    def _take(self, threads: int) -> None:
+        """So many threads from now on; saying it takes milliseconds."""
+        if threads != self._taken:
+            limit_threads(threads)
+            self._taken = threads

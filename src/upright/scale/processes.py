@@ -47,7 +47,7 @@ class ProcessEngine:
     Args:
         job: What the run's units have in common.
         workers: How many processes, at least 1.
-        seconds: What sending to one, or reading from one, may take.
+        seconds: What a unit may take; sending one, and reading its answer, may take twice as long.
 
     Raises:
         UprightError: Something of the job is a function that no other process can import.
@@ -148,7 +148,7 @@ class ProcessEngine:
         with _interrupts_held(), _without_main():
             process.start()
         theirs.close()
-        _limit_waiting(ours, self._seconds)
+        _limit_waiting(ours, 2 * self._seconds)
         self._running[worker] = _Running(process, ours)
         return self._running[worker]
 
