@@ -16,7 +16,7 @@ from probes.envs import Obs, Probe, Transition
 from upright.ground import Stream, derive_seed
 from upright.learning.trainer import Trainer
 from upright.policy.networks import Weights
-from upright.scale.engine import Answer, Job, Lost, Unit
+from upright.scale.engine import Response, Job, Lost, Unit
 from upright.scale.processes import ProcessEngine
 from upright.scale.sharded import ShardedCollector
 from upright.scale.shards import Shards
@@ -47,7 +47,7 @@ class Stormy:
         assert worker not in self._given
         self._given[worker] = unit
 
-    def wait(self, seconds: float) -> tuple[int, Answer] | None:
+    def wait(self, seconds: float) -> tuple[int, Response] | None:
         worker = self._rng.choice(sorted(self._given))
         unit = self._given.pop(worker)
         shards = self._alive.setdefault(worker, Shards(self._job))

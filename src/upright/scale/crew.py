@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from upright.ground import UprightError
-from upright.scale.engine import Answer, Engine, Fault, Lost, Reply, Unit
+from upright.scale.engine import Response, Engine, Fault, Lost, Reply, Unit
 
 # Seconds before a unit whose worker was lost is tried again: the first, second and third time.
 WAITS = (0.1, 1.0, 5.0)
@@ -89,7 +89,7 @@ class Crew:
         lengths = unit.before.arrays.get("envs.lengths", ())
         return int(max(lengths, default=0)) // max(1, self._num_steps)
 
-    def _answers(self) -> Iterator[tuple[int, Answer]]:
+    def _answers(self) -> Iterator[tuple[int, Response]]:
         """Whatever comes, until nobody has anything to do; late is as good as lost."""
         while self._given:
             late = min(self._given, key=lambda worker: self._given[worker].until)

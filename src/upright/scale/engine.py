@@ -98,7 +98,7 @@ class Lost(NamedTuple):
     how: str
 
 
-Answer = Reply | Fault | Lost
+Response = Reply | Fault | Lost
 
 
 class Engine(Protocol):
@@ -118,7 +118,7 @@ class Engine(Protocol):
     def submit(self, worker: int, unit: Unit) -> None:
         """Let a worker, which begins to exist if it does not yet, do a unit."""
 
-    def wait(self, seconds: float) -> tuple[int, Answer] | None:
+    def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Whichever worker answers first, or is lost; None if so much time passes."""
 
     def end(self, worker: int) -> None:

@@ -4,7 +4,7 @@ from collections import deque
 
 from upright.ground import limit_threads
 from upright.policy import Policy, Weights
-from upright.scale.engine import Answer, Job, Unit
+from upright.scale.engine import Response, Job, Unit
 from upright.scale.shards import Shards
 
 
@@ -30,7 +30,7 @@ class InProcess:
         """Put it at the end of what is to be done."""
         self._units.append((worker, unit))
 
-    def wait(self, seconds: float) -> tuple[int, Answer] | None:
+    def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Do the next one; nothing here can end it, however long it takes.
 
         Raises:

@@ -18,10 +18,10 @@ from typing import Any
 from upright.envs import name_of, registration_of
 from upright.ground import UprightError
 from upright.policy import Weights, called
-from upright.scale.engine import Answer, Job, Lost, Unit
+from upright.scale.engine import Response, Job, Lost, Unit
 from upright.scale.worker import Message, serve
 
-ENDING_SECONDS = 1.0
+CLOSING_SECONDS = 1.0
 
 
 @dataclass
@@ -36,7 +36,7 @@ class _Running:
     """
 
     process: SpawnProcess
-    pipe: "Connection[Message, Answer]"
+    pipe: "Connection[Message, Response]"
     acts_with: int = 0
     is_asked: bool = False
 
@@ -81,7 +81,7 @@ class ProcessEngine:
         except OSError as error:
             self._failed[worker] = self._end_of(worker) or f"takes nothing more ({error})"
 
-    def wait(self, seconds: float) -> tuple[int, Answer] | None:
+    def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Whichever worker answers first, or ends."""
         if self._failed:
             worker, how = self._failed.popitem()
@@ -95,7 +95,7 @@ class ProcessEngine:
         worker = of[ready[0]]
         return worker, self._answer_of(worker, self._running[worker].pipe in ready)
 
-    def _answer_of(self, worker: int, has_sent: bool) -> Answer:
+    def _answer_of(self, worker: int, has_sent: bool) -> Response:
         """What a worker sent; what it sent before it ended still counts."""
         running = self._running[worker]
         running.is_asked = False
@@ -109,7 +109,7 @@ class ProcessEngine:
         if worker not in self._running:
             return ""
         process = self._running[worker].process
-        process.join(ENDING_SECONDS / 5)
+        process.join(CLOSING_SECONDS / 5)
         code = process.exitcode
         if code is None:
             return ""
@@ -129,7 +129,7 @@ class ProcessEngine:
             running.pipe.close()
         for running in left.values():
             if not running.is_asked:
-                running.process.join(ENDING_SECONDS)
+                running.process.join(CLOSING_SECONDS)
             _killed(running)
 
     def _begun(self, worker: int) -> _Running:
@@ -155,7 +155,7 @@ class ProcessEngine:
 
 def _killed(running: _Running) -> None:
     running.process.kill()  # a stopped process, or one that hangs, heeds nothing else
-    running.process.join(ENDING_SECONDS)
+    running.process.join(CLOSING_SECONDS)
     running.pipe.close()
     if running.process.exitcode is not None:
         running.process.close()

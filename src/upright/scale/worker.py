@@ -12,15 +12,15 @@ from gymnasium.envs.registration import EnvSpec
 
 from upright.envs import register_as
 from upright.ground import UprightError, alarm, limit_threads
-from upright.scale.engine import Answer, Fault, Job, Unit
+from upright.scale.engine import Response, Fault, Job, Unit
 from upright.scale.shards import Shards
 
 # A unit, and the weights as `ForkingPickler` writes them, where they are others than before.
 Message = tuple[Unit, bytes]
 
 
-def serve(pipe: "Connection[Answer, Message]", job: Job, spec: EnvSpec | None) -> None:
-    """Answer units until the pipe ends, which it does with its other side.
+def serve(pipe: "Connection[Response, Message]", job: Job, spec: EnvSpec | None) -> None:
+    """Response units until the pipe ends, which it does with its other side.
 
     Ctrl-C is the driver's affair: it ends this process, by ending the pipe.
 
@@ -44,7 +44,7 @@ def serve(pipe: "Connection[Answer, Message]", job: Job, spec: EnvSpec | None) -
             pipe.send(answer)
 
 
-def _answered(shards: Shards, unit: Unit) -> Answer:
+def _answered(shards: Shards, unit: Unit) -> Response:
     try:
         return shards.do(unit)
     except UprightError as error:
