@@ -16,7 +16,7 @@ from probes.envs import Obs, Probe, Transition
 from upright.ground import Stream, derive_seed
 from upright.learning.trainer import Trainer
 from upright.policy.networks import Weights
-from upright.scale.engine import Response, Job, Lost, Unit
+from upright.scale.engine import Job, Lost, Response, Unit
 from upright.scale.processes import ProcessEngine
 from upright.scale.sharded import ShardedCollector
 from upright.scale.shards import Shards

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from upright.ground import UprightError
-from upright.scale.engine import Response, Engine, Fault, Lost, Reply, Unit
+from upright.scale.engine import Engine, Fault, Lost, Reply, Response, Unit
 
 # Seconds before a unit whose worker was lost is tried again: the first, second and third time.
 WAITS = (0.1, 1.0, 5.0)

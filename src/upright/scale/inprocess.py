@@ -4,7 +4,7 @@ from collections import deque
 
 from upright.ground import limit_threads
 from upright.policy import Policy, Weights
-from upright.scale.engine import Response, Job, Unit
+from upright.scale.engine import Job, Response, Unit
 from upright.scale.shards import Shards
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from upright.envs import name_of, registration_of
 from upright.ground import UprightError
 from upright.policy import Weights, called
-from upright.scale.engine import Response, Job, Lost, Unit
+from upright.scale.engine import Job, Lost, Response, Unit
 from upright.scale.worker import Message, serve
 
 CLOSING_SECONDS = 1.0

@@ -12,7 +12,7 @@ from gymnasium.envs.registration import EnvSpec
 
 from upright.envs import register_as
 from upright.ground import UprightError, alarm, limit_threads
-from upright.scale.engine import Response, Fault, Job, Unit
+from upright.scale.engine import Fault, Job, Response, Unit
 from upright.scale.shards import Shards
 
 # A unit, and the weights as `ForkingPickler` writes them, where they are others than before.
