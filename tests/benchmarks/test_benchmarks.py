@@ -39,6 +39,8 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What imports a file of benchmarks/."""
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    for path in FOLDER.glob("*.py"):  # a room of the tests may have a file's name
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
     before = set(sys.modules)
     yield import_module
     for name in set(sys.modules) - before:
