@@ -40,7 +40,7 @@ ORDER = (
     "",
     "__main__",
 )
-LEARNING = ("policy", "rollout", "learning")
+LEARNING = ("policy", "rollout", "scale", "learning")
 # PyTorch is an extra: these files need it, and are loaded by what asks for it.
 WITH_TORCH = {
     "policy.torch_network",

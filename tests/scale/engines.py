@@ -7,11 +7,13 @@ import random
 import signal
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import kills
 from probes.envs import Obs, Probe, Transition
 from upright.ground import Stream, derive_seed
 from upright.learning.trainer import Trainer
@@ -128,16 +130,28 @@ def workers_of_this() -> list[Any]:
     ]
 
 
-def seed_of(env: int, width: int, run: int = 0) -> int:
-    """The seed of an environment's first episode in a run in shards of this width."""
-    return derive_seed(derive_seed(run, Stream.TRAINING, env // width), env % width, 0)
+def differing(one: Path, other: Path) -> list[str]:
+    """What two runs do not have in common, save how many workers they had last."""
+    ours, theirs = (
+        [line for line in (run / "settings.toml").read_text().splitlines() if "workers" not in line]
+        for run in (one, other)
+    )
+    assert ours == theirs
+    return [name for name in kills.differences(one, other) if name != "settings.toml"]
+
+
+def seed_of(env: int, width: int, episode: int = 0) -> int:
+    """The seed of an environment's episode in the run 0 in shards of this width."""
+    return derive_seed(derive_seed(0, Stream.TRAINING, env // width), env % width, episode)
 
 
 class Bad(Probe):
     """Five steps; does something else in the third step of environment 5's first episode."""
 
+    episode = 0
+
     def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Obs, dict[str, Any]]:
-        self.is_bad = seed == seed_of(5, 2)
+        self.is_bad = seed == seed_of(5, 2, self.episode)
         return super().reset(seed=seed)
 
     def step(self, action: int) -> Transition:
@@ -177,3 +191,32 @@ class HangsOnce(Bad):
         with contextlib.suppress(FileExistsError):
             os.close(os.open(self.note, os.O_CREAT | os.O_EXCL))
             time.sleep(1000)
+
+
+class ExitsWhile(Bad):
+    """Ends its process in a later iteration, as long as a file is there."""
+
+    episode = 12
+
+    def __init__(self, note: str) -> None:
+        super().__init__()
+        self.note = note
+
+    def misbehave(self) -> None:
+        if Path(self.note).exists():
+            os._exit(3)
+
+
+def own_module(space: Any, num_params: int) -> Any:
+    """A network of the user's own, in a module that others can import."""
+    from torch import nn
+
+    class Own(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.actor, self.critic = nn.Linear(4, num_params), nn.Linear(4, 1)
+
+        def forward(self, obs: Any) -> Any:
+            return self.actor(obs), self.critic(obs).squeeze(-1)
+
+    return Own()

@@ -13,7 +13,7 @@ from experiment.test_exactness import Ends, Remembering, run_folder, same_state,
 from kills import KILLED, Case, Server
 from probes.masked import Forbidding, ForbiddingTwo
 from probes.spaces import Wandering
-from scale.engines import Strikes, into_a_storm, workers_of_this
+from scale.engines import Strikes, differing, into_a_storm, workers_of_this
 from support import same_weights, weights_of
 from upright.experiment import Listener
 from upright.ground import limit_threads
@@ -169,16 +169,6 @@ def test_a_run_is_the_same_with_worker_processes_that_are_killed(
 
 
 SHARDED = {"shards": 2, "num_envs": 4, "checkpoint_every": 256, "until": "budget", "seed": 0}
-
-
-def differing(one: Path, other: Path) -> list[str]:
-    """What two runs do not have in common, save how many workers they had last."""
-    ours, theirs = (
-        [line for line in (run / "settings.toml").read_text().splitlines() if "workers" not in line]
-        for run in (one, other)
-    )
-    assert ours == theirs
-    return [name for name in kills.differences(one, other) if name != "settings.toml"]
 
 
 def test_a_run_ended_and_resumed_with_other_workers_is_the_undisturbed_one(

@@ -8,6 +8,7 @@ import textwrap
 import time
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,19 @@ import pytest
 
 import upright
 from probes.envs import ActionReward
-from scale.engines import Bad, Exits, Hangs, HangsOnce, Raises, Strikes, job_of, workers_of_this
+from scale.engines import (
+    Bad,
+    Exits,
+    ExitsWhile,
+    Hangs,
+    HangsOnce,
+    Raises,
+    Strikes,
+    differing,
+    job_of,
+    own_module,
+    workers_of_this,
+)
 from upright.cli import main
 from upright.ground import State
 from upright.ground.errors import UprightError
@@ -62,6 +75,35 @@ def test_a_worker_that_dies_again_and_again_ends_the_run_in_a_sentence() -> None
     )
     assert "upright resume" in raised.value.hint
     assert workers_of_this() == []
+
+
+@pytest.mark.usefixtures("_at_once")
+def test_a_run_that_lost_too_many_workers_goes_on_where_it_was(tmp_path: Path) -> None:
+    note = tmp_path / "note"
+    chosen: dict[str, Any] = SMALL | {
+        "env_kwargs": {"note": str(note)}, "workers": 1, "total_timesteps": 1024,
+        "checkpoint_every": 128, "until": "budget", "reward_threshold": 9.0,
+    }  # fmt: skip
+    whole = upright.train(ExitsWhile, "ppo", out=tmp_path / "whole", **chosen)
+    note.touch()
+    with pytest.raises(UprightError, match="its process ended with exit code 3"):
+        upright.train(ExitsWhile, "ppo", out=tmp_path / "lost", **chosen)
+    (folder,) = (path.parent for path in (tmp_path / "lost").glob("*/*/run.json"))
+    assert upright.load(folder, ExitsWhile).status == "failed"
+    assert upright.load(folder, ExitsWhile).checkpoints
+    note.unlink()
+    upright.resume(folder, ExitsWhile, workers=0)
+    assert differing(whole.path, folder) == []
+
+
+@pytest.mark.skipif(not find_spec("torch"), reason="needs the extra torch")
+def test_a_network_of_ones_own_acts_in_workers_if_they_can_import_it() -> None:
+    def trainer(workers: int, policy: Any) -> upright.Trainer:
+        return upright.Trainer("CartPole-v1", "ppo", policy=policy, workers=workers, **SMALL)
+
+    assert courses(trainer(0, own_module)) == courses(trainer(1, own_module))
+    with pytest.raises(UprightError, match="No worker process can import the policy <lambda>"):
+        trainer(1, lambda space, params: own_module(space, params))
 
 
 @pytest.mark.long
