@@ -178,15 +178,23 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
 
 
 def registration_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
-    """What another process needs to know the environment's id; None where it has none."""
-    is_id = isinstance(in_full(env).base, str) and not is_code(env)
-    return spec_of(env) if is_id else None
+    """What another process needs to know the environment's id; None if `make_env` makes it known.
+
+    Who registered it may be the script that is running, which another process does not run.
+    """
+    whole = in_full(env)
+    is_id = isinstance(whole.base, str) and not is_code(env)
+    return spec_of(env) if is_id and not whole.imports and not is_atari(whole.base) else None
 
 
 def register_as(spec: gym.envs.registration.EnvSpec | None) -> None:
     """Let this process know the id that another one registered."""
-    if spec is not None:
-        gym.registry.setdefault(spec.id, spec)
+    if spec is None:
+        return
+    if isinstance(spec.entry_point, str):  # its package may register it by itself
+        with suppress(Exception):
+            gym.envs.registration.load_env_creator(spec.entry_point)
+    gym.registry.setdefault(spec.id, spec)
 
 
 def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | None:
