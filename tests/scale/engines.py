@@ -36,7 +36,7 @@ class Stormy:
     def __init__(self, job: Job, workers: int, seed: int) -> None:
         self.workers, self._job, self._rng = workers, job, random.Random(seed)
         self._alive: dict[int, Shards] = {}
-        self._given: dict[int, Unit] = {}
+        self._given: dict[int, list[Unit]] = {}
         self._tries: dict[int, int] = {}
         self._weights: Weights = {}
         self.lost = 0
@@ -46,12 +46,11 @@ class Stormy:
         self._tries.clear()
 
     def submit(self, worker: int, unit: Unit) -> None:
-        assert worker not in self._given
-        self._given[worker] = unit
+        self._given.setdefault(worker, []).append(unit)
 
     def wait(self, seconds: float) -> tuple[int, Response] | None:
-        worker = self._rng.choice(sorted(self._given))
-        unit = self._given.pop(worker)
+        worker = self._rng.choice([worker for worker in sorted(self._given) if self._given[worker]])
+        unit = self._given[worker].pop(0)
         shards = self._alive.setdefault(worker, Shards(self._job))
         if unit.plays:
             shards.load(self._weights)

@@ -1,10 +1,9 @@
 """Units given to workers that may be lost: named, begun anew, and tried again."""
 
 import time
-from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict, deque
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
 
 from upright.ground import UprightError
 from upright.scale.engine import Engine, Fault, Lost, Reply, Response, Unit
@@ -13,22 +12,15 @@ from upright.scale.engine import Engine, Fault, Lost, Reply, Response, Unit
 WAITS = (0.1, 1.0, 5.0)
 
 
-class _Given(NamedTuple):
-    """A unit that a worker does, and when that worker counts as hung."""
-
-    unit: Unit
-    until: float
-
-
 class Crew:
-    """The workers of an engine, and what each of them does.
+    """The workers of an engine, and what each of them has to do.
 
     A shard always goes to the same worker, which need not play it again then.
 
     Args:
         engine: The workers.
-        seconds: What a unit may take; a worker that begins may take as much again, and as much
-            again for every `num_steps` of an episode that it plays again.
+        seconds: What a unit may take; as much again where its worker begins with it, and for every
+            `num_steps` of an episode that is to be played again.
         num_steps: Of a rollout; 0 where whole episodes are collected.
         width: Environments in one shard.
 
@@ -39,8 +31,9 @@ class Crew:
     def __init__(self, engine: Engine, seconds: float, num_steps: int, width: int) -> None:
         self._engine, self._seconds, self._num_steps = engine, seconds, num_steps
         self._width = width
-        self._begun: set[int] = set()
-        self._given: dict[int, _Given] = {}
+        self._given: dict[int, deque[Unit]] = {}
+        self._until: dict[int, float] = {}
+        self._known: dict[int, set[int]] = {}  # of every worker that began, the shards it has done
         self._losses: Counter[int] = Counter()
         self.notes: list[str] = []
 
@@ -50,64 +43,79 @@ class Crew:
         Raises:
             UprightError: An environment is at fault, or a unit's worker was lost again and again.
         """
-        workers = self._engine.workers
-        waiting: list[deque[Unit]] = [deque() for _ in range(workers)]
-        for unit in units:
-            waiting[unit.shard % workers].append(unit)
         replies: dict[int, Reply] = {}
+        shares: defaultdict[int, list[Unit]] = defaultdict(list)
+        for unit in units:
+            shares[unit.shard % self._engine.workers].append(unit)
         self._losses.clear()
         try:
-            for worker in range(workers):
-                self._give(worker, waiting[worker])
-            for worker, answer in self._answers():
-                given = self._given.pop(worker)
-                if isinstance(answer, Fault):
-                    raise UprightError(answer.message, answer.hint)
-                if isinstance(answer, Reply):
-                    replies[given.unit.shard] = answer
+            for worker, share in shares.items():
+                self._give(worker, share)
+            while self._given:
+                worker, response = self._response()
+                if isinstance(response, Fault):
+                    raise UprightError(response.message, response.hint)
+                if isinstance(response, Reply):
+                    replies[self._done(worker)] = response
                 else:
-                    self._take_note(worker, given.unit, answer)
-                    waiting[worker].appendleft(given.unit)
-                self._give(worker, waiting[worker])
+                    self._recover(worker, response)
         finally:
-            for worker in self._given:  # something was raised; nobody waits for these any more
+            for worker in list(self._given):  # something was raised; nobody waits for these now
                 self._dismiss(worker)
-            self._given.clear()
         return [replies[unit.shard] for unit in units]
 
-    def _give(self, worker: int, waiting: deque[Unit]) -> None:
-        if waiting:
-            unit = waiting.popleft()
-            seconds = self._seconds * (1 if worker in self._begun else 2 + self._again(unit))
-            self._begun.add(worker)
-            unit = replace(unit, seconds=seconds)
-            self._given[worker] = _Given(unit, time.monotonic() + seconds)
+    def _give(self, worker: int, units: Sequence[Unit]) -> None:
+        """Let a worker do these, one after the other."""
+        begins = worker not in self._known
+        known = self._known.setdefault(worker, set())
+        given: list[Unit] = []
+        for unit in units:
+            again = 0 if unit.shard in known else self._rollouts_again(unit)
+            times = 1 + again + (begins and not given)
+            given.append(replace(unit, seconds=self._seconds * times))
+        self._given[worker] = deque(given)
+        self._begin_next(worker)
+        for unit in given:
             self._engine.submit(worker, unit)
 
-    def _again(self, unit: Unit) -> int:
+    def _rollouts_again(self, unit: Unit) -> int:
         """How many rollouts long the longest episode is that is to be played again."""
         lengths = unit.before.arrays.get("envs.lengths", ())
         return int(max(lengths, default=0)) // max(1, self._num_steps)
 
-    def _answers(self) -> Iterator[tuple[int, Response]]:
-        """Whatever comes, until nobody has anything to do; late is as good as lost."""
-        while self._given:
-            late = min(self._given, key=lambda worker: self._given[worker].until)
-            unit, until = self._given[late]
-            came = self._engine.wait(max(0.0, until - time.monotonic()))
-            yield came or (late, Lost(f"has not answered for {unit.seconds:g} s"))
+    def _begin_next(self, worker: int) -> None:
+        """From now on the worker does the first of its units."""
+        self._until[worker] = time.monotonic() + self._given[worker][0].seconds
 
-    def _take_note(self, worker: int, unit: Unit, lost: Lost) -> None:
-        """End what is left of a lost worker, and wait a while.
+    def _response(self) -> tuple[int, Response]:
+        """Whatever comes first; who is late is as good as lost."""
+        late = min(self._given, key=lambda worker: self._until[worker])
+        came = self._engine.wait(max(0.0, self._until[late] - time.monotonic()))
+        seconds = self._given[late][0].seconds
+        return came or (late, Lost(f"has not answered for {seconds:g} s"))
+
+    def _done(self, worker: int) -> int:
+        """The shard of the unit that a worker has just done."""
+        shard = self._given[worker].popleft().shard
+        self._known[worker].add(shard)
+        if self._given[worker]:
+            self._begin_next(worker)
+        else:
+            del self._given[worker]
+        return shard
+
+    def _recover(self, worker: int, lost: Lost) -> None:
+        """End what is left of a lost worker, wait a while, and give another what it had to do.
 
         Raises:
             UprightError: It was the last try.
         """
-        self._dismiss(worker)
-        first, last = unit.shard * self._width, (unit.shard + 1) * self._width - 1
-        what = f"shard {unit.shard} (environments {first} to {last})"
-        self._losses[unit.shard] += 1
-        times = self._losses[unit.shard]
+        units = self._dismiss(worker)
+        shard = units[0].shard
+        first, last = shard * self._width, (shard + 1) * self._width - 1
+        what = f"shard {shard} (environments {first} to {last})"
+        self._losses[shard] += 1
+        times = self._losses[shard]
         if times > len(WAITS):
             raise UprightError(
                 f"Worker {worker} was lost {times} times over {what}; the last time, its process "
@@ -121,7 +129,10 @@ class Crew:
             "place, and nothing else is lost."
         )
         time.sleep(WAITS[times - 1])
+        self._give(worker, units)
 
-    def _dismiss(self, worker: int) -> None:
-        self._begun.discard(worker)
+    def _dismiss(self, worker: int) -> list[Unit]:
+        """End a worker; what it had still to do."""
+        self._known.pop(worker, None)
         self._engine.end(worker)
+        return list(self._given.pop(worker))

@@ -102,7 +102,7 @@ Response = Reply | Fault | Lost
 
 
 class Engine(Protocol):
-    """Workers, by number from 0, each of which does one unit at a time.
+    """Workers, by number from 0, each of which does its units one after the other.
 
     Nothing is tried again here, and nothing that a worker keeps is relied upon.
 
@@ -116,13 +116,13 @@ class Engine(Protocol):
         """What the units that are submitted from now on act with, taken as it is now."""
 
     def submit(self, worker: int, unit: Unit) -> None:
-        """Let a worker, which begins to exist if it does not yet, do a unit."""
+        """Let a worker, which begins to exist if it does not yet, do one more unit."""
 
     def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Whichever worker answers first, or is lost; None if so much time passes."""
 
     def end(self, worker: int) -> None:
-        """End a worker at once, whatever it does; the next unit begins another in its place."""
+        """End a worker at once, and all that it had to do; the next unit begins another."""
 
     def close(self) -> None:
         """End all of them."""

@@ -9,7 +9,7 @@ from upright.scale.shards import Shards
 
 
 class InProcess:
-    """Does units here, one after the other, as if every shard had a worker.
+    """Does units here, one after the other.
 
     Args:
         job: What the run's units have in common.
@@ -18,17 +18,18 @@ class InProcess:
             does acting here, since a product's last bit can see it.
     """
 
+    workers = 1
+
     def __init__(self, job: Job, policy: Policy, threads: int = 1) -> None:
-        self.workers = job.settings.shards
         self._shards, self._threads, self._taken = Shards(job, policy), threads, threads
-        self._units: deque[tuple[int, Unit]] = deque()
+        self._units: deque[Unit] = deque()
 
     def publish(self, weights: Weights) -> None:
         """Nothing to do: they are the policy's own."""
 
     def submit(self, worker: int, unit: Unit) -> None:
         """Put it at the end of what is to be done."""
-        self._units.append((worker, unit))
+        self._units.append(unit)
 
     def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Do the next one; nothing here can end it, however long it takes.
@@ -36,19 +37,20 @@ class InProcess:
         Raises:
             UprightError: As `Shards.do`.
         """
-        worker, unit = self._units.popleft()
+        unit = self._units.popleft()
         self._take(1)
         try:
-            return worker, self._shards.do(unit)
+            return 0, self._shards.do(unit)
         except BaseException:
-            self._units.clear()
+            self._units.clear()  # nobody waits for them now
             raise
         finally:
             if not self._units:
                 self._take(self._threads)
 
     def end(self, worker: int) -> None:
-        """Nothing to do: whoever is here goes on to be."""
+        """Forget what is still to be done."""
+        self._units.clear()
 
     def close(self) -> None:
         """Release the environments."""

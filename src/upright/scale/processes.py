@@ -5,9 +5,10 @@ import signal
 import socket
 import struct
 import sys
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -22,6 +23,7 @@ from upright.scale.engine import Job, Lost, Response, Unit
 from upright.scale.worker import Message, serve
 
 CLOSING_SECONDS = 1.0
+AHEAD, SMALL_BYTES = 2, 1 << 15
 
 
 @dataclass
@@ -32,13 +34,29 @@ class _Running:
         process: It.
         pipe: This side of what leads there.
         acts_with: Which of all weights that were published it was sent last.
-        is_asked: Whether it has a unit to answer.
+        units: What it has still to be sent, as `ForkingPickler` writes it.
+        sent: How many units it was sent and has not answered.
     """
 
     process: SpawnProcess
     pipe: "Connection[Message, Response]"
     acts_with: int = 0
-    is_asked: bool = False
+    units: deque[memoryview] = field(default_factory=deque)
+    sent: int = 0
+
+    def feed(self) -> None:
+        """Send a unit, and a small one ahead, which waits there while the first is done.
+
+        A pipe holds a small one always. With a large one, both sides might wait for each other.
+
+        Raises:
+            OSError: Nobody is there, or whoever is there takes nothing.
+        """
+        while self.units and (
+            not self.sent or (self.sent < AHEAD and len(self.units[0]) <= SMALL_BYTES)
+        ):
+            self.pipe.send_bytes(self.units.popleft())
+            self.sent += 1
 
 
 class ProcessEngine:
@@ -75,9 +93,17 @@ class ProcessEngine:
         try:
             running = self._running.get(worker) or self._begun(worker)
             is_behind = unit.plays and running.acts_with != self._published
-            running.pipe.send((unit, self._weights if is_behind else b""))
+            message: Message = (unit, self._weights if is_behind else b"")
             running.acts_with = self._published if is_behind else running.acts_with
-            running.is_asked = True
+            running.units.append(ForkingPickler.dumps(message))
+        except OSError as error:
+            self._failed[worker] = f"could not begin ({error})"
+        else:
+            self._feed(worker, running)
+
+    def _feed(self, worker: int, running: _Running) -> None:
+        try:
+            running.feed()
         except OSError as error:
             self._failed[worker] = self._end_of(worker) or f"takes nothing more ({error})"
 
@@ -86,7 +112,7 @@ class ProcessEngine:
         if self._failed:
             worker, how = self._failed.popitem()
             return worker, Lost(how)
-        asked = {n: running for n, running in self._running.items() if running.is_asked}
+        asked = {n: running for n, running in self._running.items() if running.sent}
         of: dict[Any, int] = {running.pipe: worker for worker, running in asked.items()}
         of |= {running.process.sentinel: worker for worker, running in asked.items()}
         ready = wait([*of], seconds)
@@ -98,10 +124,12 @@ class ProcessEngine:
     def _answer_of(self, worker: int, has_sent: bool) -> Response:
         """What a worker sent; what it sent before it ended still counts."""
         running = self._running[worker]
-        running.is_asked = False
         with suppress(EOFError, OSError):
             if has_sent or running.pipe.poll():
-                return running.pipe.recv()
+                came = running.pipe.recv()
+                running.sent -= 1
+                self._feed(worker, running)
+                return came
         return Lost(self._end_of(worker) or "stopped in the middle of its answer")
 
     def _end_of(self, worker: int) -> str:
@@ -128,7 +156,7 @@ class ProcessEngine:
         for running in left.values():
             running.pipe.close()
         for running in left.values():
-            if not running.is_asked:
+            if not running.sent:
                 running.process.join(CLOSING_SECONDS)
             _killed(running)
 
