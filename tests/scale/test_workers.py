@@ -180,6 +180,25 @@ def test_an_id_that_this_process_registered_is_known_to_its_workers(easy: str) -
     assert courses(here)[0] == courses(there)[0]
 
 
+OWN = """
+    import gymnasium as gym
+    from probes.envs import ActionReward
+    class Mine(ActionReward): pass
+    gym.register("Mine-v0", entry_point=Mine)
+"""
+
+
+@pytest.mark.parametrize("how", ["named", "imported"])
+def test_a_file_that_is_named_or_imported_is_so_by_every_worker(tmp_path: Path, how: str) -> None:
+    file = tmp_path / "mine.py"
+    file.write_text(textwrap.dedent(OWN))
+    env = f"{file}:Mine" if how == "named" else "Mine-v0"
+    imports = {} if how == "named" else {"imports": [str(file)]}
+    here, there = (trainer_of(env, workers, **imports) for workers in (0, 1))
+    assert courses(here)[0] == courses(there)[0]
+    gym.registry.pop("Mine-v0", None)
+
+
 @pytest.mark.parametrize(
     ("env", "named"),
     [(lambda: Bad(), "<lambda>"), (type("Unknown", (Bad,), {}), "Unknown")],
