@@ -110,8 +110,10 @@ class Strikes:
         def striking(engine: ProcessEngine, worker: int, unit: Unit) -> None:
             submit(engine, worker, unit)
             if self.sent in at:
-                (pid,) = [each.pid for each in workers_of_this() if each.name.endswith(str(worker))]
-                threading.Timer(rng.uniform(0.0, 0.05), self._strike, (pid, how)).start()
+                for each in workers_of_this():  # it may have ended just now, of an earlier strike
+                    if each.name == f"upright-worker-{worker}":
+                        after = rng.uniform(0.0, 0.05)
+                        threading.Timer(after, self._strike, (each.pid, how)).start()
             self.sent += 1
 
         monkeypatch.setattr(ProcessEngine, "submit", striking)
