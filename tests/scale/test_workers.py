@@ -1,5 +1,6 @@
 """Workers that are at fault, die, hang or freeze, and end; and what is refused before."""
 
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -215,6 +216,12 @@ def test_so_is_an_id_whose_class_no_worker_can_import() -> None:
     with pytest.raises(UprightError, match="can import the environment Nowhere-v0: it is defined"):
         trainer_of("Nowhere-v0", 1)
     del gym.registry["Nowhere-v0"]
+
+
+def test_so_are_workers_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(multiprocessing.current_process()._config, "daemon", True)
+    with pytest.raises(UprightError, match="may not have workers of its own"):
+        trainer_of(Bad, 1)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {

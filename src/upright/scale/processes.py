@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from multiprocessing import get_context
+from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
@@ -68,10 +68,16 @@ class ProcessEngine:
         seconds: What a unit may take; sending one, and reading its answer, may take twice as long.
 
     Raises:
-        UprightError: Something of the job is a function that no other process can import.
+        UprightError: Something of the job is a function that no other process can import, or this
+            process may have no others.
     """
 
     def __init__(self, job: Job, workers: int, seconds: float = 60.0) -> None:
+        if current_process().daemon:
+            raise UprightError(
+                "This process is a worker of another one, and may not have workers of its own.",
+                "Say workers = 0 for what it trains.",
+            )
         self.workers, self._spec = workers, registration_of(job.env)
         own = {
             f"the environment {name_of(job.env)}": (job.env, self._spec),
