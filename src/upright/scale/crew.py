@@ -70,7 +70,8 @@ class Crew:
         known = self._known.setdefault(worker, set())
         given: list[Unit] = []
         for unit in units:
-            again = 0 if unit.shard in known else self._rollouts_again(unit)
+            stands = unit.plays and unit.shard in known
+            again = 0 if stands else self._rollouts_again(unit)
             times = 1 + again + (begins and not given)
             given.append(replace(unit, seconds=self._seconds * times))
         self._given[worker] = deque(given)
