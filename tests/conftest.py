@@ -94,6 +94,10 @@ THINNED = {
         "test_settings_that_are_not_a_runs_are_refused": 4,
         "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
+    "scale/test_exact": {
+        "test_a_run_in_shards_is_the_same_in_any_storm": 4,
+        "test_so_is_one_of_any_environment": 3,
+    },
     "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
     "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
     "experiment/test_signals": {

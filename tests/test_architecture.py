@@ -29,6 +29,7 @@ ORDER = (
     "envs",
     "policy",
     "rollout",
+    "scale",
     "learning",
     "judging",
     "runs",
@@ -41,7 +42,7 @@ ORDER = (
     "",
     "__main__",
 )
-LEARNING = ("policy", "rollout", "learning")
+LEARNING = ("policy", "rollout", "scale", "learning")
 # PyTorch is an extra: these files need it, and are loaded by what asks for it.
 WITH_TORCH = {
     "policy.torch_network",

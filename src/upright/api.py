@@ -181,6 +181,7 @@ def resume(
     keep: int | None = None,
     outside_space: str | None = None,
     env_timeout: float | None = None,
+    workers: int | None = None,
     media: bool | None = None,
     policy: "ModuleFactory | None" = None,
     loss: Callable[..., Any] | None = None,
@@ -199,6 +200,7 @@ def resume(
         keep: Likewise.
         outside_space: Likewise.
         env_timeout: Likewise.
+        workers: Likewise.
         media: As in `train`.
         policy: What made the policy's module, where it was one of your own.
         loss: The loss, where it was one of your own.
@@ -222,6 +224,7 @@ def resume(
         "keep": keep,
         "outside_space": outside_space,
         "env_timeout": env_timeout,
+        "workers": workers,
     }
     folder = experiment.resume(
         run, total_timesteps=total_timesteps, out=out, listener=listener, operation=operation

@@ -39,6 +39,8 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """What imports a file of benchmarks/."""
     monkeypatch.syspath_prepend(str(FOLDER))
     monkeypatch.setattr(sys, "argv", ["benchmark.py"])
+    for path in FOLDER.glob("*.py"):  # a room of the tests may have a file's name
+        monkeypatch.delitem(sys.modules, path.stem, raising=False)
     before = set(sys.modules)
     yield import_module
     for name in set(sys.modules) - before:
@@ -146,6 +148,21 @@ def test_rates_of_every_backend_and_of_the_loop_are_written_down(
     assert ["| CartPole-v1", "2", "vector"] in [row[:3] for row in rows]
     assert [row[-1] for row in rows if row[2] == "vector"] == ["auto |"]
     assert len(rows) >= 4  # the loop, and what is there without an extra
+
+
+def test_workers_are_measured_and_lose_nothing(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale, report = benchmark("scale"), tmp_path / "report.md"
+    for name, value in (("STEPS", 16), ("ENVS", ("CartPole-v1", "CartPole-v1"))):
+        monkeypatch.setattr(scale, name, value)
+    words = ["--laps", "1", "--faults", "1", "--envs", "CartPole-v1", "--out", str(report)]
+    monkeypatch.setattr(scale, "FAULTS", dict([*scale.FAULTS.items()][:1]))
+    scale.main(words)
+    text = report.read_text()
+    assert "| CartPole-v1, 16 steps | 2 workers | " in text
+    assert "| CartPole-v1 | this process | " in text
+    assert "OTHERS" not in text
 
 
 def test_a_third_look_plays_what_the_verdict_did_not(benchmark: Any, tmp_path: Path) -> None:

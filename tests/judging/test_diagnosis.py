@@ -171,10 +171,10 @@ def test_what_the_hint_says_makes_it_silent(
 
 def test_a_hint_tells_the_setting_as_it_is(tmp_path: Path) -> None:
     env, settings = PROVOKED["large-kl"]
-    run = trained(tmp_path, env, **settings | {"learning_rate": "0.1:0.05"})
+    run = trained(tmp_path, env, **settings | {"learning_rate": "0.02:0.01"})
     hint = findings(run)["large-kl"].hint
-    assert "learning_rate (now 0.1:0.05)" in hint
-    assert "num_epochs (10)" in hint
+    assert "learning_rate (now 0.02:0.01)" in hint
+    assert "num_epochs (20)" in hint
 
 
 def test_what_rows_lack_is_not_judged(run: Run) -> None:

@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from upright.envs.making import BACKENDS, fastest_backend, make_envs
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
     from upright.envs.parts import LARGEST_SHAPE, Column, in_words, is_image, picture_axes
-    from upright.envs.sources import is_gymnasiums_own, make_env, reward_threshold, spec_of
+    from upright.envs.sources import (
+        is_gymnasiums_own,
+        make_env,
+        register_as,
+        registration_of,
+        reward_threshold,
+        spec_of,
+    )
     from upright.envs.step import Envs, Step
     from upright.envs.vector import NextStepEnvs
     from upright.envs.workers import AsyncEnvs

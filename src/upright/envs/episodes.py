@@ -19,14 +19,15 @@ class SeededEnvs(ABC):
         like: An environment, for its spaces.
         num_envs: N.
         seed: What all seeds derive from, with the environment's index and a count.
+        first: The number that people know the first of them by.
     """
 
     kind = "episodes"
     replaces_final_obs = True
     exact = True
 
-    def __init__(self, like: gym.Env[Any, Any], num_envs: int, seed: int) -> None:
-        self.num_envs = num_envs
+    def __init__(self, like: gym.Env[Any, Any], num_envs: int, seed: int, first: int = 0) -> None:
+        self.num_envs, self._first = num_envs, first
         self.observations, self.actions = Codec(like.observation_space), Codec(like.action_space)
         self.masks: Bools | None = None
         self._everything = np.ones(num_envs, np.bool_)
@@ -71,7 +72,7 @@ class SeededEnvs(ABC):
             mask = given[n]
             if mask is None:
                 raise UprightError(
-                    f"Environment {n} gives no action mask, and others do.",
+                    f"Environment {self._first + n} gives no action mask, and others do.",
                     "Give one everywhere, or train without: --mask off.",
                 )
             masks = np.ones((self.num_envs, len(mask)), np.bool_) if masks is None else masks

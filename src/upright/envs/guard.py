@@ -2,8 +2,8 @@
 
 import os
 import signal
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 import gymnasium as gym
@@ -13,7 +13,7 @@ from upright.envs.codec import Codec
 from upright.envs.composition import EnvSource
 from upright.envs.masks import MASK, Mask, MaskReader
 from upright.envs.sources import make_env
-from upright.ground import Array, Bools, UprightError, in_a_line, shortened
+from upright.ground import Array, Bools, UprightError, alarm, in_a_line, shortened
 
 Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
 FAULT = "upright_fault"
@@ -30,11 +30,14 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         env: The environment.
         index: Its number among those that are stepped together.
         mask: Whether it is asked for action masks.
+        first: The number that people know the first of these by.
     """
 
-    def __init__(self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto") -> None:
+    def __init__(
+        self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto", first: int = 0
+    ) -> None:
         super().__init__(env)
-        self._index, self._called = index, f"Environment {index} ({_name(env)})"
+        self._index, self._called = index, f"Environment {first + index} ({_name(env)})"
         self._masks = MaskReader(env, self._called, mask)
         self._rows, self._acts = Codec(env.observation_space), Codec(env.action_space)
         self.observation_space, self.action_space = self._rows.row_space, self._acts.row_space
@@ -237,7 +240,7 @@ def make_worker(
         return WorkerGuard(Unmade(spaces, ""), index, mask)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with _alarm(timeout):
+    with alarm(timeout):
         try:
             made = make_env(env)
         except UprightError as error:
@@ -245,20 +248,6 @@ def make_worker(
     if (made.observation_space, made.action_space) != spaces:
         made = Unmade(spaces, "it has other spaces than the first one")
     return WorkerGuard(made, index, mask)
-
-
-@contextmanager
-def _alarm(seconds: float) -> Iterator[None]:
-    """End this process if that takes longer, whatever hangs in it; Windows has no such alarm."""
-    if not hasattr(signal, "setitimer"):
-        yield
-        return
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0.0)
 
 
 def _name(env: gym.Env[Any, Any]) -> str:

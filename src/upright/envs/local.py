@@ -19,9 +19,11 @@ class SyncEnvs(SeededEnvs):
 
     backend: Backend = "sync"
 
-    def __init__(self, envs: list[gym.Env[Any, Any]], seed: int, mask: Mask = "auto") -> None:
-        super().__init__(envs[0], len(envs), seed)
-        self._envs = [Guard(env, index, mask) for index, env in enumerate(envs)]
+    def __init__(
+        self, envs: list[gym.Env[Any, Any]], seed: int, mask: Mask = "auto", first: int = 0
+    ) -> None:
+        super().__init__(envs[0], len(envs), seed, first)
+        self._envs = [Guard(env, index, mask, first) for index, env in enumerate(envs)]
         self._obs, self._rewards = self._room(), np.empty(self.num_envs)
         self._terminated, self._truncated = np.empty((2, self.num_envs), np.bool_)
 

@@ -35,6 +35,7 @@ def make_envs(
     backend: str = "auto",
     timeout: float = 60.0,
     mask: Mask = "auto",
+    first: int = 0,
 ) -> Envs:
     """N environments behind one interface.
 
@@ -45,15 +46,18 @@ def make_envs(
         backend: One of `BACKENDS`, or "auto" for `fastest_backend`.
         timeout: Seconds after which a worker process that does not answer counts as hung.
         mask: Whether the environments are asked which actions they allow, "auto" or "off".
+        first: The number that messages call the first of them by, where they are some of many.
 
     Raises:
         UprightError: The environment cannot be made, or has no such backend.
     """
     name: Any = fastest_backend(env) if backend == "auto" else backend
-    return BACKENDS[name].make(env, num_envs, seed, timeout, mask)
+    return BACKENDS[name].make(env, num_envs, seed, timeout, mask, first)
 
 
-def _vector(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
+def _vector(
+    env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
+) -> Envs:
     whole = in_full(env)
     if not isinstance(whole.base, str) or not _has_vector_form(env):
         named = name_of(env) + _surroundings(whole)
@@ -68,14 +72,16 @@ def _vector(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask
     return envs
 
 
-def _sync(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
+def _sync(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int) -> Envs:
     made = [make_env(env) for _ in range(num_envs)]
-    envs = SyncEnvs(made, seed, mask)
+    envs = SyncEnvs(made, seed, mask, first)
     _take_unasked(env, made)
     return envs
 
 
-def _envpool(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask) -> Envs:
+def _envpool(
+    env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
+) -> Envs:
     name = _bare_id(env)
     if not name:
         named = name_of(env) + _surroundings(in_full(env))
@@ -162,7 +168,7 @@ class Maker(Protocol):
     """What makes N environments; arguments as those of `make_envs`."""
 
     def __call__(
-        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask
+        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
     ) -> Envs:
         """N environments.
 

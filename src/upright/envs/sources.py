@@ -179,6 +179,26 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     return made.spec
 
 
+def registration_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
+    """What another process needs to know the environment's id; None if `make_env` makes it known.
+
+    Who registered it may be the script that is running, which another process does not run.
+    """
+    whole = in_full(env)
+    is_id = isinstance(whole.base, str) and not is_code(env)
+    return spec_of(env) if is_id and not whole.imports and not is_atari(whole.base) else None
+
+
+def register_as(spec: gym.envs.registration.EnvSpec | None) -> None:
+    """Let this process know the id that another one registered."""
+    if spec is None:
+        return
+    if isinstance(spec.entry_point, str):  # its package may register it by itself
+        with suppress(Exception):
+            gym.envs.registration.load_env_creator(spec.entry_point)
+    gym.registry.setdefault(spec.id, spec)
+
+
 def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | None:
     """The mean return that counts as solved: the chosen one, else the environment's, if any."""
     if chosen is not None:

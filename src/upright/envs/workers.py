@@ -33,15 +33,22 @@ class AsyncEnvs(SeededEnvs):
         seed: Where all episodes derive from.
         timeout: Seconds after which a worker that does not answer counts as hung.
         mask: Whether the environments are asked for action masks.
+        first: The number that people know the first of them by.
     """
 
     backend: Backend = "async"
 
     def __init__(
-        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask = "auto"
+        self,
+        env: EnvSource,
+        num_envs: int,
+        seed: int,
+        timeout: float,
+        mask: Mask = "auto",
+        first: int = 0,
     ) -> None:
         like, parent = make_env(env), os.getpid()
-        super().__init__(like, num_envs, seed)
+        super().__init__(like, num_envs, seed, first)
         spaces = (self.observations.space, self.actions.space)
         Guard(like, 0).close()
         make = partial(make_worker, env, spaces, parent, timeout, mask)

@@ -125,6 +125,7 @@ class Experiment:
         for iteration in self.trainer:
             self._mean = None
             self._note_masks()
+            self.listener.noted(iteration.notes)
             if self.judge.is_due(iteration.timesteps) or self.trainer.progress >= 1.0:
                 evaluation = self.judge.consider(self.trainer.policy, iteration.timesteps)
                 self._mean = evaluation.mean

@@ -28,6 +28,9 @@ class Listener:
     def masked(self, size: int) -> None:
         """The first rollout has action masks [T, N, P]; `size` is P."""
 
+    def noted(self, notes: Sequence[str]) -> None:
+        """What happened in an iteration that a person should read, such as a lost worker."""
+
     def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
         """An iteration ended; `row` is what went to metrics.jsonl."""
 

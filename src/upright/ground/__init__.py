@@ -40,7 +40,7 @@ if TYPE_CHECKING:
         read_json,
     )
     from upright.ground.seeding import Stream, derive_seed, generator
-    from upright.ground.signals import STOPPING, Interrupted, Interruption, interrupting
+    from upright.ground.signals import STOPPING, Interrupted, Interruption, alarm, interrupting
     from upright.ground.state import State, generator_state, restore_generator
     from upright.ground.tensors import Layout, layout_of, most_bytes, parse_tensors
     from upright.ground.text import in_a_line, printable, shortened

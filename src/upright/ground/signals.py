@@ -78,3 +78,17 @@ def _handling(signums: Iterable[signal.Signals], handler: Any) -> Iterator[None]
     finally:
         for signum, previous in before.items():
             signal.signal(signum, previous if previous is not None else signal.SIG_DFL)
+
+
+@contextmanager
+def alarm(seconds: float) -> Iterator[None]:
+    """End this process if that takes longer, whatever hangs in it; Windows has no such alarm."""
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0.0)

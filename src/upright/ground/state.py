@@ -49,6 +49,18 @@ class State:
         }
         return State(self.value(name, dict), arrays)
 
+    def same_as(self, other: "State") -> bool:
+        """Whether both hold the same values, and the same arrays to the last bit."""
+        if self is other:
+            return True
+        if self.values != other.values or self.arrays.keys() != other.arrays.keys():
+            return False
+        pairs = ((array, other.arrays[name]) for name, array in self.arrays.items())
+        return all(
+            (one.dtype, one.shape, one.tobytes()) == (two.dtype, two.shape, two.tobytes())
+            for one, two in pairs
+        )
+
     def value(self, name: str, kind: type[_T]) -> _T:
         """The JSON value under `name`; an integer passes for a float.
 

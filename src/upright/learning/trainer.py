@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from types import ModuleType
 
@@ -22,12 +22,12 @@ from upright.policy import Own, Policy, Weights, choose_device, torch_part
 from upright.rollout import (
     Collector,
     Episode,
-    LocalCollector,
     Rollout,
     blame,
     refuse_nonfinite,
     refuse_outside,
 )
+from upright.scale import collector_of
 from upright.settings import Recipe
 
 
@@ -41,6 +41,7 @@ class Iteration:
         episodes: The episodes that finished in this iteration.
         total_episodes: Finished episodes so far.
         metrics: What the update reported, under the names that go to the metrics file.
+        notes: What happened meanwhile and changed nothing of it, in sentences.
     """
 
     number: int
@@ -48,6 +49,7 @@ class Iteration:
     episodes: tuple[Episode, ...]
     total_episodes: int
     metrics: Metrics
+    notes: tuple[str, ...] = field(default=(), compare=False)
 
 
 class PoisonedError(UprightError):
@@ -90,7 +92,7 @@ class Trainer:
         seed, chosen = recipe.seed, self.settings
         envs = make_envs(
             self.env,
-            chosen.num_envs,
+            1 if chosen.shards else chosen.num_envs,  # for their spaces; what collects makes others
             derive_seed(seed, Stream.TRAINING),
             chosen.backend,
             recipe.env_timeout,
@@ -124,12 +126,8 @@ class Trainer:
             None if own.loss is None else partial(torch_loss().expressed, own.loss),
         )
         limit_threads(recipe.threads)  # PyTorch may have been loaded meanwhile
-        self.collector: Collector = LocalCollector(
-            envs,
-            self.policy,
-            generator(seed, Stream.ACTIONS),
-            chosen.rollout_steps,
-            chosen.episodes_per_env,
+        self.collector: Collector = collector_of(
+            recipe, self.env, envs, self.policy, self.device, own
         )
         self.iterations = self.timesteps = self.episodes = 0
         self.mask_size: int | None = None
@@ -158,6 +156,7 @@ class Trainer:
         rollout = self.collector.collect()
         while not rollout.timesteps:  # a short one, in which every row is an autoreset
             rollout = self.collector.collect()
+        self.algorithm.begin_anew(rollout.begun_anew)
         with self._refusing(rollout):
             refuse_nonfinite(rollout, self.policy.observations)
             if not self._accepts_outside:
@@ -167,7 +166,8 @@ class Trainer:
         self.iterations += 1
         self.timesteps += rollout.timesteps
         self.episodes += len(rollout.episodes)
-        return Iteration(self.iterations, self.timesteps, rollout.episodes, self.episodes, metrics)
+        counts = (self.iterations, self.timesteps, rollout.episodes, self.episodes)
+        return Iteration(*counts, metrics, rollout.notes)
 
     def _update(self, rollout: Rollout) -> Metrics:
         """One update, or none: a number that is not finite takes all of its steps back."""

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.rollout.collector import LocalCollector
+    from upright.rollout.collector import LocalCollector, refuse_too_large
     from upright.rollout.faults import blame, refuse_nonfinite, refuse_outside
     from upright.rollout.rollout import Collector, Episode, Rollout
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from upright.envs import Envs, Step
+from upright.envs import Codec, Envs, Step
 from upright.ground import (
     Array,
     Bools,
@@ -128,7 +128,7 @@ class LocalCollector:
         num_steps: int,
         episodes_per_env: int = 1,
     ) -> None:
-        _refuse_too_large(envs, num_steps)
+        refuse_too_large(envs.observations, envs.num_envs, num_steps)
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
         self._obs: Array | None = None
@@ -245,10 +245,14 @@ class LocalCollector:
         return tuple(episodes)
 
 
-def _refuse_too_large(envs: Envs, num_steps: int) -> None:
-    """Refuse a rollout whose observations alone are more than the machine's memory."""
-    rows, memory = (num_steps + 1) * envs.num_envs, memory_bytes()
-    size = rows * math.prod(envs.observations.shape) * envs.observations.dtype.itemsize
+def refuse_too_large(observations: Codec, num_envs: int, num_steps: int) -> None:
+    """Refuse a rollout whose observations alone are more than the machine's memory.
+
+    Raises:
+        UprightError: They are.
+    """
+    rows, memory = (num_steps + 1) * num_envs, memory_bytes()
+    size = rows * math.prod(observations.shape) * observations.dtype.itemsize
     if memory is not None and size > memory:
         raise UprightError(
             f"The observations of one rollout are {size / GIB:,.1f} GiB, and this machine has "

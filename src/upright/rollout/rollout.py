@@ -34,6 +34,9 @@ class Rollout:
         final_obs: Those observations, [K, ...].
         episodes: The episodes that finished, in order of time.
         masks: Which actions were allowed, [T, N, P]; None where the environments did not say.
+        begun_anew: The environments whose episodes could not be gone on with, and began anew
+            before the first row.
+        notes: What happened while it was collected and changed nothing of it, in sentences.
 
     Example:
         >>> trainer = upright.Trainer("CartPole-v1", preset="default", num_envs=4, num_steps=32)
@@ -52,6 +55,8 @@ class Rollout:
     final_obs: Array
     episodes: tuple[Episode, ...]
     masks: Bools | None = None
+    begun_anew: tuple[int, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def timesteps(self) -> int:

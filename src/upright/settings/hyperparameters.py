@@ -46,6 +46,13 @@ class Settings(BaseModel):
         0, "timesteps in which START:END schedules move; 0 for the budget", "timesteps"
     )
     num_envs: Int = setting(8, "environments stepped together (N)", ge=1, le=65536)
+    shards: Int = setting(
+        0,
+        "groups of environments that are collected each on its own, wherever (--workers); the same "
+        "shards are the same run; 0 for one group in this process",
+        ge=0,
+        le=512,
+    )
     backend: Literal["auto", Backend] = setting(
         "auto",
         "how environments run: vector (their own form of it), sync (one loop), async (worker "
@@ -130,6 +137,13 @@ class Settings(BaseModel):
     def _consistent(self) -> Self:
         if self.shared_network and self.separate_optimizers:
             raise ValueError("separate_optimizers needs separate networks (shared_network = false)")
+        if self.shards and self.num_envs % self.shards:
+            raise ValueError(
+                f"num_envs ({self.num_envs}) should be a multiple of shards ({self.shards}), so "
+                "that every shard has as many"
+            )
+        if self.shards and self.backend == "async":
+            raise ValueError("shards have workers of their own (--workers), in the place of async")
         weights = sum(inputs * outputs for inputs, outputs in pairwise(self.hidden_sizes))
         if weights > MAX_WEIGHTS:
             raise ValueError(f"hidden_sizes means {weights:,} weights, more than {MAX_WEIGHTS:,}")
@@ -161,6 +175,11 @@ class Settings(BaseModel):
     def episodes_per_env(self) -> int:
         """Each environment's share where whole episodes are collected."""
         return 1
+
+    @property
+    def shard_width(self) -> int:
+        """Environments in one shard; all of them where there are no shards."""
+        return self.num_envs // max(1, self.shards)
 
     def schedules(self) -> dict[str, Schedule]:
         """The settings that move, by name."""

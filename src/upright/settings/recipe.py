@@ -108,7 +108,16 @@ class Recipe(BaseModel):
         ge=-1e30,
         le=1e30,
     )
-    env_timeout: Float = described(60.0, "seconds until a worker counts as hung", "S", gt=0, le=1e6)
+    env_timeout: Float = described(
+        60.0,
+        "seconds until a worker counts as hung, over a step or over its shard's rollout",
+        "S",
+        gt=0,
+        le=1e6,
+    )
+    workers: Int = described(
+        0, "processes that collect the shards; 0 for this one", "N", ge=0, le=1024
+    )
     settings: SerializeAsAny[Settings]
 
     def flat(self) -> dict[str, Any]:
@@ -152,7 +161,7 @@ class Recipe(BaseModel):
 # What runs did that are older than the setting.
 OLDER = {"mask": "off"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
-OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout")
+OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout", "workers")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.
 ENVIRONMENT = (
     "env_kwargs", "wrapper", "imports", "frame_stack", "eval_env", "eval_env_kwargs",

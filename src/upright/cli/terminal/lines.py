@@ -13,7 +13,7 @@ from upright.ground import UprightError
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
 from upright.runs import Run, Watch, findings_of
-from upright.settings import FAMILIES
+from upright.settings import FAMILIES, Recipe
 
 
 class Silent(Listener, contextlib.AbstractContextManager["Silent"]):
@@ -50,7 +50,8 @@ class Lines(Silent):
         self._watch = Watch(recipe, folder)
         self.say(
             f"{recipe.algo} (preset {recipe.preset}, seed {recipe.seed}), "
-            f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}), "
+            f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}"
+            f"{_places(recipe)}), "
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )
         if recipe.preset in FAMILIES:
@@ -72,6 +73,11 @@ class Lines(Silent):
     def masked(self, size: int) -> None:
         """Say that the environment says which actions are allowed."""
         self.say(f"masks: of {size} actions the environment says which are allowed")
+
+    def noted(self, notes: Sequence[str]) -> None:
+        """Say what happened."""
+        for note in notes:
+            self.say(note)
 
     def resumed(self, trainer: Trainer, folder: Path, notes: Sequence[str]) -> None:
         """Say where it goes on, and what should be known about that."""
@@ -159,6 +165,15 @@ class LessonScores(Lines):
         """Say what trains, and where it goes."""
         self._every_episode = trainer.settings.has_critic
         super().started(trainer, folder)
+
+
+def _places(recipe: Recipe) -> str:
+    """Where the environments are collected, to be read after their backend."""
+    shards, workers = recipe.settings.shards, recipe.workers
+    if not shards:
+        return ""
+    here = f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
+    return f", {shards} shard{'s'[: shards > 1]} in {here}"
 
 
 def of_threshold(evaluation: Evaluation) -> str:

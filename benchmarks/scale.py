@@ -1,0 +1,248 @@
+"""Shards in worker processes: what an iteration costs beyond the work, speed, and faults.
+
+    python benchmarks/scale.py --parts overhead,rates
+
+Parts: overhead (of one collect beyond the work, in this process and in workers), rates (steps per
+second while collecting, workers against this process), faults (workers that are killed or stopped:
+what was seen, what it cost, and whether anything was lost).
+"""
+
+import argparse
+import multiprocessing
+import os
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import machine
+import upright
+from report import Ratios, Requirement, requirements_table, spread, table
+from throughput import parse_list, say
+from upright.cli.arguments import count
+from upright.rollout import Rollout
+from upright.scale import Engine, InProcess, Job, ProcessEngine, Reply, ShardedCollector
+
+PARTS = ("overhead", "rates", "faults")
+ENVS = ("LunarLander-v3", "HalfCheetah-v5")
+SHARDS, WIDTH, STEPS = 4, 4, 128
+OVERHEAD_MS = 1.0  # at most, of worker processes
+FASTER = 1.6  # at least, with two workers
+HUNG_AFTER = 5.0  # seconds
+FAULTS = {"killed (SIGKILL)": signal.SIGKILL, "frozen (SIGSTOP)": signal.SIGSTOP}
+
+
+class Timed:
+    """An engine that keeps what its workers' units took.
+
+    Args:
+        engine: It.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine, self.workers = engine, engine.workers
+        self.took: Counter[int] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._engine, name)
+
+    def wait(self, seconds: float) -> Any:
+        """The engine's answer, noted."""
+        came = self._engine.wait(seconds)
+        if came is not None and isinstance(came[1], Reply):
+            self.took[came[0]] += came[1].seconds  # type: ignore[assignment]
+        return came
+
+
+class Bench:
+    """Shards of an environment, collected by so many workers; 0 for this process."""
+
+    def __init__(self, env: str, workers: int, steps: int, seconds: float = 60.0) -> None:
+        self.steps, num_envs = steps * SHARDS * WIDTH, SHARDS * WIDTH
+        chosen: dict[str, Any] = {"num_envs": num_envs, "num_steps": steps, "shards": SHARDS}
+        trainer = upright.Trainer(env, "ppo", seed=0, **chosen)
+        trainer.close()
+        job = Job(trainer.env, trainer.settings, 0, trainer.backend, trainer.device)
+        here = InProcess(job, trainer.policy)
+        self._work = max if workers else sum
+        self.engine = Timed(ProcessEngine(job, workers, seconds) if workers else here)
+        policy, settings = trainer.policy, trainer.settings
+        self.collector = ShardedCollector(self.engine, policy, settings, seconds)
+        self.collect()  # what begins, begins now
+
+    def collect(self) -> Rollout:
+        """One rollout."""
+        return self.collector.collect()
+
+    def timed(self) -> tuple[float, float]:
+        """Seconds of one collect, and of the worker that had most to do in it."""
+        self.engine.took.clear()
+        began = time.perf_counter()
+        self.collect()
+        return time.perf_counter() - began, self._work(self.engine.took.values())
+
+    def close(self) -> None:
+        """End the workers."""
+        self.collector.close()
+
+
+@contextmanager
+def benches(env: str, workers: Sequence[int], steps: int) -> Iterator[list[Bench]]:
+    """One for each number of workers, measured in turn, so that a busy machine is so for all."""
+    made = [Bench(env, each, steps) for each in workers]
+    try:
+        yield made
+    finally:
+        for each in made:
+            each.close()
+
+
+def named(workers: int) -> str:
+    """Who collects, in words."""
+    return f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
+
+
+def overhead_section(laps: int) -> str:
+    """What one collect takes beyond the work; the report on it."""
+    rows, promises = [], []
+    for env, steps, what in (
+        ("CartPole-v1", 1, "a single step: next to no work"),
+        (ENVS[0], STEPS, f"{STEPS} steps"),
+    ):
+        with benches(env, (0, 2), steps) as made:
+            for bench, workers in zip(made, (0, 2), strict=True):
+                beyond = []
+                for _ in range(laps):
+                    whole, work = bench.timed()
+                    beyond.append(1000 * (whole - work))
+                say(f"{env}, {steps}, {workers}: {spread(beyond, '.2f')} ms")
+                rows.append((f"{env}, {what}", named(workers), spread(beyond, ".2f")))
+        found = float(np.median(beyond))
+        promise = f"{env}, {steps} steps: at most {OVERHEAD_MS:g} ms beyond the work, 2 workers"
+        promises.append(Requirement(promise, f"{found:.2f} ms", found <= OVERHEAD_MS))
+    text = (
+        f"{SHARDS} shards of {WIDTH} environments. What a collect takes less the time of the "
+        "worker that had most to do, which it reports itself: sending weights, units and states, "
+        "waiting, receiving and joining rollouts. Median (least to greatest), ms."
+    )
+    header = ("a collect of", "by", "beyond the work, ms")
+    parts = ["## Overhead of an iteration", text, table(header, rows), requirements_table(promises)]
+    return "\n\n".join(parts)
+
+
+def rates_section(envs: Sequence[str], laps: int) -> str:
+    """Steps per second while collecting; the report on it."""
+    rows, promises = [], []
+    for env in envs:
+        with benches(env, (0, 2), STEPS) as made:
+            here, there = made
+            seconds = [(here.timed()[0], there.timed()[0]) for _ in range(laps)]
+        alone, shared = zip(*seconds, strict=True)
+        ratio = Ratios.between(alone, shared)
+        say(f"{env}: {ratio}")
+        for workers, every in ((0, alone), (2, shared)):
+            rows.append((env, named(workers), spread([here.steps / s for s in every], ",.0f")))
+        promises.append(
+            Requirement(
+                f"{env}: 2 workers at least {FASTER:g} times as fast",
+                f"{ratio}",
+                ratio.smaller >= FASTER,
+            )
+        )
+    text = (
+        f"{SHARDS} shards of {WIDTH} environments, {STEPS} steps a rollout, an untrained policy of "
+        "two times 64 units; collects in turn. Median (least to greatest)."
+    )
+    parts = ["## Steps per second while collecting", text]
+    return "\n\n".join(
+        [*parts, table(("environment", "by", "steps/s"), rows), requirements_table(promises)]
+    )
+
+
+def same(one: Rollout, other: Rollout) -> bool:
+    """Whether two rollouts are, to the last bit."""
+    ours, theirs = one.arrays(), other.arrays()
+    alike = all(ours[name].tobytes() == theirs[name].tobytes() for name in ours)
+    return alike and one.episodes == other.episodes
+
+
+def faults_section(env: str, laps: int) -> str:
+    """Workers that are killed or stopped, each time in one collect; the report on it."""
+    rows = []
+    for what, how in FAULTS.items():
+        with (
+            closing(Bench(env, 0, STEPS)) as calm,
+            closing(Bench(env, 2, STEPS, HUNG_AFTER)) as struck,
+        ):
+            usual = float(np.median([_struck(struck, None)[0] for _ in range(5)]))
+            for _ in range(5):
+                calm.collect()
+            cost, said, lost = [], set(), 0
+            for _ in range(laps):
+                seconds, rollout = _struck(struck, how)
+                cost.append(seconds - usual)
+                said |= {note.partition("its process ")[2].split(".")[0] for note in rollout.notes}
+                lost += not same(rollout, calm.collect())
+        say(f"{what}: {spread(cost, '.2f')} s")
+        nothing = "nothing" if not lost else f"{lost} rollouts were OTHERS"
+        rows.append((what, "; ".join(sorted(said)), spread(cost, ".2f"), nothing))
+    text = (
+        f"{env}, {SHARDS} shards, 2 workers, of which one is struck in the middle of every "
+        f"collect; --env-timeout {HUNG_AFTER:g}. What is lost: every rollout is compared, to the "
+        "last bit, with that of a process that nobody disturbs."
+    )
+    header = ("a worker is", 'the run says "its process ..."', "s that it cost", "lost")
+    return "\n\n".join(["## Faults", text, table(header, rows)])
+
+
+def _struck(bench: Bench, how: signal.Signals | None) -> tuple[float, Rollout]:
+    """One collect, and its seconds, in which a worker gets a signal after a few milliseconds."""
+    began = time.perf_counter()
+    if how is not None:
+        victim = min(each.pid or 0 for each in multiprocessing.active_children())
+        signal.signal(signal.SIGALRM, lambda *_: os.kill(victim, how))
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    rollout = bench.collect()
+    signal.setitimer(signal.ITIMER_REAL, 0.0)  # it may have been over before
+    return time.perf_counter() - began, rollout
+
+
+def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--parts", type=parse_list, default=[*PARTS], help="default: all, comma-separated")
+    add("--envs", type=parse_list, default=[*ENVS], help=f"of rates; default {','.join(ENVS)}")
+    add("--laps", type=count, default=30, help="collects of each measurement; default 30")
+    add("--faults", type=count, default=5, help="workers struck of each kind; default 5")
+    add("--out", type=Path, default=Path(__file__).with_name("scale.md"), help="the report")
+    args = parser.parse_args(words)
+    if unknown := {*args.parts} - {*PARTS}:
+        parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    return args
+
+
+def main(words: Sequence[str] | None = None) -> None:
+    """Measure what was asked for, and write the report."""
+    args = read_arguments(words)
+    parts = [machine.head("scale.py", "Shards in worker processes")]
+    if "overhead" in args.parts:
+        parts.append(overhead_section(args.laps))
+    if "rates" in args.parts:
+        parts.append(rates_section(args.envs, args.laps))
+    if "faults" in args.parts:
+        parts.append(faults_section(args.envs[0], args.faults))
+    report = "\n\n".join(parts) + "\n"
+    args.out.write_text(report, encoding="utf-8")
+    print(report)
+
+
+if __name__ == "__main__":
+    main()

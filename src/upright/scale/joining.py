@@ -1,0 +1,78 @@
+"""The rollouts of shards as one rollout, in the order of the shards."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+
+from upright.ground import Array, UprightError
+from upright.rollout import Episode, Rollout
+
+
+def joined(rollouts: Sequence[Rollout]) -> Rollout:
+    """[T, N] of shards [T, N / K] each, side by side; the environments are numbered through.
+
+    Where whole episodes were collected, a shard that ended before the others repeats its last
+    observation in rows that are not valid.
+
+    Raises:
+        UprightError: Some of them have action masks and others have none.
+    """
+    length = max(len(rollout.rewards) for rollout in rollouts)
+    parts = [_lengthened(rollout, length) for rollout in rollouts]
+    first = np.cumsum([0, *(part.rewards.shape[1] for part in parts)])
+    _refuse_some_masks(parts, first)
+
+    names = ["obs", "actions", "rewards", "terminated", "truncated", "valid"]
+    if parts[0].masks is not None:
+        names.append("masks")
+    rows: dict[str, Any] = {
+        name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in names
+    }
+    index, finals, episodes = _in_time(parts, first)
+    return Rollout(**rows, final_index=index, final_obs=finals, episodes=episodes)
+
+
+def _in_time(parts: Sequence[Rollout], first: Array) -> tuple[Array, Array, tuple[Episode, ...]]:
+    """The places of final observations, those, and the episodes, all in order of time."""
+    numbered = list(zip(parts, first.tolist(), strict=False))
+    index = np.concatenate([part.final_index + np.array([0, n]) for part, n in numbered])
+    order = np.lexsort((index[:, 1], index[:, 0]))
+    finals = np.concatenate([part.final_obs for part in parts])
+    found = [each for part, n in numbered for each in _episodes(part, n)]
+    episodes = tuple(episode for _, _, episode in sorted(found, key=lambda each: each[:2]))
+    return index[order], finals[order], episodes
+
+
+def _episodes(rollout: Rollout, first: int) -> Iterator[tuple[int, int, Episode]]:
+    """Every finished episode with the step and the environment that it ended at."""
+    done = (rollout.terminated | rollout.truncated) & rollout.valid
+    for (t, n), episode in zip(np.argwhere(done).tolist(), rollout.episodes, strict=True):
+        number = first + n
+        yield t, number, episode._replace(env_index=number)
+
+
+def _lengthened(rollout: Rollout, length: int) -> Rollout:
+    """The rollout with rows that are not valid at its end."""
+    more = length - len(rollout.rewards)
+    if not more:
+        return rollout
+
+    def padded(rows: Array, mode: Literal["constant", "edge"] = "constant") -> Array:
+        return np.pad(rows, [(0, more), *[(0, 0)] * (rows.ndim - 1)], mode)
+
+    names = ("rewards", "terminated", "truncated", "valid")
+    rows: dict[str, Any] = {name: padded(getattr(rollout, name)) for name in names}
+    rows |= {name: padded(getattr(rollout, name), "edge") for name in ("obs", "actions")}
+    masks = None if rollout.masks is None else padded(rollout.masks, "edge")
+    return replace(rollout, **rows, masks=masks)
+
+
+def _refuse_some_masks(parts: Sequence[Rollout], first: Array) -> None:
+    without = [n for n, part in zip(first.tolist(), parts, strict=False) if part.masks is None]
+    if 0 < len(without) < len(parts):
+        raise UprightError(
+            f"Environment {without[0]} gives no action mask, and others do.",
+            "Give one everywhere, or train without: --mask off.",
+        )

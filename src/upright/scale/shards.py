@@ -1,0 +1,84 @@
+"""Doing units: every shard keeps what it played last, which saves playing it again."""
+
+import time
+from contextlib import suppress
+
+import numpy as np
+
+from upright.ground import State, Stream, derive_seed, generator_state, restore_generator
+from upright.policy import Policy, Weights
+from upright.rollout import LocalCollector
+from upright.scale.engine import Job, Reply, Unit
+
+
+class Shards:
+    """Some shards of a run, whichever units come.
+
+    Args:
+        job: What the run's units have in common.
+        policy: Acts; None to make one, which acts with what was loaded.
+    """
+
+    def __init__(self, job: Job, policy: Policy | None = None) -> None:
+        self._job, self._policy = job, policy
+        self._weights: Weights = {}
+        self._kept: dict[int, tuple[LocalCollector, np.random.Generator, State]] = {}
+
+    def load(self, weights: Weights) -> None:
+        """Act with these from now on."""
+        self._weights = weights
+        if self._policy is not None:
+            self._policy.load(weights)
+
+    def do(self, unit: Unit) -> Reply:
+        """The unit, from what it says alone; what is kept of its shard only saves time.
+
+        Raises:
+            UprightError: An environment is at fault, or the state is not one of this run.
+        """
+        began = time.perf_counter()
+        collector, rng, lost = self._brought_to(unit)
+        rollout = None
+        if unit.plays:
+            seed = derive_seed(self._job.seed, Stream.ACTIONS, unit.version, unit.shard)
+            restore_generator(rng, generator_state(np.random.default_rng(seed)))
+            rollout = collector.collect()
+        after = collector.state()
+        self._kept[unit.shard] = (collector, rng, after)
+        return Reply(rollout, after, lost, time.perf_counter() - began)
+
+    def _brought_to(
+        self, unit: Unit
+    ) -> tuple[LocalCollector, np.random.Generator, tuple[int, ...]]:
+        """The shard where the unit begins, kept no more: what fails from here on is lost."""
+        if unit.shard in self._kept:
+            collector, rng, stands = self._kept.pop(unit.shard)
+            if stands.same_as(unit.before):
+                return collector, rng, ()
+            collector.close()
+        collector, rng = self._made(unit.shard)
+        if not unit.before.values:
+            return collector, rng, ()
+        try:
+            return collector, rng, tuple(collector.restore(unit.before))
+        except BaseException:
+            collector.close()
+            raise
+
+    def _made(self, shard: int) -> tuple[LocalCollector, np.random.Generator]:
+        """The shard before its first unit."""
+        envs, chosen = self._job.envs(shard), self._job.settings
+        if self._policy is None:
+            self._policy = self._job.policy(envs)
+            if self._weights:
+                self._policy.load(self._weights)
+        rng = np.random.default_rng(0)  # every unit sets it
+        parts = (envs, self._policy, rng, chosen.rollout_steps, chosen.episodes_per_env)
+        return LocalCollector(*parts), rng
+
+    def close(self) -> None:
+        """Release the environments."""
+        for collector, _, _ in self._kept.values():
+            with suppress(Exception):
+                collector.close()
+        self._kept.clear()
