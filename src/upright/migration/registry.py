@@ -11,10 +11,10 @@ ID = re.compile(r"(?P<name>[\w.-]+?)-v(?P<version>\d+)")
 GAME = re.compile(r"(?P<name>[A-Z]\w*?)(?P<ram>-ram)?(?P<kind>NoFrameskip|Deterministic)?-v[04]")
 ROBOT = re.compile(r"(?:Roboschool(?P<after>\w+)|(?P<before>\w+?)(?:Py)?BulletEnv)-v\d+")
 # Frames for which an action was taken, by what stood behind the name (SpaceInvaders: 3, not 4).
-FRAMES = {"NoFrameskip": "1", "Deterministic": "4", None: "(2, 5)"}
+FRAME_SKIPS = {"NoFrameskip": "1", "Deterministic": "4", None: "(2, 5)"}
 STICKY = {"0": "0.25", "4": "0.0"}
 # Removed long ago, and where they went; what is registered elsewhere is not in the registry.
-ELSEWHERE = {
+OTHER_PACKAGES = {
     "Fetch": "gymnasium-robotics",
     "Hand": "gymnasium-robotics",
     "MiniGrid": "minigrid",
@@ -77,7 +77,7 @@ def game_of(env_id: str) -> tuple[str, dict[str, str]] | None:
         return None
     frames = "3" if found["name"] == "SpaceInvaders" and found["kind"] == "Deterministic" else ""
     arguments = {
-        "frameskip": frames or FRAMES[found["kind"]],
+        "frameskip": frames or FRAME_SKIPS[found["kind"]],
         "repeat_action_probability": STICKY[env_id[-1]],
     }
     if found["ram"]:
@@ -108,7 +108,7 @@ def robot_of(env_id: str) -> str:
 
 def home_of(env_id: str) -> str:
     """The package that an id of another registry went to; nothing where that is not known."""
-    return next((home for start, home in ELSEWHERE.items() if env_id.startswith(start)), "")
+    return next((home for start, home in OTHER_PACKAGES.items() if env_id.startswith(start)), "")
 
 
 @cache
