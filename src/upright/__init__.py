@@ -17,9 +17,11 @@ from upright.ground.version import VERSION
 
 if TYPE_CHECKING:
     from upright.api import Run as Run
+    from upright.api import Seeds as Seeds
     from upright.api import Trainer as Trainer
     from upright.api import load as load
     from upright.api import resume as resume
+    from upright.api import seeds as seeds
     from upright.api import train as train
     from upright.api import verify as verify
     from upright.ground import UprightError as UprightError
