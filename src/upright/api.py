@@ -9,6 +9,7 @@ from upright.envs import EnvSource, recipe_for
 from upright.experiment import Listener
 from upright.policy import Own
 from upright.settings import Recipe
+from upright.show.pages import media_wanted
 
 if TYPE_CHECKING:
     from upright.judging import Finding
@@ -184,8 +185,6 @@ def seeds(
         UprightError: The input will not do, and nothing was written; or all trainings failed.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
-    from upright.show.pages import media_wanted
-
     chosen = scale.parse_seeds(seeds) if isinstance(seeds, str) else scale.refuse_seeds(seeds)
     scale.refuse_unfit(env, jobs, settings)
     recipe = recipe_for(env, algo, **settings)
@@ -288,8 +287,6 @@ def verify(run: runs.Run) -> judging.Verification:
 
 def _illustrated(run: Run, listener: Listener, media: bool | None) -> Run:
     """Leave what can be looked at; the run is finished and whole with or without it."""
-    from upright.show.pages import media_wanted
-
     if not media_wanted(media):
         return run
     from upright.show.pages import leave_media
