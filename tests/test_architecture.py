@@ -479,6 +479,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "watch": [run, "--as", "terminal", "--episodes", "1", "--speed", "100"],
         "record": [run, "--out", "video.gif"],
         "plot": [run],
+        "compare": ["sides", "--out", "compared.png"],
         "report": [run, "--out", "report.html"],
         "export": [run, "--html", "policy.html", "--onnx", "policy.onnx"],
         "bundle": [run, "--out", "run.zip"],

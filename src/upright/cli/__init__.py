@@ -26,6 +26,7 @@ VERBS = {
     "watch": "look at a policy: in a window, on a page, in the terminal",
     "record": "make a video of a policy",
     "plot": "draw the learning curves of runs",
+    "compare": "say whether runs of other settings are better, worse, or neither is shown",
     "report": "make one page of a run that anyone can open",
     "export": "make a playable page, or an ONNX model, of a run",
     "bundle": "pack a run into one file to share",

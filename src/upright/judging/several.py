@@ -93,7 +93,7 @@ def estimate(statistic: Statistic, *strata: ArrayLike) -> Estimate:
         statistic: Takes as many arrays as there are strata, each [..., n], and gives [...].
         *strata: Scores, each [n] of at least one.
     """
-    arrays = [np.asarray(each, np.float64) for each in strata]
+    arrays = [np.sort(np.asarray(each, np.float64)) for each in strata]  # their order says nothing
     rng = np.random.default_rng(RESAMPLING_SEED)
     drawn = [
         statistic(*(each[rng.integers(len(each), size=(rows, len(each)))] for each in arrays))
@@ -120,7 +120,7 @@ def shuffled_p_value(statistic: Statistic, one: ArrayLike, other: ArrayLike) -> 
     which that of a bootstrap interval is not for a few; (hits + 1) / (shuffles + 1) is from Phipson
     and Smyth, "Permutation P-values Should Never Be Zero" (2010).
     """
-    x, y = np.asarray(one, np.float64), np.asarray(other, np.float64)
+    x, y = np.sort(np.asarray(one, np.float64)), np.sort(np.asarray(other, np.float64))
     pool, rng = np.concatenate([x, y]), np.random.default_rng(RESAMPLING_SEED)
     found, hits = abs(float(statistic(x, y))), 0
     least = found - 1e-9 * max(found, float(np.abs(pool).max()), 1e-30)  # sums in another order
