@@ -1,4 +1,4 @@
-"""Statistics of several runs: by hand, against SciPy, against rliable's definitions, and coverage."""
+"""Statistics of several runs: by hand, against SciPy and rliable's definitions, and coverage."""
 
 import math
 
@@ -133,15 +133,19 @@ def test_memory_has_an_end_whatever_there_is_to_compare(monkeypatch: pytest.Monk
     assert few.value == estimate(probability_of_improvement, x, y).value
 
 
-@pytest.mark.parametrize("n", [8, 16])
-def test_the_interval_covers_what_it_should(n: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A 95% interval of a few runs holds the true value some 93 to 95 times in 100."""
+@pytest.mark.parametrize(
+    ("n", "of_means", "of_iqms"), [(4, 0.79, 0.87), (8, 0.88, 0.92), (16, 0.92, 0.94)]
+)
+def test_an_interval_covers_as_often_as_the_docs_say(
+    n: int, of_means: float, of_iqms: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Normal scores: 95% intervals of few runs are too narrow, as docs/many-seeds.md tells."""
     monkeypatch.setattr(several, "RESAMPLED_RUNS", 1000)
     rng = np.random.default_rng(n)
-    for statistic in (means, interquartile_mean):
-        found = [estimate(statistic, rng.normal(size=n)) for _ in range(400)]
+    for statistic, share in ((means, of_means), (interquartile_mean, of_iqms)):
+        found = [estimate(statistic, rng.normal(size=n)) for _ in range(600)]
         covered = np.mean([each.low <= 0.0 <= each.high for each in found])
-        assert 0.90 < covered < 0.98
+        assert covered == pytest.approx(share, abs=0.03)
 
 
 @pytest.mark.parametrize(("n", "m"), [(3, 3), (4, 4), (8, 8), (4, 12)])
@@ -167,14 +171,32 @@ def test_sides_that_differ_are_said_to_and_which_way() -> None:
     assert better.improvement == Estimate(1.0, 1.0, 1.0)
     assert worse.improvement == Estimate(0.0, 0.0, 0.0)
     assert better.seeds is worse.seeds is None
-    assert better.p_value == worse.p_value
+    assert better.p_value == pytest.approx(worse.p_value, abs=0.005)
+
+
+def test_what_mean_and_pairs_say_differently_is_not_shown() -> None:
+    """The one wins most pairs by a little, the other's middle half is far higher."""
+    one = [1.0] * 14 + [2.0] * 6
+    other = [0.0] * 12 + [100.0] * 8
+    found = compared(one, other)
+    assert found.difference.value < 0.0 < found.improvement.value - 0.5
+    assert found.outcome == "not shown"
 
 
 def test_a_shuffle_is_as_rare_as_counting_says() -> None:
     """Of 4 and 4 runs, 2 of the 70 ways to deal them out are as far apart as these."""
-    p_value = shuffled_p_value(lambda x, y: means(x) - means(y), [5, 6, 7, 8], [1, 2, 3, 4])
-    assert p_value == pytest.approx(2 / 70, abs=0.006)
-    assert shuffled_p_value(lambda x, y: means(x) - means(y), [1.0, 2.0], [1.0, 2.0]) == 1.0
+    assert shuffled_p_value([5, 6, 7, 8], [1, 2, 3, 4]) == pytest.approx(2 / 70, abs=0.006)
+    assert shuffled_p_value([1.0, 2.0], [1.0, 2.0]) == 1.0
+    assert shuffled_p_value([5.0, 5.0, 5.0], [5.0, 5.0]) == 1.0
+
+
+def test_the_shuffles_test_what_mann_and_whitney_do() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    rng = np.random.default_rng(8)
+    for n, m in ((4, 5), (8, 8), (6, 20)):
+        x, y = rng.normal(0.7, 1.0, n), rng.normal(0.0, 1.0, m)
+        exact = stats.mannwhitneyu(x, y, method="exact").pvalue
+        assert shuffled_p_value(x, y) == pytest.approx(exact, abs=0.02)
 
 
 def test_three_seeds_a_side_show_nothing_however_far_apart() -> None:
@@ -194,7 +216,7 @@ def test_the_seeds_that_it_takes_are_the_formulas() -> None:
     assert seeds_to_show(Estimate(0.0, -1.0, 1.0), 8, 8) is None
     assert seeds_to_show(Estimate(5.0, 5.0, 5.0), 2, 2) == FEWEST_TO_SHOW
     assert seeds_to_show(Estimate(5.0, 1.0, 9.0), 8, 8) == 11
-    assert seeds_to_show(Estimate(1e-300, -1.0, 1.0), 8, 8) == 10**9
+    assert seeds_to_show(Estimate(1e-300, -1.0, 1.0), 8, 8) == several.MANY_SEEDS
 
 
 def test_so_many_seeds_do_show_it_four_times_in_five(monkeypatch: pytest.MonkeyPatch) -> None:

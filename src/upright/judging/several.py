@@ -19,6 +19,7 @@ RESAMPLED_RUNS, RESAMPLED_PARTS, SHUFFLES, RESAMPLING_SEED = 10_000, 1000, 9_999
 CONFIDENCE, SIGNIFICANCE = 0.95, 0.05
 # So many of a side are the fewest with which a shuffle of the names can be rarer than that.
 FEWEST_TO_SHOW = 4
+MANY_SEEDS = 1_000_000  # no more are told
 # How far an interval that is to keep off 0 four times in five must shrink, squared:
 # ((z(0.975) + z(0.8)) / z(0.975))^2.
 POWER = ((1.959964 + 0.841621) / 1.959964) ** 2
@@ -51,7 +52,7 @@ class Comparison:
     Attributes:
         difference: Of the interquartile means, the one's less the other's.
         improvement: How probable it is that a run of the one scores higher than one of the other.
-        p_value: How often a difference this large comes of shuffling which run is whose.
+        p_value: How often one beats the other as much by shuffling which run is whose.
         outcome: Whether the one is better or worse, or neither is shown.
         seeds: About how many a side would show it, were the difference as it is now; None where it
             is shown, or where there is none to show.
@@ -113,41 +114,50 @@ def aggregates(scores: ArrayLike) -> Aggregates:
     )
 
 
-def shuffled_p_value(statistic: Statistic, one: ArrayLike, other: ArrayLike) -> float:
-    """How often a statistic of two sides is as far from 0 when runs are dealt out by chance.
+def shuffled_p_value(one: ArrayLike, other: ArrayLike) -> float:
+    """How often two sides beat each other as one-sidedly when runs are dealt out by chance.
 
-    A permutation test (Fisher 1935), whose rate of false alarms is right for any number of runs,
-    which that of a bootstrap interval is not for a few; (hits + 1) / (shuffles + 1) is from Phipson
-    and Smyth, "Permutation P-values Should Never Be Zero" (2010).
+    Mann and Whitney's test, "On a Test of Whether One of Two Random Variables is Stochastically
+    Larger than the Other" (1947), by shuffling: its rate of false alarms is right for any number of
+    runs, which that of a bootstrap interval is not for a few. (hits + 1) / (shuffles + 1) is from
+    Phipson and Smyth, "Permutation P-values Should Never Be Zero" (2010).
     """
-    x, y = np.sort(np.asarray(one, np.float64)), np.sort(np.asarray(other, np.float64))
-    pool, rng = np.concatenate([x, y]), np.random.default_rng(RESAMPLING_SEED)
-    found, hits = abs(float(statistic(x, y))), 0
-    least = found - 1e-9 * max(found, float(np.abs(pool).max()), 1e-30)  # sums in another order
-    for rows in _portions(SHUFFLES, [x, y]):
-        dealt = rng.permuted(np.tile(pool, (rows, 1)), axis=1)
-        values = np.abs(statistic(dealt[:, : len(x)], dealt[:, len(x) :]))
-        hits += int(np.count_nonzero(values >= least))
+    ranks, n = _ranks(np.concatenate([np.asarray(one), np.asarray(other)])), len(np.asarray(one))
+    by_chance = n * (len(ranks) + 1) / 2
+    found, hits, rng = abs(ranks[:n].sum() - by_chance), 0, np.random.default_rng(RESAMPLING_SEED)
+    ranks.sort()  # the order of the runs says nothing
+    for rows in _portions(SHUFFLES, [ranks]):
+        dealt = rng.permuted(np.tile(ranks, (rows, 1)), axis=1)[:, :n]
+        hits += int(np.count_nonzero(np.abs(dealt.sum(axis=1) - by_chance) >= found))
     return (hits + 1) / (SHUFFLES + 1)
+
+
+def _ranks(values: Array) -> Array:
+    """Ranks from 1 on, [n], equal values sharing the mean of theirs; sums of halves are exact."""
+    _, place, counts = np.unique(values, return_inverse=True, return_counts=True)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place])
 
 
 def compared(one: ArrayLike, other: ArrayLike) -> Comparison:
     """Whether the scores of one side, [n], are better than those of the other, [m].
 
     They are shown to be where the 95% interval of the difference of interquartile means keeps off
-    0, and shuffling which run is whose makes such a difference less often than 1 time in 20. The
-    interval alone would not do: of 3 seeds a side it keeps off 0 by luck far more often than that.
+    0, and shuffling which run is whose makes one side beat the other as much less often than 1 time
+    in 20. The interval alone would not do: of 3 seeds a side it keeps off 0 by luck far more often.
     """
     x, y = np.asarray(one, np.float64), np.asarray(other, np.float64)
     difference = estimate(_difference, x, y)
-    p_value = shuffled_p_value(_difference, x, y)
-    shown = p_value < SIGNIFICANCE and not difference.low <= 0.0 <= difference.high
+    p_value = shuffled_p_value(x, y)
+    improvement = estimate(probability_of_improvement, x, y)
+    agreed = (improvement.value - 0.5) * difference.value > 0.0
+    off = not difference.low <= 0.0 <= difference.high
+    shown = agreed and off and p_value < SIGNIFICANCE
     outcome: Ruling = "not shown"
     if shown:
         outcome = "better" if difference.value > 0.0 else "worse"
     return Comparison(
         difference=difference,
-        improvement=estimate(probability_of_improvement, x, y),
+        improvement=improvement,
         p_value=p_value,
         outcome=outcome,
         seeds=None if shown else seeds_to_show(difference, len(x), len(y)),
@@ -172,8 +182,9 @@ def seeds_to_show(difference: Estimate, n: int, m: int) -> int | None:
         return None
     towards = difference.low if difference.value > 0.0 else difference.high
     alike = 2.0 / (1.0 / n + 1.0 / m)
-    needed = POWER * alike * (abs(difference.value - towards) / size) ** 2
-    return max(math.ceil(min(needed, 1e9)), math.floor(alike) + 1, FEWEST_TO_SHOW)
+    times = min(abs(difference.value - towards) / size, 1e4)
+    needed = POWER * alike * times**2
+    return max(math.ceil(min(needed, MANY_SEEDS)), math.floor(alike) + 1, FEWEST_TO_SHOW)
 
 
 def exceeding(scores: ArrayLike, levels: ArrayLike) -> Array:

@@ -85,9 +85,7 @@ def verdict_on(one: str, other: str, found: Comparison) -> str:
     if found.outcome != "not shown":
         return f"{one} is {found.outcome} than {other}: {numbers}"
     if found.seeds is None:
-        return (
-            f"It is not shown that {one} and {other} differ: their interquartile means are equal."
-        )
+        return f"It is not shown that {one} and {other} differ: the interquartile means are equal."
     many = f"about {found.seeds:,}"
     if found.seeds > MOST_TOLD_SEEDS:
         many = f"more than {MOST_TOLD_SEEDS:,}"

@@ -112,7 +112,7 @@ class ManyTable(ManyLines):
             redirect_stdout=False,
             redirect_stderr=False,
         )
-        self._live.start()
+        self._live.start(refresh=True)
         self._console.show_cursor(True)  # a process that is killed could not show it again
 
     def changed(self, one: SeedProgress) -> None:
