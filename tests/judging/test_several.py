@@ -16,6 +16,7 @@ from upright.judging.several import (
     interquartile_mean,
     iqm_band,
     probability_of_improvement,
+    raced,
     seeds_to_show,
     shuffled_p_value,
 )
@@ -181,6 +182,17 @@ def test_what_mean_and_pairs_say_differently_is_not_shown() -> None:
     found = compared(one, other)
     assert found.difference.value < 0.0 < found.improvement.value - 0.5
     assert found.outcome == "not shown"
+
+
+def test_who_solves_nothing_takes_longer_than_whoever_does() -> None:
+    never = math.inf
+    found = raced([10, 20, 30, 40, 50], [60, 70, never, never, never])
+    assert found.outcome == "sooner"
+    assert found.probability == Estimate(1.0, 1.0, 1.0)
+    assert raced([60, 70, never, never, never], [10, 20, 30, 40, 50]).outcome == "later"
+    alike = raced([never, never, 5], [never, 5, never])
+    assert (alike.probability.value, alike.outcome) == (0.5, "not shown")
+    assert raced([1, 2, 3], [4, 5, 6]).outcome == "not shown"
 
 
 def test_a_shuffle_is_as_rare_as_counting_says() -> None:

@@ -81,10 +81,10 @@ def test_a_seed_that_comes_twice_in_a_side_is_one_run(
 
 def test_a_side_that_is_better_is_said_to_be(quick: str, slow: str) -> None:
     found = Compared(sides_of([slow, quick]))
-    (sentence,) = found.sentences()
+    sentence = found.sentences()[0]
     assert sentence.startswith(f"{quick} is better than {slow}: its interquartile mean is higher")
     assert "scores higher with a probability of 1.00 (1.00 to 1.00)." in sentence
-    (turned,) = Compared(sides_of([quick, slow])).sentences()
+    turned = Compared(sides_of([quick, slow])).sentences()[0]
     assert turned.startswith(f"{slow} is worse than {quick}: its interquartile mean is lower by ")
     table = found.as_dict()
     assert table["env"] == "CartPole-v1"
@@ -145,11 +145,42 @@ def test_what_is_not_shown_is_said_with_what_it_would_take(found: Comparison, sa
     assert verdict_on("A", "B", found) == said
 
 
+@pytest.fixture(scope="module")
+def easy_sides(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The one is always solved, the other never."""
+    out = tmp_path_factory.mktemp("easy")
+    for name, rate, budget in (("sooner", 0.02, 60_000), ("later", 1e-6, 1024)):
+        for seed in range(4):
+            chosen = {"reward_threshold": 100.0, "eval_every": 1024, "until": "solved"}
+            chosen |= {"total_timesteps": budget, "learning_rate": rate}
+            upright.train("CartPole-v1", seed=seed, out=out / name, **BRIEF | chosen)
+    return out
+
+
+def test_who_solves_sooner_is_said_beside_the_returns(easy_sides: Path) -> None:
+    sooner, later = str(easy_sides / "sooner"), str(easy_sides / "later")
+    found = Compared(sides_of([later, sooner]))
+    _, race = found.sentences()
+    assert race.startswith(f"{sooner} solves sooner: a run of it needs fewer steps than one of ")
+    assert found.as_dict()["races"][0]["verdict"] == "sooner"
+    (turned,) = Compared(sides_of([sooner, later])).races
+    assert turned.outcome == "later"
+
+
+def test_where_nothing_is_solved_there_is_no_race(slow: str, tmp_path: Path) -> None:
+    for seed in (10, 11):
+        chosen = BRIEF | {"gamma": 0.9, "learning_rate": 1e-6}
+        upright.train("CartPole-v1", seed=seed, out=tmp_path, **chosen)
+    found = Compared(sides_of([slow, str(tmp_path)]))
+    assert found.races == ()
+    assert len(found.sentences()) == 1
+
+
 def test_each_of_several_is_held_against_the_first(quick: str, slow: str, tmp_path: Path) -> None:
     for seed in (10, 11):
         upright.train("CartPole-v1", seed=seed, out=tmp_path, gamma=0.9, **BRIEF)
     found = Compared(sides_of([slow, quick, str(tmp_path)]))
-    first, second, last = found.sentences()
+    first, second, *_, last = found.sentences()
     assert first.startswith(f"{quick} is better than {slow}")
     assert second.startswith(f"It is not shown that {tmp_path} is better than {slow}")
     assert "not all together" in last

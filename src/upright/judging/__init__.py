@@ -13,10 +13,12 @@ if TYPE_CHECKING:
         Aggregates,
         Comparison,
         Estimate,
+        Race,
         aggregates,
         compared,
         exceeding,
         iqm_band,
+        raced,
     )
     from upright.judging.statistics import bootstrap_band
     from upright.judging.verdict import HEADLINES, Candidate, Verdict, verdict_sentence

@@ -1,9 +1,10 @@
 """Sides compared: each held against the first, in a sentence, a table and a figure."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from upright.judging import Comparison, compared
+from upright.judging import Comparison, Estimate, Race, compared, raced
 from upright.scale.outcome import with_interval
 from upright.scale.sides import Side
 
@@ -21,13 +22,17 @@ class Compared:
 
     Attributes:
         sides: The same.
-        comparisons: Of each side but the first, with the first.
+        comparisons: Of the mean returns of each side but the first with those of the first.
+        races: Of their steps to solve; empty where nothing is solved.
     """
 
     def __init__(self, sides: Sequence[Side]) -> None:
         self.sides = tuple(sides)
         first, *others = sides
         self.comparisons = tuple(compared(side.scores, first.scores) for side in others)
+        races = any(side.solvers for side in sides)
+        steps = [_steps(side) for side in sides] if races else []
+        self.races = tuple(raced(each, steps[0]) for each in steps[1:])
 
     def sentences(self) -> list[str]:
         """Of each side but the first: better, worse or not shown."""
@@ -36,7 +41,11 @@ class Compared:
             verdict_on(side.name, first.name, found)
             for side, found in zip(others, self.comparisons, strict=True)
         ]
-        if len(said) > 1:
+        said += [
+            race_to_solve(side.name, first.name, found)
+            for side, found in zip(others, self.races, strict=False)
+        ]
+        if len(others) > 1:
             said.append("Each of these is said with 95% confidence by itself, not all together.")
         return said
 
@@ -57,6 +66,16 @@ class Compared:
                     "seeds_a_side_to_show": found.seeds,
                 }
                 for side, found in zip(others, self.comparisons, strict=True)
+            ],
+            "races": [
+                {
+                    "of": side.name,
+                    "with": first.name,
+                    "verdict": found.outcome,
+                    "probability": found.probability._asdict(),
+                    "p_value": found.p_value,
+                }
+                for side, found in zip(others, self.races, strict=False)
             ],
         }
 
@@ -95,5 +114,22 @@ def verdict_on(one: str, other: str, found: Comparison) -> str:
     )
 
 
-def _turned(difference: Any) -> Any:
-    return type(difference)(-difference.value, -difference.high, -difference.low)
+def race_to_solve(one: str, other: str, found: Race) -> str:
+    """Who solves sooner, in a sentence."""
+    sure = found.probability
+    odds = (
+        f"a run of it needs fewer steps than one of {other} with a probability of "
+        f"{sure.value:.2f} ({sure.low:.2f} to {sure.high:.2f})."
+    )
+    if found.outcome == "not shown":
+        return f"It is not shown that {one} solves sooner or later: {odds}"
+    return f"{one} solves {found.outcome}: {odds}"
+
+
+def _steps(side: Side) -> list[float]:
+    """Of each run, until it was solved; no number is as large as that of one that was not."""
+    return [row.steps if row.solved else math.inf for row in side.rows]
+
+
+def _turned(difference: Estimate) -> Estimate:
+    return Estimate(-difference.value, -difference.high, -difference.low)

@@ -18,7 +18,7 @@ from upright.ground import ONE_THREAD, shortened
 from upright.settings import Recipe
 
 READING_SECONDS, LONGEST_LINE = 2.0, 1 << 16
-Stage = Literal["waiting", "training", "finished", "stopped", "failed"]
+Fate = Literal["waiting", "training", "finished", "stopped", "failed"]
 
 
 @dataclass
@@ -37,7 +37,7 @@ class SeedProgress:
     """
 
     seed: int
-    state: Stage = "waiting"
+    state: Fate = "waiting"
     folder: Path | None = None
     timesteps: int = 0
     mean: float | None = None
