@@ -94,6 +94,14 @@ def test_a_side_that_is_better_is_said_to_be(quick: str, slow: str) -> None:
     assert table["comparisons"][0]["difference"]["value"] == pytest.approx(high - low)
 
 
+def test_python_compares_as_the_command_line_does(quick: str, slow: str) -> None:
+    found = upright.compare(Path(slow), quick)
+    assert repr(found).startswith(f"{quick} is better than {slow}: ")
+    assert found.as_dict() == Compared(sides_of([slow, quick])).as_dict()
+    with pytest.raises(upright.UprightError, match="one side only"):
+        upright.compare(quick)
+
+
 def test_the_figure_has_its_four_panels_and_both_names(quick: str, slow: str) -> None:
     picture = Compared(sides_of([slow, quick])).plot()
     assert len(picture.figure.axes) == 4
@@ -149,9 +157,9 @@ def test_what_is_not_shown_is_said_with_what_it_would_take(found: Comparison, sa
 def easy_sides(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The one is always solved, the other never."""
     out = tmp_path_factory.mktemp("easy")
-    for name, rate, budget in (("sooner", 0.02, 60_000), ("later", 1e-6, 1024)):
+    for name, rate, budget in (("sooner", 0.01, 60_000), ("later", 1e-6, 1024)):
         for seed in range(4):
-            chosen = {"reward_threshold": 100.0, "eval_every": 1024, "until": "solved"}
+            chosen = {"reward_threshold": 250.0, "eval_every": 1024, "until": "solved"}
             chosen |= {"total_timesteps": budget, "learning_rate": rate}
             upright.train("CartPole-v1", seed=seed, out=out / name, **BRIEF | chosen)
     return out

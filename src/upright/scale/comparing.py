@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upright.judging import Comparison, Estimate, Race, compared, raced
 from upright.scale.outcome import with_interval
-from upright.scale.sides import Side
+from upright.scale.sides import Side, sides_of
 
 if TYPE_CHECKING:
     from upright.show.curves import Picture
@@ -33,6 +34,9 @@ class Compared:
         races = any(side.solvers for side in sides)
         steps = [_steps(side) for side in sides] if races else []
         self.races = tuple(raced(each, steps[0]) for each in steps[1:])
+
+    def __repr__(self) -> str:
+        return "\n".join(self.sentences())
 
     def sentences(self) -> list[str]:
         """Of each side but the first: better, worse or not shown."""
@@ -90,6 +94,22 @@ class Compared:
                 for side, improvement in zip(self.sides, improvements, strict=True)
             ]
         )
+
+
+def compare(*sides: str | Path, trust_code: bool = False, replay: bool = False) -> Compared:
+    """Compare sides of runs, as `upright compare` does.
+
+    Args:
+        *sides: Folders of runs, patterns such as "runs/*/ppo-s*", runs or bundles; of single runs,
+            and in a folder alone, those of the same settings are a side.
+        trust_code: Whether code that a run names may be imported.
+        replay: Whether every verdict is repeated by playing first.
+
+    Raises:
+        UprightError: There are no two sides, a side has one seed, a verdict does not hold, or the
+            sides were judged otherwise or share a run.
+    """
+    return Compared(sides_of([str(each) for each in sides], trust_code, replay))
 
 
 def verdict_on(one: str, other: str, found: Comparison) -> str:

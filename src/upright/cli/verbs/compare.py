@@ -40,9 +40,9 @@ def run(args: argparse.Namespace) -> None:
     ending_of(out, PICTURE_ENDINGS)
     refuse_taken(out)
 
-    from upright.scale import Compared, sides_of
+    from upright.scale import compare
 
-    found = Compared(sides_of(args.sides, args.trust_code, args.replay))
+    found = compare(*args.sides, trust_code=args.trust_code, replay=args.replay)
     found.plot().save(out)
     if args.json:
         print_json(found.as_dict() | {"figure": str(out)})
