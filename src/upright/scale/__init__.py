@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.scale.comparing import Compared, compare
+    from upright.scale.comparing import compare
     from upright.scale.crew import Onlooker, SeedProgress
     from upright.scale.outcome import SeedRow, SeedRuns
     from upright.scale.sides import Side
