@@ -16,6 +16,7 @@ import upright
 from kills import differences
 from upright.ground.signals import Interrupted
 from upright.runs.run import Run
+from upright.scale import training
 from upright.scale.crew import Crew, Onlooker, SeedProgress
 
 TINY: dict[str, Any] = {
@@ -337,15 +338,16 @@ def test_a_finished_run_whose_files_disagree_is_named_and_not_trained_again(tmp_
     assert bytes_in(tmp_path) == before
 
 
-def test_a_run_that_another_process_trains_is_left_to_it(
-    start: Callable[..., Several], tmp_path: Path
+def test_a_run_that_another_process_trains_is_left_to_it_and_nothing_is_begun(
+    start: Callable[..., Several], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "runs"
     several = start(out, "--seeds=0", "--jobs=1", "--total-timesteps=10000000")
     several.reach(folder_of(out, 0), 5)
     chosen = LONGER | {"total_timesteps": 10_000_000}
-    with pytest.raises(upright.UprightError, match="is being trained by another process"):
-        upright.seeds("CartPole-v1", seeds=[0], out=out, **chosen)
+    monkeypatch.setattr(training, "PATIENCE_SECONDS", 0.1)
+    with pytest.raises(upright.UprightError, match=r"Seed 0 is being trained by another process"):
+        upright.seeds("CartPole-v1", seeds=[0, 1], out=out, **chosen)
     assert [path.name for path in (out / "CartPole-v1").iterdir()] == ["ppo-s0"]
 
 

@@ -15,7 +15,7 @@ from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.scale.crew import Child, Crew, Onlooker, SeedProgress
 from upright.settings import OPERATION, Recipe
 
-LOOKING_SECONDS = 0.05
+LOOKING_SECONDS, PATIENCE_SECONDS = 0.05, 3.0
 
 
 def train_seeds(
@@ -44,10 +44,12 @@ def train_seeds(
         What became of each, in the order of the seeds.
 
     Raises:
-        UprightError: The recipe cannot be trained; nothing was written then.
+        UprightError: The recipe cannot be trained, or another process trains one of the seeds;
+            nothing was written then.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
     there, notes = _there(recipe, set(seeds), Path(out))
+    _refuse_busy(there)
     every = [SeedProgress(seed, folder=there.get(seed)) for seed in seeds]
     for one in every:
         if one.folder is not None and Run(one.folder).status == "finished":
@@ -152,6 +154,19 @@ def _there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path],
             f"{folder} has runs of {few} with other settings; they stay, beside the new ones."
         )
     return {seed: run.path for seed, run in found.items()}, notes
+
+
+def _refuse_busy(there: dict[int, Path]) -> None:
+    """Refuse what another process trains; one whose parent was killed has a moment to end."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    for seed, path in there.items():
+        while Run(path).status == "running":
+            if time.monotonic() > until:
+                raise UprightError(
+                    f"Seed {seed} is being trained by another process, in {path}.",
+                    "Wait for it or end it; the same command goes on then.",
+                )
+            time.sleep(LOOKING_SECONDS)
 
 
 def _is_of(run: Run, recipe: Recipe) -> bool:
