@@ -94,7 +94,6 @@ THINNED = {
     "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
     "scale/test_training": {
         "test_a_child_that_dies_is_named_and_the_others_go_on": 3,
-        "test_seeds_that_are_stopped_as_a_whole_go_on_to_the_same_bytes": 2,
     },
     "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
     "experiment/test_signals": {

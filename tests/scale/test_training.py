@@ -199,20 +199,32 @@ def wait_until_nobody_writes(out: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc here")
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    ("signum", "to_all"),
+    [
+        (signal.SIGKILL, False),
+        (signal.SIGINT, False),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.long),
+        pytest.param(signal.SIGKILL, True, marks=pytest.mark.long),
+    ],
+    ids=["SIGKILL", "SIGINT", "SIGTERM", "SIGKILL to all"],
+)
 def test_seeds_that_are_stopped_as_a_whole_go_on_to_the_same_bytes(
-    start: Callable[..., Several], undisturbed: Path, tmp_path: Path, signum: int
+    start: Callable[..., Several], undisturbed: Path, tmp_path: Path, signum: int, to_all: bool
 ) -> None:
     out = tmp_path / "runs"
     several = start(out, "--seeds=0-2", "--jobs=2")
     several.reach(folder_of(out, 0), 4)
     several.reach(folder_of(out, 1), 4)
     children = several.children()
+    for pid in children if to_all else []:
+        os.kill(pid, signum)
     several.process.send_signal(signum)
     code = several.process.wait()
     assert code == (-signum if signum == signal.SIGKILL else 128 + signum)
     wait_until_nobody_writes(out)
-    stopped = [seed for seed in (0, 1) if Run(folder_of(out, seed)).status == "interrupted"]
+    status = "died" if to_all else "interrupted"
+    stopped = [seed for seed in (0, 1) if Run(folder_of(out, seed)).status == status]
     assert stopped
     if signum != signal.SIGKILL:
         assert "The same command goes on from where they stopped." in several.stderr()
