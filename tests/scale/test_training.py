@@ -318,7 +318,7 @@ def test_where_every_child_dies_the_first_is_named(tmp_path: Path) -> None:
     mark.touch()
     fault = "raise RuntimeError('the pole broke')"
     (tmp_path / "dying.py").write_text(code.format(mark=str(mark), fault=fault))
-    with pytest.raises(upright.UprightError, match=r"None of 2 trainings .* seed 0: .*the pole br"):
+    with pytest.raises(upright.UprightError, match=r"None of 2 .* seed 0 failed: .*the pole br"):
         upright.seeds(f"{tmp_path}/dying.py:Dying", seeds=[0, 1], out=tmp_path / "runs", **TINY)
 
 

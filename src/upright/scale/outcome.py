@@ -129,9 +129,8 @@ class SeedRuns(Rows):
                 failures[one.seed] = one.error
         if not over:
             seed, error = next(iter(failures.items()))
-            raise UprightError(
-                f"None of {len(failures)} trainings came to its end; seed {seed}: {error}"
-            )
+            many = f"None of {len(failures)} trainings came to its end; "
+            raise UprightError(f"{many if len(failures) > 1 else ''}seed {seed} failed: {error}")
         return cls(over, failures)
 
     def __repr__(self) -> str:

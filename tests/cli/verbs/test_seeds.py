@@ -98,7 +98,7 @@ def test_a_training_that_fails_is_named_and_the_exit_code_is_1(
     assert "the pole broke" in told["failed"][0]["error"]
     assert "error: seed 1 failed: " in said.err
     every = inside("seeds", "pole.py:Pole", "--seeds", "1", "--algo", "ppo", *SMALL)
-    assert_refused(every, "None of 1 trainings came to its end; seed 1: ", "the pole broke")
+    assert_refused(every, "seed 1 failed: ", "the pole broke")
 
 
 def test_a_config_file_is_read_once_and_parts_no_children(tmp_path: Path) -> None:
