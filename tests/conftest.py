@@ -92,7 +92,7 @@ THINNED = {
         "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
     "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
-    "scale/test_training": {
+    "study/test_training": {
         "test_a_child_that_dies_is_named_and_the_others_go_on": 3,
     },
     "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},

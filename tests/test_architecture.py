@@ -34,7 +34,7 @@ ORDER = (
     "runs",
     "experiment",
     "show",
-    "scale",
+    "study",
     "api",
     "cli",
     "",

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from upright.learning import PPO as PPO
     from upright.learning import ActorCritic as ActorCritic
     from upright.learning import Reinforce as Reinforce
-    from upright.scale import compare as compare
+    from upright.study import compare as compare
 
 __version__ = VERSION
 __getattr__, _, __all__ = opened(__name__)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from upright import experiment, judging, learning, runs, scale
+from upright import experiment, judging, learning, runs, study
 from upright.envs import EnvSource, recipe_for
 from upright.experiment import Listener
 from upright.policy import Own
@@ -45,7 +45,7 @@ class Run(runs.Run):
         return card(self)
 
 
-class Seeds(scale.SeedRuns):
+class Seeds(study.SeedRuns):
     """Several seeds of one recipe, trained, that show themselves; `runs` holds a `Run` of each."""
 
     def plot(self, metric: str | None = None, axis: str = "timesteps") -> "Picture":
@@ -162,7 +162,7 @@ def seeds(
     seeds: str | Iterable[int] = range(16),
     jobs: int | None = None,
     out: str | Path = "runs",
-    onlooker: scale.Onlooker | None = None,
+    onlooker: study.Onlooker | None = None,
     media: bool | None = None,
     **settings: Any,
 ) -> Seeds:
@@ -185,16 +185,16 @@ def seeds(
         UprightError: The input will not do, and nothing was written; or all trainings failed.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
-    chosen = scale.parse_seeds(seeds) if isinstance(seeds, str) else scale.refuse_seeds(seeds)
-    scale.refuse_unfit(env, jobs, settings)
+    chosen = study.parse_seeds(seeds) if isinstance(seeds, str) else study.refuse_seeds(seeds)
+    study.refuse_unfit(env, jobs, settings)
     recipe = recipe_for(env, algo, **settings)
-    every = scale.train_seeds(
+    every = study.train_seeds(
         recipe,
         chosen,
         out=out,
-        jobs=jobs or scale.usual_jobs(recipe),
+        jobs=jobs or study.usual_jobs(recipe),
         media=media_wanted(media),
-        onlooker=onlooker or scale.Onlooker(),
+        onlooker=onlooker or study.Onlooker(),
     )
     return Seeds.of(every, lambda folder: Run(folder, trust_code=True))
 

@@ -7,7 +7,7 @@ import pytest
 
 from cli.conftest import Typed
 from cli.test_bad_input import assert_refused
-from scale.conftest import two_sides  # noqa: F401  the fixture
+from study.conftest import two_sides  # noqa: F401  the fixture
 from upright.cli.verbs.compare import HEADER_OF_SIDES
 
 

@@ -13,8 +13,8 @@ from rich.table import Table
 from rich.text import Text
 
 from upright.cli.arguments import plain
-from upright.scale import Onlooker, SeedProgress
 from upright.settings import Recipe
+from upright.study import Onlooker, SeedProgress
 
 DRAWING_SECONDS = 0.2
 # Which trainings give way last where a terminal has not the height for all.

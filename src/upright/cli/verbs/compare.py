@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from upright.cli.arguments import add_switches, announce, columns, plain, print_json
 
 if TYPE_CHECKING:
-    from upright.scale import Side
+    from upright.study import Side
 
 HEADER_OF_SIDES = (
     "side", "runs", "solved", "mean", "median", "interquartile mean", "95% interval",
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> None:
     ending_of(out, PICTURE_ENDINGS)
     refuse_taken(out)
 
-    from upright.scale import compare
+    from upright.study import compare
 
     found = compare(*args.sides, trust_code=args.trust_code, replay=args.replay)
     found.plot().save(out)

@@ -16,14 +16,14 @@ from upright.cli.verbs.train import add_training
 from upright.ground import Interrupted
 
 if TYPE_CHECKING:
-    from upright.scale import SeedRow, SeedRuns
+    from upright.study import SeedRow, SeedRuns
 
 HEADER_OF_SEEDS = ("seed", "run", "verdict", "mean", "steps", "seconds")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright seeds` takes: which seeds, how many at a time, and all that `train` takes."""
-    from upright.scale import parse_seeds
+    from upright.study import parse_seeds
 
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     add = parser.add_argument
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _jobs(text: str) -> int:
-    from upright.scale import MOST_JOBS
+    from upright.study import MOST_JOBS
 
     return within(int(text), 1, MOST_JOBS, f"1 to {MOST_JOBS}")
 
@@ -49,8 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from upright.cli.terminal import onlooker_for
     from upright.envs import recipe_for, spec_of, training_env
     from upright.runs import Run
-    from upright.scale import SeedRuns, train_seeds, usual_jobs
     from upright.show.pages import media_wanted
+    from upright.study import SeedRuns, train_seeds, usual_jobs
 
     own = ("json", "out", "debug", "no_media", "quiet", "seeds", "jobs")
     recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})

@@ -12,13 +12,13 @@ from matplotlib import pyplot
 
 import upright
 from cli.verbs.test_grade import better_returns, other_weights
-from scale.conftest import BRIEF
+from study.conftest import BRIEF
 from upright.judging.several import Comparison, Estimate
 from upright.runs.bundle import write_bundle
-from upright.scale.comparing import Compared, verdict_on
-from upright.scale.sides import Side, sides_of
 from upright.show.curves.comparison import carried
 from upright.show.curves.curve import curve_of
+from upright.study.comparing import Compared, verdict_on
+from upright.study.sides import Side, sides_of
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upright.judging import Comparison, Estimate, Race, compared, raced
-from upright.scale.outcome import with_interval
-from upright.scale.sides import Side, sides_of
+from upright.study.outcome import with_interval
+from upright.study.sides import Side, sides_of
 
 if TYPE_CHECKING:
     from upright.show.curves import Picture

@@ -70,7 +70,7 @@ class Child:
 
     Args:
         progress: Is kept up to date with what it tells.
-        task: What `scale.child` takes.
+        task: What `study.child` takes.
     """
 
     def __init__(self, progress: SeedProgress, task: dict[str, Any]) -> None:
@@ -79,7 +79,7 @@ class Child:
         self._told: SimpleQueue[bytes] = SimpleQueue()
         self._last_words: deque[str] = deque(maxlen=1)
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "upright.scale.child"],
+            [sys.executable, "-P", "-m", "upright.study.child"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -163,7 +163,7 @@ class Child:
             self._last_words.append(shortened(text, 600))
 
 
-class Crew:
+class Children:
     """The trainings that go on now; leaving it ends those that still do."""
 
     def __init__(self) -> None:
@@ -193,7 +193,7 @@ class Crew:
         return [(child.progress, note) for child in self._children for note in child.listen()]
 
     def bury(self) -> list[Child]:
-        """Those that have ended, which are of the crew no more."""
+        """Those that have ended, which are none of them any more."""
         over = [child for child in self._children if child.is_over()]
         self._children = [child for child in self._children if child not in over]
         return over

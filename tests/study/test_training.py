@@ -16,8 +16,8 @@ import upright
 from kills import differences
 from upright.ground.signals import Interrupted
 from upright.runs.run import Run
-from upright.scale import training
-from upright.scale.crew import Crew, Onlooker, SeedProgress
+from upright.study import training
+from upright.study.children import Children, Onlooker, SeedProgress
 
 TINY: dict[str, Any] = {
     "algo": "ppo", "preset": "default", "num_envs": 4, "num_steps": 32, "num_epochs": 1,
@@ -100,7 +100,7 @@ def test_a_second_call_reads_what_is_finished_and_begins_what_is_missing(
     first, out = trained
     before, heard = bytes_in(out), Heard()
     with monkeypatch.context() as patch:
-        patch.setattr(Crew, "start", lambda *_: pytest.fail("a process was started"))
+        patch.setattr(Children, "start", lambda *_: pytest.fail("a process was started"))
         again = upright.seeds("CartPole-v1", seeds=[4, 0], out=out, onlooker=heard, **TINY)
     assert again.scores == [first.scores[2], first.scores[0]]
     assert heard.changes == heard.notes == []

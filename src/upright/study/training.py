@@ -12,8 +12,8 @@ from upright.experiment import Experiment, Listener
 from upright.ground import Interrupted, Interruption, UprightError
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
-from upright.scale.crew import Child, Crew, Onlooker, SeedProgress
 from upright.settings import OPERATION, Recipe
+from upright.study.children import Child, Children, Onlooker, SeedProgress
 
 LOOKING_SECONDS, PATIENCE_SECONDS = 0.05, 3.0
 
@@ -58,8 +58,8 @@ def train_seeds(
         Experiment(recipe, recipe.env, Listener(), Own()).close()  # it is refused here, and once
     onlooker.began(recipe, every, notes)
     tasks = [(one, _task(recipe, one, out, media)) for one in every if one.state == "waiting"]
-    with Interruption(onlooker.stopping) as interruption, Crew() as crew:
-        _work_off(deque(tasks), crew, jobs, interruption, onlooker)
+    with Interruption(onlooker.stopping) as interruption, Children() as children:
+        _work_off(deque(tasks), children, jobs, interruption, onlooker)
     if interruption.signum is not None:
         raise Interrupted(interruption.signum)
     return every
@@ -67,25 +67,25 @@ def train_seeds(
 
 def _work_off(
     waiting: deque[tuple[SeedProgress, dict[str, Any]]],
-    crew: Crew,
+    children: Children,
     jobs: int,
     interruption: Interruption,
     onlooker: Onlooker,
 ) -> None:
     """Start, listen and bury until nothing is left; after a signal nothing more is started."""
-    while crew or waiting:
-        while waiting and len(crew) < jobs:
+    while children or waiting:
+        while waiting and len(children) < jobs:
             one, task = waiting.popleft()
             one.state = "training"
-            crew.start(one, task)
+            children.start(one, task)
             onlooker.changed(one)
-        for one, note in crew.listen():
+        for one, note in children.listen():
             onlooker.noted(one, note)
-        for child in crew.bury():
+        for child in children.bury():
             _bury(child, onlooker)
         if interruption.signum is not None:
             waiting.clear()
-            crew.stop()
+            children.stop()
         onlooker.moved()
         time.sleep(LOOKING_SECONDS)
 

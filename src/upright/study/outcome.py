@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Self
 from upright.ground import UprightError
 from upright.judging import Aggregates, Estimate, aggregates
 from upright.runs import Metric, Run, held
-from upright.scale.crew import SeedProgress
+from upright.study.children import SeedProgress
 
 
 class SeedRow(NamedTuple):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from upright.ground.errors import UprightError
-from upright.scale.spec import MOST_SEEDS, parse_seeds, refuse_seeds, refuse_unfit
+from upright.study.spec import MOST_SEEDS, parse_seeds, refuse_seeds, refuse_unfit
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ from typing import Any
 from upright.envs import evaluation_env, in_full
 from upright.ground import UprightError
 from upright.runs import RUN_FILE, Metric, Run, find_runs, held, replayed
-from upright.scale.outcome import Rows, row_of
 from upright.show.curves import Curve, curve_of, grouped
+from upright.study.outcome import Rows, row_of
 
 MORE = "`upright seeds` trains more."
 
