@@ -99,6 +99,9 @@ THINNED = {
         "test_so_is_one_of_any_environment": 3,
     },
     "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
+    "study/test_training": {
+        "test_a_child_that_dies_is_named_and_the_others_go_on": 3,
+    },
     "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},
     "experiment/test_signals": {
         "test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly": 3,

@@ -35,6 +35,7 @@ ORDER = (
     "runs",
     "experiment",
     "show",
+    "study",
     "api",
     "doctor",
     "migration",
@@ -471,10 +472,14 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
     run, small = str(finished_run), ["--total-timesteps", "256", "--out", "runs"]
     write_bundle(finished_run, tmp_path / "bundled.zip")
     (tmp_path / "new.py").write_text("import gymnasium as gym\n")
+    for seed in (1, 2):
+        shape = {"preset": "default", "total_timesteps": 256, "seed": seed}
+        upright.train("CartPole-v1", out=tmp_path / "others", **shape)
     words: dict[str, list[str]] = {
         "check": ["CartPole-v1", "--steps", "100"],
         "play": ["CartPole-v1", "--random"],
         "train": ["CartPole-v1", "--preset", "default", *small],
+        "seeds": ["CartPole-v1", "--seeds", "5-6", "--out", "seeds", "--no-media", *small[:2]],
         "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed", "--no-media"],
         "evaluate": [run, "--episodes", "1"],
         "verify": [run],
@@ -483,6 +488,7 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "watch": [run, "--as", "terminal", "--episodes", "1", "--speed", "100"],
         "record": [run, "--out", "video.gif"],
         "plot": [run],
+        "compare": ["seeds", "others", "--out", "compared.png"],
         "report": [run, "--out", "report.html"],
         "export": [run, "--html", "policy.html", "--onnx", "policy.onnx"],
         "bundle": [run, "--out", "run.zip"],

@@ -17,9 +17,11 @@ from upright.ground.version import VERSION
 
 if TYPE_CHECKING:
     from upright.api import Run as Run
+    from upright.api import Seeds as Seeds
     from upright.api import Trainer as Trainer
     from upright.api import load as load
     from upright.api import resume as resume
+    from upright.api import seeds as seeds
     from upright.api import train as train
     from upright.api import verify as verify
     from upright.ground import UprightError as UprightError
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from upright.learning import PPO as PPO
     from upright.learning import ActorCritic as ActorCritic
     from upright.learning import Reinforce as Reinforce
+    from upright.study import compare as compare
 
 __version__ = VERSION
 __getattr__, _, __all__ = opened(__name__)

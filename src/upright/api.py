@@ -1,16 +1,15 @@
 """What `import upright` gives: train, resume, load, verify, and a run that shows itself."""
 
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from upright import experiment, judging, learning, runs
+from upright import experiment, judging, learning, runs, study
 from upright.envs import EnvSource, recipe_for
 from upright.experiment import Listener
-from upright.ground import UprightError, limit_threads, versions
 from upright.policy import Own
 from upright.settings import Recipe
+from upright.show.pages import media_wanted
 
 if TYPE_CHECKING:
     from upright.judging import Finding
@@ -58,19 +57,27 @@ class Run(runs.Run):
         return card(self)
 
 
+class Seeds(study.SeedRuns):
+    """Several seeds of one recipe, trained, that show themselves; `runs` holds a `Run` of each."""
+
+    def plot(self, metric: str | None = None, axis: str = "timesteps") -> "Picture":
+        """The mean learning curve and its 95% band, as `Run.plot` draws one."""
+        from upright.show.curves import plot
+
+        return plot(self.runs, metric, axis)
+
+    def _repr_html_(self) -> str:
+        from upright.show.pages import many_card
+
+        return many_card(self.runs, self.sentences(), self.failures)
+
+
 class Trainer(learning.Trainer):
     """An iterator over training iterations, until the budget is spent; nothing is written.
 
     Args:
         env: A Gymnasium id, or a function that returns a new environment.
-        algo: "reinforce", "actor-critic" or "ppo"; the environment's preset names the default.
-        preset: "tuned", "lesson" or another of the environment's, "default" for none, or a family;
-            tuned where there is one, else the family of the environment's kind.
-        config: A TOML file of settings.
-        trust_code: Whether an environment that only the config file names may be imported code.
-        policy: Makes a module of PyTorch to be the policy's network, from the observation space
-            and the number of the action distribution's parameters.
-        loss: A loss as an expression of PyTorch's: (log_probs, entropy, values, batch) -> a tensor.
+        algo: As in `train`; so are the others.
         **settings: Any setting, and any other field of `Recipe` (seed, device, threads ...).
 
     Raises:
@@ -169,6 +176,50 @@ def train_recipe(
     return _illustrated(Run(folder, env, trust_code=True, own=own), listener, media)
 
 
+def seeds(
+    env: str | None = None,
+    algo: str | None = None,
+    *,
+    seeds: str | Iterable[int] = range(16),
+    jobs: int | None = None,
+    out: str | Path = "runs",
+    onlooker: study.Onlooker | None = None,
+    media: bool | None = None,
+    **settings: Any,
+) -> Seeds:
+    """Train several seeds of one recipe, each in a process of its own; called again, it goes on.
+
+    A seed that has a run of the same settings below `out` gets no second one: a finished run is
+    read, another goes on from its newest checkpoint.
+
+    Args:
+        env: A Gymnasium id, "module:Name" or "file.py:Name"; no other process has a function.
+        algo: As in `train`.
+        seeds: Numbers, or a text such as "0-15" or "0,3,5-7".
+        jobs: How many trainings at a time; None for as many as there are cores for.
+        out: The folder that the run folders go into.
+        onlooker: Is told how it goes.
+        media: As in `train`.
+        **settings: All else that `train` takes, but for `policy` and `loss`.
+
+    Raises:
+        UprightError: The input will not do, and nothing was written; or all trainings failed.
+        Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
+    """
+    chosen = study.parse_seeds(seeds) if isinstance(seeds, str) else study.refuse_seeds(seeds)
+    study.refuse_unfit(env, jobs, settings)
+    recipe = recipe_for(env, algo, **settings)
+    every = study.train_seeds(
+        recipe,
+        chosen,
+        out=out,
+        jobs=jobs or study.usual_jobs(recipe),
+        media=media_wanted(media),
+        onlooker=onlooker or study.Onlooker(),
+    )
+    return Seeds.of(every, lambda folder: Run(folder, trust_code=True))
+
+
 def resume(
     path: str | Path,
     env: EnvSource | None = None,
@@ -194,7 +245,7 @@ def resume(
         total_timesteps: Another budget; what it means for schedules is said to the listener.
         out: Where the fresh folder of a bundle goes.
         listener: Is told how it goes.
-        trust_code: Whether a recorded name such as "module:Name" may be imported and run.
+        trust_code: As in `load`.
         checkpoint_every: As in `Recipe`, in the place of what is recorded; so are the next ones,
             none of which changes what is learned.
         keep: Likewise.
@@ -274,22 +325,12 @@ def verify(run: runs.Run) -> judging.Verification:
         >>> upright.verify(run).holds
         True
     """
-    run.verdict_record()  # that there is none, or no JSON, is no verdict that fails
-    try:
-        recorded, verdict = run.recorded_verdict(), run.verdict()
-        otherwise = runs.disagreement(run, verdict)
-    except UprightError as error:
-        return judging.Verification(False, error.message)
-    if otherwise:
-        return judging.Verification(False, otherwise)
-    same = recorded.versions == versions(run.policy.network.torch_version)
-    limit_threads(run.recipe.threads)  # a product's last bit can see how many there are
-    return judging.repeated(verdict, run.policy, run.eval_env, same)
+    return runs.replayed(run)
 
 
 def _illustrated(run: Run, listener: Listener, media: bool | None) -> Run:
     """Leave what can be looked at; the run is finished and whole with or without it."""
-    if os.environ.get("UPRIGHT_NO_MEDIA") if media is None else not media:
+    if not media_wanted(media):
         return run
     from upright.show.pages import leave_media
 

@@ -11,14 +11,13 @@ from importlib import import_module
 from typing import NoReturn
 
 from upright.cli.arguments import plain, program
-from upright.ground import UprightError, did_you_mean, interrupting
+from upright.ground import ONE_THREAD, UprightError, did_you_mean, interrupting
 
-# Read once, when NumPy or PyTorch is loaded; `--threads` can still take more.
-ONE_THREAD = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 VERBS = {
     "check": "say what of an environment will hurt training, before it is trained",
     "play": "act at random in an environment, and print what comes of it",
     "train": "train a policy until it is solved and verified",
+    "seeds": "train several seeds, and say what they come to",
     "resume": "go on with a run that was interrupted, or past its end",
     "evaluate": "play episodes with a trained policy",
     "verify": "repeat a run's recorded verdict",
@@ -27,6 +26,7 @@ VERBS = {
     "watch": "look at a policy: in a window, on a page, in the terminal",
     "record": "make a video of a policy",
     "plot": "draw the learning curves of runs",
+    "compare": "say whether runs of other settings are better, worse, or neither is shown",
     "report": "make one page of a run that anyone can open",
     "export": "make a playable page, or an ONNX model, of a run",
     "bundle": "pack a run into one file to share",

@@ -9,6 +9,17 @@ if TYPE_CHECKING:
     from upright.judging.evaluation import Evaluation, Threshold
     from upright.judging.evaluator import NUM_EPISODES, Evaluator, Verification, repeated
     from upright.judging.judge import Judge, best_weights, is_proven
+    from upright.judging.several import (
+        Aggregates,
+        Comparison,
+        Estimate,
+        Race,
+        aggregates,
+        compared,
+        exceeding,
+        iqm_band,
+        raced,
+    )
     from upright.judging.statistics import bootstrap_band
     from upright.judging.verdict import HEADLINES, Candidate, Verdict, verdict_sentence
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.runs.agreement import disagreement
+    from upright.runs.agreement import held, replayed
     from upright.runs.bundle import refuse_links, unpack, write_bundle
     from upright.runs.checkpoint import Checkpoint, discard, read_checkpoint, recorded_mean, sweep
     from upright.runs.diagnosing import Watch, findings_of
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         WEIGHTS_FILE,
         checkpoint_folders,
         copy_of_run,
+        folder_name,
         new_run_folder,
         recipe_files,
     )

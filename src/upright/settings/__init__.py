@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Recipe,
         flag_of,
         read_recipe,
+        recipe_from,
         resolve,
     )
 

@@ -241,6 +241,15 @@ def read_recipe(path: str | Path) -> Recipe:
     return _validate({**OLDER, **file.table}, SETTINGS[algo])
 
 
+def recipe_from(table: Mapping[str, Any]) -> Recipe:
+    """The recipe that `flat` gave.
+
+    Raises:
+        UprightError: It is none.
+    """
+    return _validate(table, SETTINGS[table["algo"]])
+
+
 def flag_of(name: str) -> str:
     """The flag of a setting, or of a field of the recipe."""
     field = Recipe.model_fields.get(name)

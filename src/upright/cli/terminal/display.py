@@ -1,9 +1,12 @@
-"""What shows a training run: a bar on a terminal, lines elsewhere, or nothing."""
+"""What shows a training, or many: a bar or a table on a terminal, lines elsewhere, or nothing."""
 
 import os
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from upright.cli.terminal.lines import LessonScores, Lines, Silent
+
+if TYPE_CHECKING:
+    from upright.cli.terminal.many import SilentOnlooker
 
 
 def listener_for(
@@ -26,6 +29,15 @@ def listener_for(
     from upright.cli.terminal.bar import Bar
 
     return Bar(stream, results)
+
+
+def onlooker_for(stream: TextIO, quiet: bool = False) -> "SilentOnlooker":
+    """What shows many trainings on `stream`; enter it around them."""
+    from upright.cli.terminal.many import ManyLines, ManyTable, SilentOnlooker
+
+    if quiet:
+        return SilentOnlooker()
+    return ManyTable(stream) if _can_move(stream) else ManyLines(stream)
 
 
 def _can_move(stream: TextIO) -> bool:

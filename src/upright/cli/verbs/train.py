@@ -3,13 +3,19 @@
 import argparse
 import sys
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Any
 
 from upright.cli.arguments import add_fields, add_switches, announce, print_json
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """What `upright train` takes: the run's own flags, and every setting by its name."""
+    """What `upright train` takes."""
+    add_training(parser)
+
+
+def add_training(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
+    """What a training takes: the run's own flags but for some, and every setting by its name."""
     from upright.settings import FLAGS
 
     add = parser.add_argument
@@ -18,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--preset", metavar="NAME", help=_preset_help())
     add("--config", metavar="FILE", help="TOML file of settings; flags go before it")
     add("--out", metavar="FOLDER", default="runs", help="where run folders go; default runs")
-    add_fields(parser, FLAGS)
+    add_fields(parser, [name for name in FLAGS if name not in without])
     add_switches(parser, "--json", "--quiet", "--no-media", "--trust-code")
     _add_settings(parser)
 

@@ -61,7 +61,7 @@ class Picture:
 
     def data(self, kind: str) -> bytes:
         """The picture as the bytes of a "png" or an "svg" file."""
-        with _quietly():
+        with quietly():
             buffer = io.BytesIO()
             options: dict[str, Any] = {"metadata": {"Date": None}} if kind == "svg" else {}
             self.figure.savefig(buffer, format=kind, dpi=DPI, **options)
@@ -130,7 +130,7 @@ def picture(
     ink, colours = (DARK, ON_DARK) if dark else (LIGHT, ON_LIGHT)
     title = in_lines(abbreviated(title, LONGEST_TITLE), size[0] - 1.0, TITLE_LETTER)
     height = size[1] + TITLE_LINE * title.count("\n")
-    with _quietly():
+    with quietly():
         from matplotlib.figure import Figure
 
         figure = Figure(figsize=(size[0], height), layout="constrained", facecolor=ink["paper"])
@@ -149,7 +149,7 @@ def picture(
 
 
 @contextmanager
-def _quietly() -> Iterator[None]:
+def quietly() -> Iterator[None]:
     """Matplotlib without its remarks on fonts and caches."""
     logger = logging.getLogger("matplotlib")
     level = logger.level

@@ -1,5 +1,6 @@
-"""A run in words that stand on a page: what it is, and what the verdict says."""
+"""A run in words that stand on a page: what it is, what the verdict says, what it asks for."""
 
+import os
 from typing import Any
 
 from upright.ground import UprightError
@@ -25,3 +26,8 @@ def told(run: Run) -> tuple[Verdict | None, str, str]:
     except UprightError as error:
         return None, f"No verdict ({run.status})", error.message
     return verdict, HEADLINES[verdict.solved], verdict_sentence(verdict)
+
+
+def media_wanted(chosen: bool | None) -> bool:
+    """Whether a training leaves pictures: as chosen, else unless UPRIGHT_NO_MEDIA is set."""
+    return not os.environ.get("UPRIGHT_NO_MEDIA") if chosen is None else chosen

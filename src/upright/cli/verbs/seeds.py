@@ -1,0 +1,87 @@
+"""Train several seeds of one recipe, and say what they come to.
+
+Every training is a process and leaves a run folder of its own, as `upright train --seed` would.
+The first Ctrl-C lets every training write its checkpoint and ends. The same command picks up: what
+is finished is read, what was stopped or killed goes on from its checkpoint, what is missing begins.
+A seed that has a run of the same settings below --out never gets a second one. Exit code 1 if a
+training failed.
+"""
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from upright.cli.arguments import announce, columns, plain, print_json, within
+from upright.cli.verbs.train import add_training
+from upright.ground import Interrupted
+
+if TYPE_CHECKING:
+    from upright.study import SeedRow, SeedRuns
+
+HEADER_OF_SEEDS = ("seed", "run", "verdict", "mean", "steps", "seconds")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """What `upright seeds` takes: which seeds, how many at a time, and all that `train` takes."""
+    from upright.study import parse_seeds
+
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    add = parser.add_argument
+    text = "0-15, or 0,3,5-7; default 0-15"
+    add("--seeds", type=parse_seeds, metavar="SEEDS", default="0-15", help=text)
+    text = "trainings at a time; default: as many as there are cores for"
+    add("--jobs", type=_jobs, metavar="N", help=text)
+    add_training(parser, without=("seed",))
+
+
+def _jobs(text: str) -> int:
+    from upright.study import MOST_JOBS
+
+    return within(int(text), 1, MOST_JOBS, f"1 to {MOST_JOBS}")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Train them."""
+    if not args.quiet:
+        announce(
+            f"Upright: training {len(args.seeds)} seeds of {args.env or args.config or ''} ..."
+        )
+    from upright.cli.terminal import onlooker_for
+    from upright.envs import recipe_for, spec_of, training_env
+    from upright.runs import Run
+    from upright.show.pages import media_wanted
+    from upright.study import SeedRuns, train_seeds, usual_jobs
+
+    own = ("json", "out", "debug", "no_media", "quiet", "seeds", "jobs")
+    recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})
+    spec_of(training_env(recipe))
+    chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs or usual_jobs(recipe)}
+    chosen["media"] = media_wanted(False if args.no_media else None)
+    try:
+        with onlooker_for(sys.stderr, args.quiet) as onlooker:
+            every = train_seeds(recipe, args.seeds, onlooker=onlooker, **chosen)
+    except Interrupted:
+        if not args.quiet:
+            announce("The same command goes on from where they stopped.")
+        raise
+    found = SeedRuns.of(every, lambda folder: Run(folder, trust_code=True))
+    return _tell(found, args.json)
+
+
+def _tell(found: "SeedRuns", as_json: bool) -> int:
+    failed = [{"seed": seed, "error": error} for seed, error in found.failures.items()]
+    if as_json:
+        record = found.runs[0].record
+        print_json({"env": record.env, "algo": record.algo, **found.as_dict(), "failed": failed})
+    else:
+        print(columns(HEADER_OF_SEEDS, map(_row, found.rows)))
+        print("\n".join(["", *found.sentences()]))
+    for each in failed:
+        announce(f"error: seed {each['seed']} failed: {each['error']}")
+    return 1 if failed else 0
+
+
+def _row(row: "SeedRow") -> tuple[str, ...]:
+    verdict = {True: "solved", False: "not solved", None: "-"}[row.solved]
+    numbers = (f"{row.mean:z,.1f}", f"{row.steps:,}", f"{row.seconds:,.2f}")
+    return (str(row.seed), plain(row.run), verdict, *numbers)

@@ -1,0 +1,15 @@
+"""Many runs: whole trainings of several seeds, each in a process of its own, and sides compared."""
+
+from typing import TYPE_CHECKING
+
+from upright.ground.door import opened
+
+if TYPE_CHECKING:
+    from upright.study.children import Onlooker, SeedProgress
+    from upright.study.comparing import compare
+    from upright.study.outcome import SeedRow, SeedRuns
+    from upright.study.sides import Side
+    from upright.study.spec import MOST_JOBS, parse_seeds, refuse_seeds, refuse_unfit
+    from upright.study.training import train_seeds, usual_jobs
+
+__getattr__, __dir__, __all__ = opened(__name__)

@@ -1,0 +1,184 @@
+"""Whole trainings of several seeds: what is there is read or gone on with, the rest begins."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from upright.experiment import Experiment, Listener
+from upright.ground import Interrupted, Interruption, UprightError
+from upright.policy import Own
+from upright.runs import RUN_FILE, Run, folder_name, held
+from upright.settings import OPERATION, Recipe
+from upright.study.children import Child, Children, Onlooker, SeedProgress
+
+LOOKING_SECONDS, PATIENCE_SECONDS = 0.05, 3.0
+
+
+def train_seeds(
+    recipe: Recipe,
+    seeds: Sequence[int],
+    *,
+    out: str | Path,
+    jobs: int,
+    media: bool,
+    onlooker: Onlooker,
+) -> list[SeedProgress]:
+    """Train a recipe with several seeds, each in a process of its own.
+
+    A seed that has a run of the same settings below `out` gets no second one: a finished run
+    stays as it is, another goes on from its newest checkpoint.
+
+    Args:
+        recipe: Complete; its own seed plays no part.
+        seeds: As `refuse_seeds` lets them pass.
+        out: The folder that the run folders go into.
+        jobs: How many trainings go on at a time.
+        media: Whether curve.png and replay.mp4 are left in the run folders.
+        onlooker: Is told how it goes.
+
+    Returns:
+        What became of each, in the order of the seeds.
+
+    Raises:
+        UprightError: The recipe cannot be trained, or another process trains one of the seeds;
+            nothing was written then.
+        Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
+    """
+    there, notes = _there(recipe, set(seeds), Path(out))
+    _refuse_busy(there)
+    every = [SeedProgress(seed, folder=there.get(seed)) for seed in seeds]
+    for one in every:
+        if one.folder is not None and Run(one.folder).status == "finished":
+            _conclude(one)
+    if any(one.state == "waiting" for one in every):
+        Experiment(recipe, recipe.env, Listener(), Own()).close()  # it is refused here, and once
+    onlooker.began(recipe, every, notes)
+    tasks = [(one, _task(recipe, one, out, media)) for one in every if one.state == "waiting"]
+    with Interruption(onlooker.stopping) as interruption, Children() as children:
+        _work_off(deque(tasks), children, jobs, interruption, onlooker)
+    if interruption.signum is not None:
+        raise Interrupted(interruption.signum)
+    return every
+
+
+def _work_off(
+    waiting: deque[tuple[SeedProgress, dict[str, Any]]],
+    children: Children,
+    jobs: int,
+    interruption: Interruption,
+    onlooker: Onlooker,
+) -> None:
+    """Start, listen and bury until nothing is left; after a signal nothing more is started."""
+    while children or waiting:
+        while waiting and len(children) < jobs:
+            one, task = waiting.popleft()
+            one.state = "training"
+            children.start(one, task)
+            onlooker.changed(one)
+        for one, note in children.listen():
+            onlooker.noted(one, note)
+        for child in children.bury():
+            _bury(child, onlooker)
+        if interruption.signum is not None:
+            waiting.clear()
+            children.stop()
+        onlooker.moved()
+        time.sleep(LOOKING_SECONDS)
+
+
+def usual_jobs(recipe: Recipe) -> int:
+    """As many trainings at a time as there are cores for their threads."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (cores or 1) // recipe.threads)
+
+
+def _task(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:
+    table = recipe.model_copy(update={"seed": one.seed}).flat()
+    run = None if one.folder is None else str(one.folder)
+    return {"recipe": table, "out": str(out), "run": run, "media": media}
+
+
+def _bury(child: Child, onlooker: Onlooker) -> None:
+    """Say of a training that has ended what became of it."""
+    one = child.progress
+    for note in child.listen():
+        onlooker.noted(one, note)
+    if child.was_stopped:
+        one.state = "stopped"
+    elif failure := child.failure:
+        one.state, one.error = "failed", failure
+    else:
+        _conclude(one)
+    onlooker.changed(one)
+
+
+def _conclude(one: SeedProgress) -> None:
+    """Read what a finished run says of itself."""
+    assert one.folder is not None
+    try:
+        run = Run(one.folder, trust_code=True)
+        verdict = held(run)
+    except UprightError as error:
+        one.state, one.error = "failed", error.message
+        return
+    one.state, one.solved, one.evaluation = "finished", verdict.solved, verdict.proof.mean
+    one.timesteps = run.record.timesteps or 0
+
+
+def _there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path], list[str]]:
+    """The runs of these seeds that are there already, and a sentence about those that differ."""
+    found: dict[int, Run] = {}
+    others: set[int] = set()
+    folder = out / folder_name(recipe.env)
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name.startswith(".") or not (path / RUN_FILE).is_file():
+            continue
+        with suppress(UprightError):  # what cannot be read is nobody's run
+            run = Run(path)
+            if (run.recipe.env, run.recipe.algo) != (recipe.env, recipe.algo):
+                continue
+            seed = run.recipe.seed
+            if seed in seeds and _is_of(run, recipe):
+                found[seed] = max(found.get(seed, run), run, key=_rank)
+            elif seed in seeds:
+                others.add(seed)
+    others -= found.keys()
+    notes = []
+    if others:
+        few = f"{len(others)} seed{'s'[: len(others) > 1]}"
+        notes.append(
+            f"{folder} has runs of {few} with other settings; they stay, beside the new ones."
+        )
+    return {seed: run.path for seed, run in found.items()}, notes
+
+
+def _refuse_busy(there: dict[int, Path]) -> None:
+    """Refuse what another process trains; one whose parent was killed has a moment to end."""
+    until = time.monotonic() + PATIENCE_SECONDS
+    for seed, path in there.items():
+        while Run(path).status == "running":
+            if time.monotonic() > until:
+                raise UprightError(
+                    f"Seed {seed} is being trained by another process, in {path}.",
+                    "Wait for it or end it; the same command goes on then.",
+                )
+            time.sleep(LOOKING_SECONDS)
+
+
+def _is_of(run: Run, recipe: Recipe) -> bool:
+    """Whether this run is what training the recipe with its seed would give."""
+    record = run.record
+    if record.env_is_factory or record.own_policy or record.own_loss:
+        return False
+    usual = {name: getattr(recipe, name) for name in OPERATION} | {"seed": run.recipe.seed}
+    return run.recipe.model_copy(update=usual) == recipe.model_copy(update=usual)
+
+
+def _rank(run: Run) -> tuple[bool, int]:
+    """Of two runs of a seed the finished one counts, else the one that is further."""
+    checkpoints = run.checkpoints() if run.status != "finished" else [0]
+    return run.status == "finished", max(checkpoints, default=-1)
