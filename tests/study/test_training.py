@@ -357,7 +357,7 @@ def test_a_run_that_another_process_trains_is_left_to_it_and_nothing_is_begun(
     several = start(out, "--seeds=0", "--jobs=1", "--total-timesteps=10000000")
     several.reach(folder_of(out, 0), 5)
     chosen = LONGER | {"total_timesteps": 10_000_000}
-    monkeypatch.setattr(training, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(training, "LISTENING_SECONDS", 0.1)
     with pytest.raises(upright.UprightError, match=r"Seed 0 is being trained by another process"):
         upright.seeds("CartPole-v1", seeds=[0, 1], out=out, **chosen)
     assert [path.name for path in (out / "CartPole-v1").iterdir()] == ["ppo-s0"]

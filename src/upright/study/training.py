@@ -15,7 +15,7 @@ from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
 
-LOOKING_SECONDS, PATIENCE_SECONDS = 0.05, 3.0
+LOOKING_SECONDS, LISTENING_SECONDS = 0.05, 3.0
 
 
 def train_seeds(
@@ -158,7 +158,7 @@ def _there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path],
 
 def _refuse_busy(there: dict[int, Path]) -> None:
     """Refuse what another process trains; one whose parent was killed has a moment to end."""
-    until = time.monotonic() + PATIENCE_SECONDS
+    until = time.monotonic() + LISTENING_SECONDS
     for seed, path in there.items():
         while Run(path).status == "running":
             if time.monotonic() > until:
