@@ -58,7 +58,15 @@ class Run(runs.Run):
 
 
 class Seeds(study.SeedRuns):
-    """Several seeds of one recipe, trained, that show themselves; `runs` holds a `Run` of each."""
+    """Several seeds of one recipe, trained, that show themselves; `runs` holds a `Run` of each.
+
+    Example:
+        >>> several = upright.seeds("CartPole-v1", seeds=range(2), jobs=2)
+        >>> [run.solved for run in several.runs]
+        [True, True]
+        >>> several.plot().save("several.png").name
+        'several.png'
+    """
 
     def plot(self, metric: str | None = None, axis: str = "timesteps") -> "Picture":
         """The mean learning curve and its 95% band, as `Run.plot` draws one."""
@@ -205,6 +213,11 @@ def seeds(
     Raises:
         UprightError: The input will not do, and nothing was written; or all trainings failed.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
+
+    Example:
+        >>> several = upright.seeds("CartPole-v1", "reinforce", seeds="0-1", media=False)
+        >>> several.failures
+        {}
     """
     chosen = study.parse_seeds(seeds) if isinstance(seeds, str) else study.refuse_seeds(seeds)
     study.refuse_unfit(env, jobs, settings)

@@ -108,6 +108,13 @@ def compare(*sides: str | Path, trust_code: bool = False, replay: bool = False) 
     Raises:
         UprightError: There are no two sides, a side has one seed, a verdict does not hold, or the
             sides were judged otherwise or share a run.
+
+    Example:
+        >>> for algo in ("ppo", "reinforce"):
+        ...     several = upright.seeds("CartPole-v1", algo, seeds=range(3), media=False)
+        >>> found = upright.compare("runs/CartPole-v1/ppo-*", "runs/CartPole-v1/reinforce-*")
+        >>> len(found.sentences()) >= 1
+        True
     """
     return Compared(sides_of([str(each) for each in sides], trust_code, replay))
 
