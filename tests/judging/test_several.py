@@ -156,7 +156,7 @@ def test_memory_has_an_end_whatever_there_is_to_compare(monkeypatch: pytest.Monk
 def test_an_interval_covers_as_often_as_the_docs_say(
     n: int, of_means: float, of_iqms: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Normal scores: 95% intervals of few runs are too narrow, as docs/howto/many-seeds.md tells."""
+    """Of normal scores: too narrow where runs are few, as docs/howto/many-seeds.md tells."""
     monkeypatch.setattr(several, "RESAMPLED_RUNS", 1000)
     rng = np.random.default_rng(n)
     for statistic, share in ((means, of_means), (interquartile_mean, of_iqms)):
