@@ -20,7 +20,7 @@ Message = tuple[Unit, bytes]
 
 
 def serve(pipe: "Connection[Response, Message]", job: Job, spec: EnvSpec | None) -> None:
-    """Response units until the pipe ends, which it does with its other side.
+    """Answer units until the pipe ends, which it does with its other side.
 
     Ctrl-C is the driver's affair: it ends this process, by ending the pipe.
 
