@@ -67,7 +67,9 @@ THINNED = {
     "learning/test_spaces": {
         "test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded": 3,
     },
-    "policy/test_torch_cnn": {"test_the_module_and_the_onnx_file_say_what_the_policy_says": 3},
+    "docs/test_pages": {"test_the_python_of_a_page_runs": 2},
+    "docs/test_docstrings": {"test_the_examples_in_docstrings_are_true": 2},
+    "migration/test_scripts": {"test_a_migrated_script_runs_to_its_end": 3},
     "experiment/test_exactness": {
         "test_a_larger_budget_leads_where_a_straight_run_of_it_leads": 2,
         "test_a_run_that_was_ended_in_its_last_iteration_is_the_undisturbed_one": 2,
@@ -99,7 +101,10 @@ THINNED = {
         "test_so_is_one_of_any_environment": 3,
     },
     "show/video/test_recording": {"test_memory_does_not_grow_with_the_length": 2},
+    "scale/test_workers": {"test_workers_end_with_their_driver_however_it_ends": 2},
+    "study/test_comparing": {"test_what_cannot_be_compared_is_refused_in_a_sentence": 3},
     "study/test_training": {
+        "test_seeds_that_are_stopped_as_a_whole_go_on_to_the_same_bytes": 2,
         "test_a_child_that_dies_is_named_and_the_others_go_on": 3,
     },
     "show/curves/test_plotting": {"test_a_long_legend_takes_no_room_from_the_curves": 3},

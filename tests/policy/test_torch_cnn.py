@@ -230,6 +230,7 @@ def test_numbers_are_standardised_and_pictures_are_not() -> None:
     assert policy_over(picture(8, 8, 3), normalize_obs=True).normalizer is None
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("network", ["auto", "mlp"])
 @pytest.mark.parametrize(
     ("space", "normalize_obs"), [(picture(7, 7, 3), False), (BESIDE, True)], ids=["alone", "beside"]
