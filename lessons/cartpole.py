@@ -840,7 +840,7 @@ from upright.show.pages import write_playground
 
 page = write_playground(run, Path(folder) / "playground.html").read_text(encoding="utf-8")
 HTML(
-    f'<div><iframe srcdoc="{html.escape(page)}" width="100%" height="640" style="border: 0"></iframe></div>'
+    f'<div><iframe srcdoc="{html.escape(page)}" width="100%" height="760" style="border: 0"></iframe></div>'
 )
 
 # %% [markdown]

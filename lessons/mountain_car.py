@@ -376,7 +376,7 @@ solved.watch()
 # %%
 page = write_playground(solved, folder / "playground.html").read_text(encoding="utf-8")
 HTML(
-    f'<div><iframe srcdoc="{html.escape(page)}" width="100%" height="640" style="border: 0"></iframe></div>'
+    f'<div><iframe srcdoc="{html.escape(page)}" width="100%" height="760" style="border: 0"></iframe></div>'
 )
 
 # %% [markdown]
