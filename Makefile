@@ -27,7 +27,7 @@ test-envpool: .venv/.envpool
 # A soak of eight minutes takes one core; the other long tests run beside it.
 test-long: .venv/.test .venv/.fuzz
 	@$(MAKE) soak SOAK_SECONDS=480 & soak=$$!; \
-	$(BIN)/python -m pytest -m long --ignore=tests/experiment/test_soak.py; long=$$?; \
+	$(BIN)/python -m pytest -n auto -m long --ignore=tests/experiment/test_soak.py; long=$$?; \
 	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest tests/runs/test_reading_properties.py; read=$$?; \
 	UPRIGHT_EXAMPLES=100 $(BIN)/python -m pytest tests/learning/test_gradients.py; slopes=$$?; \
 	$(MAKE) fuzz FUZZ_SEED=1; fuzz=$$?; \
