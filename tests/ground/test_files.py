@@ -1,10 +1,12 @@
 """Files are whole or absent, and JSON is strict."""
 
+import shutil
 from pathlib import Path
 
 import pytest
 
 from support import write_json
+from upright.ground import files
 from upright.ground.errors import UprightError, did_you_mean
 from upright.ground.files import new_file, write_atomically
 from upright.ground.reading import read_json
@@ -104,3 +106,20 @@ def test_a_name_that_was_taken_meanwhile_stays_the_others(tmp_path: Path) -> Non
     with pytest.raises(UprightError, match="exists already"):
         both_write()
     assert [path.read_text() for path in tmp_path.iterdir()] == ["theirs"]
+
+
+def test_a_folder_that_is_deleted_while_files_go_into_it_stays_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parent = tmp_path / "checkpoints"
+    parent.mkdir()
+    written = files.write_synced
+
+    def write_and_lose(path: Path, data: bytes) -> None:
+        written(path, data)
+        shutil.rmtree(parent)
+
+    monkeypatch.setattr(files, "write_synced", write_and_lose)
+    with pytest.raises(FileNotFoundError), files.hidden_folder(parent, {"a": b"1", "in/b": b"2"}):
+        pass
+    assert not parent.exists()

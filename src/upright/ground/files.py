@@ -74,7 +74,8 @@ def hidden_folder(parent: Path, files: Mapping[str, bytes | Path]) -> Iterator[P
     hidden.mkdir()
     try:
         for name, content in files.items():
-            (hidden / name).parent.mkdir(parents=True, exist_ok=True)
+            for folder in reversed((hidden / name).relative_to(hidden).parents[:-1]):
+                (hidden / folder).mkdir(exist_ok=True)  # and no parent, if it was deleted meanwhile
             if isinstance(content, Path):
                 shutil.copyfile(content, hidden / name)
                 with (hidden / name).open("rb+") as copied:
