@@ -226,7 +226,7 @@ def seeds(
         recipe,
         chosen,
         out=out,
-        jobs=jobs or study.usual_jobs(recipe),
+        jobs=jobs,
         media=media_wanted(media),
         onlooker=onlooker or study.Onlooker(),
     )

@@ -9,6 +9,7 @@ from pathlib import Path
 from upright.doctor.fact import Fact
 from upright.doctor.limits import limits
 from upright.doctor.patient import Patient
+from upright.ground import usable_cores
 
 BYTES_IN_GIB = 2**30
 
@@ -46,7 +47,7 @@ def check_machine(patient: Patient) -> Fact:
 
 def _cores(quota: float | None) -> str:
     there = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
+    usable = usable_cores()
     said = f"{usable} of {there} cores usable" if usable != there else f"{there} cores"
     if quota is not None and quota < usable:
         return f"{said}, of which this container may have {quota:g}"

@@ -10,6 +10,6 @@ if TYPE_CHECKING:
     from upright.study.outcome import SeedRow, SeedRuns
     from upright.study.sides import Side
     from upright.study.spec import MOST_JOBS, parse_seeds, refuse_seeds, refuse_unfit
-    from upright.study.training import train_seeds, usual_jobs
+    from upright.study.training import train_seeds
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -1,6 +1,5 @@
 """Whole trainings of several seeds: what is there is read or gone on with, the rest begins."""
 
-import os
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -9,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upright.experiment import Experiment, Listener
-from upright.ground import Interrupted, Interruption, UprightError
+from upright.ground import Interrupted, Interruption, UprightError, usable_cores
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
@@ -23,7 +22,7 @@ def train_seeds(
     seeds: Sequence[int],
     *,
     out: str | Path,
-    jobs: int,
+    jobs: int | None,
     media: bool,
     onlooker: Onlooker,
 ) -> list[SeedProgress]:
@@ -36,7 +35,7 @@ def train_seeds(
         recipe: Complete; its own seed plays no part.
         seeds: As `refuse_seeds` lets them pass.
         out: The folder that the run folders go into.
-        jobs: How many trainings go on at a time.
+        jobs: How many trainings go on at a time; None for as many as there are cores for.
         media: Whether curve.png and replay.mp4 are left in the run folders.
         onlooker: Is told how it goes.
 
@@ -59,7 +58,8 @@ def train_seeds(
     onlooker.began(recipe, every, notes)
     tasks = [(one, _task(recipe, one, out, media)) for one in every if one.state == "waiting"]
     with Interruption(onlooker.stopping) as interruption, Children() as children:
-        _work_off(deque(tasks), children, jobs, interruption, onlooker)
+        at_once = jobs or _usual_jobs(recipe)
+        _work_off(deque(tasks), children, at_once, interruption, onlooker)
     if interruption.signum is not None:
         raise Interrupted(interruption.signum)
     return every
@@ -90,10 +90,9 @@ def _work_off(
         time.sleep(LOOKING_SECONDS)
 
 
-def usual_jobs(recipe: Recipe) -> int:
+def _usual_jobs(recipe: Recipe) -> int:
     """As many trainings at a time as there are cores for their threads."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, (cores or 1) // recipe.threads)
+    return max(1, usable_cores() // recipe.threads)
 
 
 def _task(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:

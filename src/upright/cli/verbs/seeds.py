@@ -50,12 +50,12 @@ def run(args: argparse.Namespace) -> int:
     from upright.envs import recipe_for, spec_of, training_env
     from upright.runs import Run
     from upright.show.pages import media_wanted
-    from upright.study import SeedRuns, train_seeds, usual_jobs
+    from upright.study import SeedRuns, train_seeds
 
     own = ("json", "out", "debug", "no_media", "quiet", "seeds", "jobs")
     recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})
     spec_of(training_env(recipe))
-    chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs or usual_jobs(recipe)}
+    chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs}
     chosen["media"] = media_wanted(False if args.no_media else None)
     try:
         with onlooker_for(sys.stderr, args.quiet) as onlooker:
