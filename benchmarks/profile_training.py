@@ -24,7 +24,7 @@ from upright.envs import AsyncEnvs, NextStepEnvs, SyncEnvs
 from upright.experiment import RunWriter
 from upright.judging import Judge
 from upright.learning import ALGORITHMS, Adam
-from upright.policy import DISTRIBUTIONS, Policy
+from upright.policy import Policy
 from upright.rollout import LocalCollector, Rollout
 from upright.runs import Run
 
@@ -65,8 +65,7 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
     watch.watch(EVALUATION, Judge, "consider")
     for envs in (NextStepEnvs, SyncEnvs, AsyncEnvs):
         watch.watch(ENV, envs, "reset", "step", "restart")
-    for distribution in set(DISTRIBUTIONS.values()):
-        watch.watch(ACT, distribution, "noise")
+    watch.watch(ACT, LocalCollector, "_noise")
     watch.watch(ACT, Policy, "act")
     watch.watch(COLLECT, LocalCollector, "collect")
     for section, name in (

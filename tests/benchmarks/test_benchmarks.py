@@ -48,6 +48,11 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
             del sys.modules[name]
 
 
+@pytest.mark.parametrize("name", sorted(path.stem for path in FOLDER.glob("*.py")))
+def test_every_file_finds_what_it_imports(benchmark: Any, name: str) -> None:
+    assert benchmark(name).__doc__
+
+
 def test_every_task_has_the_zoos_settings_and_a_bar(benchmark: Any) -> None:
     zoo, classic = benchmark("peers").zoo(), benchmark("classic")
     for task in classic.REQUIRED:

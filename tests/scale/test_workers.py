@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import closing
 from importlib.util import find_spec
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +66,45 @@ def test_an_environment_that_raises_is_named_by_its_number_among_all(workers: in
         with pytest.raises(UprightError, match="Environment 5"):  # and again, from where it stood
             next(trainer)
     assert workers_of_this() == []
+
+
+def test_a_worker_is_told_where_a_shard_stands_only_where_it_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[State | None] = []
+    send = Connection.send_bytes
+
+    def listening(pipe: Any, message: Any) -> None:
+        told.append(pickle.loads(message)[0].before)
+        send(pipe, message)
+
+    monkeypatch.setattr(Connection, "send_bytes", listening)
+    with closing(trainer_of(Bad, 0)) as trainer:
+        engine = ProcessEngine(job_of(trainer), 1)
+        engine.publish(trainer.policy.weights)
+
+        def answer(version: int, before: State) -> Reply:
+            engine.submit(0, Unit(version, 0, before))
+            came = engine.wait(60.0)
+            assert came is not None
+            assert isinstance(came[1], Reply)
+            return came[1]
+
+        first = answer(0, State())
+        stood = answer(1, first.after)
+        replayed = answer(1, first.after)  # it stands elsewhere by now
+        engine.end(0)
+        again = answer(1, first.after)  # and so does one that has just begun
+        engine.close()
+    assert [before is None for before in told] == [False, True, False, False]
+    for other in (replayed, again):
+        assert other.after.same_as(stood.after)
+        assert rows_of(other) == rows_of(stood)
+
+
+def rows_of(reply: Reply) -> dict[str, bytes]:
+    assert reply.rollout is not None
+    return {name: rows.tobytes() for name, rows in reply.rollout.arrays().items()}
 
 
 @pytest.mark.usefixtures("_at_once")

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import google_crc32c
 import numpy as np
 
 from upright.runs import Metric
@@ -55,10 +56,10 @@ class EventLog:
             self._write(now, FILE_VERSION + _counted(b"brain.Event:2"))
             for path in self._superseded:
                 path.unlink(missing_ok=True)
+        scalars = {name: value for name, value in row.items() if "/" in name}
         values = [
-            VALUE + _counted(TAG + _counted(tag.encode()) + SIMPLE_VALUE + _single(value))
-            for tag, value in row.items()
-            if "/" in tag
+            VALUE + _counted(TAG + _counted(tag.encode()) + SIMPLE_VALUE + single)
+            for tag, single in zip(scalars, _singles(scalars.values()), strict=True)
         ]
         step = STEP + _varint(row[Metric.TIMESTEPS])
         self._write(now, step + SUMMARY + _counted(b"".join(values)))
@@ -90,25 +91,13 @@ def _counted(data: bytes) -> bytes:
 
 
 @np.errstate(over="ignore")  # what is beyond 32 bits is infinite
-def _single(value: float) -> bytes:
-    return bytes(np.float64(value).astype("<f4").tobytes())
-
-
-def _table() -> list[int]:
-    """CRC-32C (Castagnoli) of each byte."""
-    table = list(range(256))
-    for _ in range(8):
-        table = [entry >> 1 ^ (0x82F63B78 if entry & 1 else 0) for entry in table]
-    return table
-
-
-_TABLE = _table()
+def _singles(values: Iterable[float]) -> list[bytes]:
+    """Each as a float of 32 bits."""
+    data = np.array([*values], np.float64).astype("<f4").tobytes()
+    return [data[at : at + 4] for at in range(0, len(data), 4)]
 
 
 def _checksum(data: bytes) -> bytes:
     """CRC-32C, rotated and moved as TensorFlow's record format asks."""
-    crc = 0xFFFFFFFF
-    for byte in data:
-        crc = _TABLE[(crc ^ byte) & 0xFF] ^ crc >> 8
-    crc ^= 0xFFFFFFFF
+    crc = google_crc32c.value(data)
     return struct.pack("<I", ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF)

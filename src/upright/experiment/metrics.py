@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from upright.ground import State, UprightError
+from upright.ground import State, UprightError, mean, variance
 from upright.judging import Judge
 from upright.learning import Iteration
 from upright.rollout import Episode
@@ -56,12 +56,12 @@ class RunningMetrics:
             raise UprightError("The recorded state has no valid 'recent'.") from error
         self._recent = deque(episodes, maxlen=RECENT)
 
-    def row(self, iteration: Iteration, mean: float | None) -> dict[str, Any]:
+    def row(self, iteration: Iteration, eval_mean: float | None) -> dict[str, Any]:
         """One line; what a clock decides of it is time/fps and time/time_elapsed.
 
         Args:
             iteration: The one that is over.
-            mean: The mean return of an evaluation after it, if there was one.
+            eval_mean: The mean return of an evaluation after it, if there was one.
 
         Raises:
             UprightError: A number of it is not finite.
@@ -70,14 +70,14 @@ class RunningMetrics:
         self._recent.extend(iteration.episodes)
         row: dict[str, Any] = {Metric.ITERATION: iteration.number}
         if self._recent:
-            returns = [episode.episode_return for episode in self._recent]
-            row[Metric.EPISODE_RETURN] = float(np.mean(returns))
-            differ = min(returns) < max(returns)  # rounding leaves equal ones a deviation
-            row[Metric.EPISODE_DEVIATION] = float(np.std(returns)) if differ else 0.0
-            row[Metric.EPISODE_LENGTH] = float(np.mean([each.length for each in self._recent]))
+            returns, lengths, _ = map(np.array, zip(*self._recent, strict=True))
+            row[Metric.EPISODE_RETURN] = mean(returns)
+            differ = returns.min() < returns.max()  # rounding leaves equal ones a deviation
+            row[Metric.EPISODE_DEVIATION] = math.sqrt(variance(returns)) if differ else 0.0
+            row[Metric.EPISODE_LENGTH] = mean(lengths)
         row |= iteration.metrics
-        if mean is not None:
-            row[Metric.EVALUATION] = mean
+        if eval_mean is not None:
+            row[Metric.EVALUATION] = eval_mean
         row[Metric.TIMESTEPS] = iteration.timesteps
         row[Metric.EPISODES] = iteration.total_episodes
         row[Metric.FPS] = round(iteration.timesteps / max(seconds, 1e-9))

@@ -81,7 +81,7 @@ class Crew:
 
     def _rollouts_again(self, unit: Unit) -> int:
         """How many rollouts long the longest episode is that is to be played again."""
-        lengths = unit.before.arrays.get("envs.lengths", ())
+        lengths = () if unit.before is None else unit.before.arrays.get("envs.lengths", ())
         return int(max(lengths, default=0)) // max(1, self._num_steps)
 
     def _begin_next(self, worker: int) -> None:

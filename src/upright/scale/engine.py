@@ -56,14 +56,15 @@ class Unit:
     Attributes:
         version: Of the weights that act; the noise derives from it and the shard.
         shard: The shard's number.
-        before: `LocalCollector.state` after the unit before it; empty where this is the first.
+        before: `LocalCollector.state` after the unit before it; empty where this is the first, None
+            where whoever does it has just answered with it and stands there still.
         plays: False to come to where `before` was taken, and no further.
         seconds: After so many, whoever does it counts as hung.
     """
 
     version: int
     shard: int
-    before: State
+    before: State | None
     plays: bool = True
     seconds: float = 0.0
 

@@ -8,7 +8,7 @@ import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
@@ -17,9 +17,9 @@ from types import ModuleType
 from typing import Any
 
 from upright.envs import name_of, registration_of
-from upright.ground import UprightError
+from upright.ground import State, UprightError
 from upright.policy import Weights, called
-from upright.scale.engine import Job, Lost, Response, Unit
+from upright.scale.engine import Job, Lost, Reply, Response, Unit
 from upright.scale.worker import Message, serve
 
 CLOSING_SECONDS = 1.0
@@ -36,6 +36,8 @@ class _Running:
         acts_with: Which of all weights that were published it was sent last.
         units: What it has still to be sent, as `ForkingPickler` writes it.
         sent: How many units it was sent and has not answered.
+        shards: Of its units that are not answered, the shards.
+        stands: Of its other shards, the states that it answered with last.
     """
 
     process: SpawnProcess
@@ -43,6 +45,8 @@ class _Running:
     acts_with: int = 0
     units: deque[memoryview] = field(default_factory=deque)
     sent: int = 0
+    shards: deque[int] = field(default_factory=deque)
+    stands: dict[int, State] = field(default_factory=dict)
 
     def feed(self) -> None:
         """Send a unit, and a small one ahead, which waits there while the first is done.
@@ -99,7 +103,10 @@ class ProcessEngine:
         try:
             running = self._running.get(worker) or self._begun(worker)
             is_behind = unit.plays and running.acts_with != self._published
+            if running.stands.pop(unit.shard, None) is unit.before:
+                unit = replace(unit, before=None)
             message: Message = (unit, self._weights if is_behind else b"")
+            running.shards.append(unit.shard)
             running.acts_with = self._published if is_behind else running.acts_with
             running.units.append(ForkingPickler.dumps(message))
         except OSError as error:
@@ -134,6 +141,9 @@ class ProcessEngine:
             if has_sent or running.pipe.poll():
                 came = running.pipe.recv()
                 running.sent -= 1
+                shard = running.shards.popleft()
+                if isinstance(came, Reply):
+                    running.stands[shard] = came.after
                 self._feed(worker, running)
                 return came
         return Lost(self._end_of(worker) or "stopped in the middle of its answer")

@@ -5,7 +5,14 @@ from contextlib import suppress
 
 import numpy as np
 
-from upright.ground import State, Stream, derive_seed, generator_state, restore_generator
+from upright.ground import (
+    State,
+    Stream,
+    UprightError,
+    derive_seed,
+    generator_state,
+    restore_generator,
+)
 from upright.policy import Policy, Weights
 from upright.rollout import LocalCollector
 from upright.scale.engine import Job, Reply, Unit
@@ -53,10 +60,12 @@ class Shards:
         """The shard where the unit begins, kept no more: what fails from here on is lost."""
         if unit.shard in self._kept:
             collector, rng, stands = self._kept.pop(unit.shard)
-            if stands.same_as(unit.before):
+            if unit.before is None or stands.same_as(unit.before):
                 return collector, rng, ()
             collector.close()
         collector, rng = self._made(unit.shard)
+        if unit.before is None:
+            raise UprightError(f"Shard {unit.shard} does not stand where its next unit begins.")
         if not unit.before.values:
             return collector, rng, ()
         try:
