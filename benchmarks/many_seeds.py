@@ -2,8 +2,8 @@
 
     python benchmarks/many_seeds.py --seeds 16 --total-timesteps 600000
 
-Both are `upright seeds`, whose trainings are processes with run folders of their own; they spend the
-whole budget, so that both do the same work, and their weights are compared afterwards.
+Both are `upright seeds`, whose trainings are processes with run folders of their own; they spend
+the whole budget, so that both do the same work, and their weights are compared afterwards.
 """
 
 import argparse
