@@ -7,13 +7,13 @@ import numpy as np
 
 from upright.ground import Floats
 from upright.judging.verdict import Verdict
-from upright.learning import Metric
+from upright.learning import RECENT, Metric
 
 if TYPE_CHECKING:
     from upright.settings import Recipe
 
-# A row's return is the mean of the last so many episodes; before so few, nothing is said of it.
-WINDOW, FEWEST_EPISODES = 100, 10
+# Before so few episodes ended, nothing is said of their returns.
+FEWEST_EPISODES = 10
 
 
 class Rise(NamedTuple):
@@ -72,7 +72,7 @@ class Course:
     def rise(self) -> "Rise | None":
         """What was won so far; None before `FEWEST_EPISODES` ended."""
         returns, deviations, episodes = self.returns, self.deviations, self.column(Metric.EPISODES)
-        counts = np.clip(episodes[-len(returns) :], 1, WINDOW)
+        counts = np.clip(episodes[-len(returns) :], 1, RECENT)
         if not len(returns) == len(deviations) == len(counts) > 0 or counts[-1] < FEWEST_EPISODES:
             return None
         first = int(np.argmax(counts >= FEWEST_EPISODES))

@@ -1,4 +1,7 @@
-"""What a row of metrics.jsonl calls its numbers."""
+"""What a row of metrics.jsonl calls its numbers, and of how many episodes they are."""
+
+# A row's return, its deviation and its length are of the last so many episodes that ended.
+RECENT = 100
 
 
 class Metric:

@@ -11,7 +11,6 @@ from libcst.metadata import (
     ExpressionContext,
     ExpressionContextProvider,
     MetadataWrapper,
-    ParentNodeProvider,
 )
 
 from upright.migration.syntax import Function, dotted, elements, index_of, method, walk
@@ -51,7 +50,8 @@ class Knowledge:
         values: What is assigned to a name in a function (or to an attribute anywhere).
         classes: Of the file, by name.
         functions: Of the file, by name.
-        parents: The node right around each node.
+        nodes: All that there are, in their order.
+        parents: The node right around each of them.
         names: Every name that stands anywhere.
         loop_names: Names that stand for one thing after the other.
         apart: Names whose value is taken apart somewhere, as a tuple of so many parts is.
@@ -67,6 +67,7 @@ class Knowledge:
     )
     classes: dict[str, cst.ClassDef] = field(default_factory=dict)
     functions: dict[str, Function] = field(default_factory=dict)
+    nodes: list[cst.CSTNode] = field(default_factory=list)
     parents: dict[cst.CSTNode, cst.CSTNode] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     loop_names: set[str] = field(default_factory=set)
@@ -174,17 +175,24 @@ def normal(name: str) -> str:
 def known_of(wrappers: Iterable[MetadataWrapper]) -> Knowledge:
     """What the modules, one after the other, say of their names."""
     known = Knowledge()
+    learner = _Learner(known)
     for wrapper in wrappers:
-        known.parents |= wrapper.resolve(ParentNodeProvider)
+        waiting: list[cst.CSTNode] = [wrapper.module]
+        while waiting:  # one walk for all, since LibCST makes every node anew to find its children
+            node = waiting.pop()
+            inside = node.children
+            known.nodes.append(node)
+            known.parents |= dict.fromkeys(inside, node)
+            learner.on_visit(node)
+            waiting += reversed(inside)
         how = wrapper.resolve(ExpressionContextProvider)
         read = (node for node in how if how[node] is ExpressionContext.LOAD)
         known.reads_underscore |= any(dotted(node) == "_" for node in read)
-        wrapper.module.visit(_Learner(known))
     return known
 
 
 class _Learner(cst.CSTVisitor):
-    """Fills a `Knowledge` from one module."""
+    """Fills a `Knowledge`, node by node."""
 
     def __init__(self, known: Knowledge) -> None:
         self.known = known

@@ -115,7 +115,7 @@ def rewrite(modules: Sequence[cst.Module]) -> list[Rewritten]:
     wrappers = [MetadataWrapper(module, unsafe_skip_copy=True) for module in modules]
     known = known_of(wrappers)
     kinds = Kinds(known)
-    uses = uses_of([wrapper.module for wrapper in wrappers], known, kinds)
+    uses = uses_of(known, kinds)
 
     def walked(wrapper: MetadataWrapper, guarded: bool) -> Rewritten:
         scene = Scene(known, kinds, uses, wrapper.resolve(PositionProvider))

@@ -1,6 +1,5 @@
 """What a file does with its environments: which it makes, shows and records."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import libcst as cst
@@ -104,10 +103,10 @@ def is_of_another(call: cst.Call) -> bool:
     return not (is_registered(env_id) or newer(env_id) or game_of(env_id))
 
 
-def uses_of(modules: Iterable[cst.Module], known: Knowledge, kinds: Kinds) -> Uses:
-    """What the modules do with environments."""
+def uses_of(known: Knowledge, kinds: Kinds) -> Uses:
+    """What the file does with environments."""
     uses = Uses()
-    for node in (each for module in modules for each in walk(module)):
+    for node in known.nodes:
         if isinstance(node, cst.Call):
             _read_call(node, uses, known, kinds)
         elif isinstance(node, cst.Import | cst.ImportFrom):

@@ -155,6 +155,8 @@ class Recipe(BaseModel):
         return next(early, timesteps - timesteps % every + every)
 
 
+# What runs did that are older than the setting.
+OLDER = {"mask": "off"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout", "workers")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.

@@ -8,10 +8,7 @@ from upright.ground import UprightError, did_you_mean
 from upright.settings.config import Config, read_config, read_settings_file
 from upright.settings.hyperparameters import SETTINGS, Settings
 from upright.settings.presets import NONE, presets_of
-from upright.settings.recipe import RUN_KEYS, TABLES, Recipe, validated
-
-# What runs did that are older than the setting.
-OLDER = {"mask": "off"}
+from upright.settings.recipe import OLDER, RUN_KEYS, TABLES, Recipe, validated
 
 
 def resolve(
