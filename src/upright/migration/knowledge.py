@@ -185,9 +185,10 @@ def known_of(wrappers: Iterable[MetadataWrapper]) -> Knowledge:
             known.parents |= dict.fromkeys(inside, node)
             learner.on_visit(node)
             waiting += reversed(inside)
-        how = wrapper.resolve(ExpressionContextProvider)
-        read = (node for node in how if how[node] is ExpressionContext.LOAD)
-        known.reads_underscore |= any(dotted(node) == "_" for node in read)
+        if "_" in known.names:
+            how = wrapper.resolve(ExpressionContextProvider)
+            read = (node for node in how if how[node] is ExpressionContext.LOAD)
+            known.reads_underscore |= any(dotted(node) == "_" for node in read)
     return known
 
 
