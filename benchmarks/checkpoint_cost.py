@@ -16,7 +16,7 @@ from typing import Any
 import machine
 import upright
 from report import Ratios, spread, table
-from upright.api import Trainer
+from upright.classes import Trainer
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.experiment import Experiment, Listener

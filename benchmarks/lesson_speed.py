@@ -9,7 +9,7 @@ import torch
 
 import notebook
 from report import Ratios, Requirement, requirements_table, spread, table
-from upright.api import Trainer
+from upright.classes import Trainer
 
 ENV = "CartPole-v1"
 FACTORS = {"reinforce": 6.0, "actor-critic": 12.0}

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from upright.api import Trainer
+from upright.classes import Trainer
 from upright.envs import recipe_for
 from upright.judging import Judge
 

@@ -34,7 +34,8 @@ TARGETS = (
 )
 SLOW = ("gymnasium", "pydantic", "safetensors.numpy", "numpy")
 OURS = (
-    *("ground.reading", "ground.tensors", "ground.state", "settings.config", "settings.recipe"),
+    *("ground.reading", "ground.tensors", "ground.state", "settings.config"),
+    *("settings.recipe", "settings.resolving"),
     *("policy.spaces", "policy.weights", "judging.evaluation"),
     *("runs.records", "runs.checkpoint", "runs.bundle"),
 )

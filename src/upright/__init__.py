@@ -16,14 +16,14 @@ from upright.ground.door import opened
 from upright.ground.version import VERSION
 
 if TYPE_CHECKING:
-    from upright.api import Run as Run
-    from upright.api import Seeds as Seeds
-    from upright.api import Trainer as Trainer
     from upright.api import load as load
     from upright.api import resume as resume
     from upright.api import seeds as seeds
     from upright.api import train as train
     from upright.api import verify as verify
+    from upright.classes import Run as Run
+    from upright.classes import Seeds as Seeds
+    from upright.classes import Trainer as Trainer
     from upright.ground import UprightError as UprightError
     from upright.judging import Evaluation as Evaluation
     from upright.learning import PPO as PPO

@@ -16,7 +16,7 @@ from upright.ground.errors import UprightError
 from upright.settings.command import command_line
 from upright.settings.hyperparameters import SETTINGS
 from upright.settings.presets import FAMILIES, NONE
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 
 NUMBERS = spaces.Box(-1.0, 1.0, (3,), np.float32)
 PICTURE = spaces.Box(0, 255, (7, 7, 3), np.uint8)

@@ -13,7 +13,7 @@ import upright
 from hostile import rehash
 from probes.envs import ObsReward
 from support import Recorder, same_weights, untimed, weights_of
-from upright.api import Trainer
+from upright.classes import Trainer
 from upright.cli import Parser
 from upright.cli.verbs.train import add_arguments
 from upright.ground.errors import UprightError
@@ -21,7 +21,8 @@ from upright.runs.folder import checkpoint_folders
 from upright.runs.run import Run
 from upright.settings.budget import with_budget
 from upright.settings.hyperparameters import Schedule
-from upright.settings.recipe import Recipe, read_recipe, resolve
+from upright.settings.recipe import Recipe
+from upright.settings.resolving import read_recipe, resolve
 
 SMALL: dict[str, Any] = {
     "preset": "default",

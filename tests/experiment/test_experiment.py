@@ -25,7 +25,7 @@ from upright.judging.evaluator import NUM_EPISODES, Evaluator
 from upright.judging.judge import LOOK
 from upright.runs.checkpoint import sha256, weights_bytes
 from upright.runs.run import Run
-from upright.settings.recipe import read_recipe
+from upright.settings.resolving import read_recipe
 
 SMALL: dict[str, Any] = {"preset": "default", "num_envs": 8, "num_steps": 16, "num_epochs": 2}
 QUICK: dict[str, Any] = SMALL | {"learning_rate": 0.02, "hidden_sizes": [16], "gamma": 0.5}
@@ -122,7 +122,7 @@ def test_the_command_line_that_was_written_means_the_same_recipe(
 ) -> None:
     from upright.cli import Parser
     from upright.cli.verbs.train import add_arguments
-    from upright.settings.recipe import resolve
+    from upright.settings.resolving import resolve
 
     run = cartpole(tmp_path, total_timesteps=128, seed=5, **settings)
     upright_, train, *words = shlex.split((run.path / "command.txt").read_text())

@@ -23,7 +23,8 @@ from upright.runs.folder import checkpoint_folders, copy_of_run, folder_name, ne
 from upright.runs.manifest import LogMarks
 from upright.runs.records import RunRecord
 from upright.runs.run import Run
-from upright.settings.recipe import Recipe, resolve
+from upright.settings.recipe import Recipe
+from upright.settings.resolving import resolve
 
 SMALL: dict[str, Any] = {
     "num_envs": 2,

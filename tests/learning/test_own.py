@@ -16,7 +16,7 @@ from upright.learning.trainer import Trainer
 from upright.policy.own import Own
 from upright.policy.torch_network import TorchNetwork
 from upright.runs.folder import checkpoint_folders
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 
 DOCS = Path(upright.__file__).parents[2] / "docs"
 SMALL: dict[str, Any] = {"seed": 1, "total_timesteps": 6000, "until": "budget", "eval_every": 3000}

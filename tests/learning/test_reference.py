@@ -11,7 +11,7 @@ from upright.learning.trainer import Trainer
 from upright.policy.networks import MLP
 from upright.policy.torch_mlp import TorchMLP
 from upright.rollout.rollout import Rollout
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 
 
 def transitions(rollout: Rollout, module: TorchMLP, settings: Any) -> tuple[Tensor, ...]:

@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 
 import upright
 from support import Recorder, make_rollout, policy_for, same_weights, weights_of
-from upright.api import Trainer
+from upright.classes import Trainer
 from upright.ground.errors import NonFiniteError
 from upright.ground.seeding import Stream, derive_seed
 from upright.learning.adam import Adam

@@ -29,7 +29,7 @@ from upright.ground.errors import UprightError
 from upright.ground.reading import parse_json
 from upright.ground.tensors import parse_tensors
 from upright.runs.bundle import write_bundle
-from upright.settings.recipe import read_recipe
+from upright.settings.resolving import read_recipe
 
 TINY = {"hidden_sizes": (4,), "num_envs": 4, "num_steps": 16, "num_epochs": 1}
 IN_RUN = ("run.json", "settings.toml", "policy.safetensors", "metrics.jsonl", "evaluation.json")

@@ -31,8 +31,10 @@ from upright.judging.evaluation import Evaluation
 from upright.policy.spaces import space_from_json, space_to_json
 from upright.runs.bundle import unpack, write_bundle
 from upright.runs.checkpoint import MANIFEST, STATE, TRAINER, WEIGHTS, read_checkpoint
+from upright.settings.config import read_config
 from upright.settings.hyperparameters import SETTINGS
-from upright.settings.recipe import ENVIRONMENT, read_config, read_recipe, resolve
+from upright.settings.recipe import ENVIRONMENT
+from upright.settings.resolving import read_recipe, resolve
 
 LONG = int(os.environ.get("UPRIGHT_EXAMPLES", "0"))
 CAP = 64 << 20

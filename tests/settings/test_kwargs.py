@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from upright.ground.errors import UprightError
 from upright.settings.command import command_line
 from upright.settings.kwargs import parse_pairs, parse_value, parse_wrapper, write_value
-from upright.settings.recipe import read_recipe, resolve
+from upright.settings.resolving import read_recipe, resolve
 
 NUMBERS = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 VALUES = st.recursive(

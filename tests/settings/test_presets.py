@@ -14,7 +14,8 @@ from upright.policy.policy import Policy
 from upright.settings import presets
 from upright.settings.hyperparameters import SETTINGS
 from upright.settings.presets import FAMILIES, presets_of
-from upright.settings.recipe import RUN_KEYS, Recipe, resolve
+from upright.settings.recipe import RUN_KEYS, Recipe
+from upright.settings.resolving import resolve
 
 RECORDED = sorted(
     path.stem.replace("--", "/") for path in Path(presets.__file__).parent.glob("*.toml")

@@ -8,7 +8,8 @@ import tomli_w
 
 from upright.ground.errors import UprightError
 from upright.settings.hyperparameters import SETTINGS, PPOSettings
-from upright.settings.recipe import ENVIRONMENT, RUN_KEYS, read_recipe, resolve
+from upright.settings.recipe import ENVIRONMENT, RUN_KEYS
+from upright.settings.resolving import read_recipe, resolve
 
 ENV = "CartPole-v0"
 

@@ -13,6 +13,7 @@ from upright.ground import printable, shortened
 
 if TYPE_CHECKING:
     from upright.envs import EnvSource
+    from upright.runs import Run
 
 IntOrFloat = TypeVar("IntOrFloat", int, float)
 SWITCHES = {
@@ -106,6 +107,18 @@ def env_of_words(args: argparse.Namespace) -> "EnvSource":
 
     around = {name: getattr(args, name) for name in AROUND_ENV}
     return training_env(resolve(args.env, preset="default", **around))
+
+
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """The run that is named; `--trust-code` goes with it."""
+    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+
+
+def run_of_words(args: argparse.Namespace) -> "Run":
+    """The run that the argument of `add_run` names."""
+    from upright.runs import Run
+
+    return Run(args.run, trust_code=args.trust_code)
 
 
 def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:

@@ -56,7 +56,7 @@ def _step(env: str) -> int:
 
 def _iterate(setting: str, value: str) -> int:
     """One iteration of CartPole-v1 with a setting; the timesteps that it took."""
-    from upright.api import Trainer
+    from upright.classes import Trainer
 
     trainer = Trainer("CartPole-v1", "ppo", **LITTLE | {setting: value})
     return next(iter(trainer)).timesteps

@@ -9,11 +9,9 @@ import numpy as np
 
 from upright.ground import State, UprightError, mean, variance
 from upright.judging import Judge
-from upright.learning import Iteration
+from upright.learning import RECENT, Iteration
 from upright.rollout import Episode
 from upright.runs import Metric
-
-RECENT = 100
 
 
 class RunningMetrics:

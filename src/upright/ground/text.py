@@ -13,9 +13,9 @@ def printable(text: str, instead: str | None = None) -> str:
     )
 
 
-def shortened(text: str, letters: int, ellipsis: str = " ...") -> str:
+def shortened(text: str, letters: int) -> str:
     """A text, or its first `letters` and an ellipsis."""
-    return text if len(text) <= letters else f"{text[:letters]}{ellipsis}"
+    return text if len(text) <= letters else f"{text[:letters]} ..."
 
 
 def in_a_line(text: str) -> str:

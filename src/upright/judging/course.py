@@ -7,17 +7,13 @@ import numpy as np
 
 from upright.ground import Floats
 from upright.judging.verdict import Verdict
+from upright.learning import RECENT, Metric
 
 if TYPE_CHECKING:
     from upright.settings import Recipe
 
-# Names in a row of metrics.jsonl.
-RETURN, DEVIATION, EVALUATED = "rollout/ep_rew_mean", "rollout/ep_rew_std", "eval/mean_reward"
-ENTROPY, KL, EXPLAINED = "train/entropy", "train/approx_kl", "train/explained_variance"
-OBS_SCALE, AT_BOUNDS = "rollout/obs_scale_ratio", "rollout/actions_at_bounds"
-TIMESTEPS, EPISODES = "time/total_timesteps", "time/total_episodes"
-# A row's return is the mean of the last so many episodes; before so few, nothing is said of it.
-WINDOW, FEWEST_EPISODES = 100, 10
+# Before so few episodes ended, nothing is said of their returns.
+FEWEST_EPISODES = 10
 
 
 class Rise(NamedTuple):
@@ -48,7 +44,10 @@ class Course:
         self.settings, self._rows = recipe.settings, rows
         self.is_solved = verdict is not None and verdict.solved is True
         self.threshold = None if verdict is None else verdict.proof.threshold
-        self.returns, self.deviations = self.column(RETURN), self.column(DEVIATION)
+        self.returns, self.deviations = (
+            self.column(Metric.EPISODE_RETURN),
+            self.column(Metric.EPISODE_DEVIATION),
+        )
 
     def column(self, name: str) -> Floats:
         """A metric in those rows that have it, shape [n]."""
@@ -63,7 +62,7 @@ class Course:
     @property
     def rewards_are_equal(self) -> bool:
         """Whether enough episodes ended to say that no two of them have different returns."""
-        episodes, returns = self.column(EPISODES), self.returns
+        episodes, returns = self.column(Metric.EPISODES), self.returns
         if not len(self.deviations) == len(returns) > 0 or episodes[-1:].sum() < FEWEST_EPISODES:
             return False
         same = np.ptp(returns) <= 1e-9 * np.abs(returns).max()  # but for rounding in the means
@@ -72,8 +71,8 @@ class Course:
     @property
     def rise(self) -> "Rise | None":
         """What was won so far; None before `FEWEST_EPISODES` ended."""
-        returns, deviations, episodes = self.returns, self.deviations, self.column(EPISODES)
-        counts = np.clip(episodes[-len(returns) :], 1, WINDOW)
+        returns, deviations, episodes = self.returns, self.deviations, self.column(Metric.EPISODES)
+        counts = np.clip(episodes[-len(returns) :], 1, RECENT)
         if not len(returns) == len(deviations) == len(counts) > 0 or counts[-1] < FEWEST_EPISODES:
             return None
         first = int(np.argmax(counts >= FEWEST_EPISODES))

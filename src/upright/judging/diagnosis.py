@@ -11,19 +11,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from upright.judging.course import (
-    AT_BOUNDS,
-    DEVIATION,
-    ENTROPY,
-    EPISODES,
-    EVALUATED,
-    EXPLAINED,
-    KL,
-    OBS_SCALE,
-    TIMESTEPS,
-    Course,
-)
+from upright.judging.course import Course
 from upright.judging.verdict import Verdict
+from upright.learning import Metric
 
 if TYPE_CHECKING:
     from upright.settings import Recipe
@@ -82,7 +72,7 @@ def _no_signal(course: Course) -> Said | None:
     if course.is_solved or not course.rewards_are_equal:
         return None
     return Said(
-        f"All {course.column(EPISODES)[-1]:,.0f} episodes had the same return, "
+        f"All {course.column(Metric.EPISODES)[-1]:,.0f} episodes had the same return, "
         f"{course.returns[-1]:g}: none was ever rewarded differently from another, and the "
         "gradient carries no signal.",
         "Reward what comes nearer to the goal, let episodes start nearer to it, or let them last "
@@ -92,7 +82,7 @@ def _no_signal(course: Course) -> Said | None:
 
 def _endless(course: Course) -> Said | None:
     """No episode ended for `ENDLESS_STEPS` steps of each environment."""
-    episodes, timesteps = course.column(EPISODES), course.column(TIMESTEPS)
+    episodes, timesteps = course.column(Metric.EPISODES), course.column(Metric.TIMESTEPS)
     if not len(episodes) == len(timesteps) > 0:
         return None
     ended = timesteps[np.argmax(episodes == episodes[-1])] if episodes[-1] else 0.0
@@ -113,10 +103,10 @@ def _unlike_scales(course: Course) -> Said | None:
     position is multiplied by 30 the ratio is about 55, and it comes to 80. Gymnasium's own
     environments of classic control have ratios of 5 to 15, Acrobot-v1 at first 70.
     """
-    ratio = course.late(OBS_SCALE)
+    ratio = course.late(Metric.OBS_SCALE)
     if ratio is None or ratio < 50.0 or course.settings.normalize_obs:
         return None
-    if len(course.column(OBS_SCALE)) < FEWEST_UPDATES or not course.is_poor:
+    if len(course.column(Metric.OBS_SCALE)) < FEWEST_UPDATES or not course.is_poor:
         return None
     if course.rewards_are_equal:
         return None
@@ -133,10 +123,10 @@ def _pinned_actions(course: Course) -> Said | None:
     Of a standard normal, the first policy, it is a third. Some tasks are solved from bound to
     bound; hence the returns.
     """
-    pinned, settings = course.late(AT_BOUNDS), course.settings
+    pinned, settings = course.late(Metric.AT_BOUNDS), course.settings
     if pinned is None or pinned < 0.9 or not course.is_poor or course.rewards_are_equal:
         return None
-    if len(course.column(AT_BOUNDS)) < FEWEST_UPDATES:
+    if len(course.column(Metric.AT_BOUNDS)) < FEWEST_UPDATES:
         return None
     return Said(
         f"Actions are pinned to their bounds: {pinned:.0%} of them over the second half, so the "
@@ -153,7 +143,7 @@ def _entropy_collapsed(course: Course) -> Said | None:
     taken once in 800 times then. Healthy trainings stayed above a sixth of the first entropy.
     An entropy below 0 is that of a density, which has no such floor.
     """
-    entropy, late = course.column(ENTROPY), course.late(ENTROPY, 0.1)
+    entropy, late = course.column(Metric.ENTROPY), course.late(Metric.ENTROPY, 0.1)
     if late is None or (entropy < 0.0).any() or not course.is_poor:
         return None
     if late > max(entropy[0] / 20, 0.01):
@@ -173,7 +163,7 @@ def _large_kl(course: Course) -> Said | None:
     wants them within 0.2 or 0.3. In healthy trainings it was 0.03 in the median at most, and above
     0.1 in no more than a tenth of the updates.
     """
-    kl = course.column(KL)
+    kl = course.column(Metric.KL)
     large = int((kl > 0.1).sum())
     if large * 4 <= len(kl) or len(kl) < FEWEST_UPDATES:
         return None
@@ -193,10 +183,12 @@ def _value_explains_nothing(course: Course) -> Said | None:
     With its default settings PPO's critic ends there on CartPole-v1 and the policy solves it all
     the same; hence the returns. Where those do not differ there is nothing to explain.
     """
-    late, settings = course.late(EXPLAINED), course.settings
+    late, settings = course.late(Metric.EXPLAINED), course.settings
     if late is None or late > 0.05 or not settings.has_critic or not course.is_poor:
         return None
-    if len(course.column(EXPLAINED)) < FEWEST_UPDATES or not course.late(DEVIATION):
+    if len(course.column(Metric.EXPLAINED)) < FEWEST_UPDATES or not course.late(
+        Metric.EPISODE_DEVIATION
+    ):
         return None
     if settings.vf_coef == 0.0:
         hint = "vf_coef is 0, so it never learns: leave it at its default."
@@ -232,7 +224,11 @@ def _far_from_threshold(course: Course) -> Said | None:
 
     Each kind is held against its own first one: a greedy policy can be far better from the start.
     """
-    threshold, returns, evaluated = course.threshold, course.returns, course.column(EVALUATED)
+    threshold, returns, evaluated = (
+        course.threshold,
+        course.returns,
+        course.column(Metric.EVALUATION),
+    )
     if threshold is None or course.is_solved or course.rewards_are_equal:
         return None
     if not len(returns) or not len(evaluated):

@@ -14,9 +14,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from upright.ground import Array
+from upright.judging.statistics import percentile_ends
 
 RESAMPLED_RUNS, RESAMPLED_PARTS, SHUFFLES, RESAMPLING_SEED = 10_000, 1000, 9_999, 0
-CONFIDENCE, SIGNIFICANCE = 0.95, 0.05
+SIGNIFICANCE = 0.05
 # So many of a side are the fewest with which a shuffle of the names can be rarer than that.
 FEWEST_TO_SHOW = 4
 MANY_SEEDS = 1_000_000  # no more are told
@@ -116,8 +117,7 @@ def estimate(statistic: Statistic, *strata: ArrayLike) -> Estimate:
         statistic(*(each[rng.integers(len(each), size=(rows, len(each)))] for each in arrays))
         for rows in _portions(RESAMPLED_RUNS, arrays)
     ]
-    tail = (1.0 - CONFIDENCE) / 2.0
-    low, high = np.quantile(np.concatenate(drawn), [tail, 1.0 - tail])
+    low, high = percentile_ends(np.concatenate(drawn))
     return Estimate(float(statistic(*arrays)), float(low), float(high))
 
 
@@ -233,9 +233,9 @@ def iqm_band(curves: ArrayLike) -> tuple[Array, Array, Array]:
     rows = np.asarray(curves, np.float64)
     n = len(rows)
     drawn = np.random.default_rng(RESAMPLING_SEED).integers(n, size=(RESAMPLED_PARTS, n))
-    tail, step = (1.0 - CONFIDENCE) / 2.0, max(1, _NUMBERS // (n * RESAMPLED_PARTS))
+    step = max(1, _NUMBERS // (n * RESAMPLED_PARTS))
     ends = [
-        np.quantile(interquartile_mean(part[:, drawn]), [tail, 1.0 - tail], axis=1)
+        percentile_ends(interquartile_mean(part[:, drawn]), axis=1)
         for part in (rows.T[at : at + step] for at in range(0, rows.shape[1], step))
     ]
     low, high = np.concatenate(ends, axis=1)

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from upright.learning.actor_critic import ActorCritic
     from upright.learning.adam import Adam
     from upright.learning.ladder import ALGORITHMS
+    from upright.learning.metric import RECENT, Metric
     from upright.learning.ppo import PPO
     from upright.learning.reinforce import Reinforce
     from upright.learning.trainer import Iteration, PoisonedError, Trainer

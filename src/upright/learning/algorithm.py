@@ -20,6 +20,7 @@ from upright.ground import (
 from upright.learning.adam import Adam
 from upright.learning.batch import Batch, batch_of
 from upright.learning.losses import Derived
+from upright.learning.metric import Metric
 from upright.learning.returns import explained_variance
 from upright.learning.rewards import rewards_of
 from upright.learning.spread import Spread
@@ -226,7 +227,7 @@ class Algorithm(ABC, Generic[SettingsT]):
             f"train/{name}": sum(report[name] for report in reports) / len(reports)
             for name in reports[0]
         }
-        metrics["train/explained_variance"] = explained_variance(batch.old_values, batch.returns)
+        metrics[Metric.EXPLAINED] = explained_variance(batch.old_values, batch.returns)
         metrics["train/learning_rate"] = self.settings.learning_rate.at(schedule_progress)
         return metrics | self._spread.metrics(batch)
 

@@ -4,6 +4,7 @@ import numpy as np
 
 from upright.ground import Array
 from upright.learning.batch import Batch
+from upright.learning.metric import Metric
 from upright.policy import Policy
 
 # What moves by less than so small a part of its size is constant, as float32 sees it.
@@ -42,7 +43,7 @@ class Spread:
         if self._has_bounds.any():
             given = self._bounded(batch.actions)
             pinned = ((given <= self._low) | (given >= self._high))[:, self._has_bounds]
-            found["rollout/actions_at_bounds"] = float(pinned.mean())
+            found[Metric.AT_BOUNDS] = float(pinned.mean())
         return found
 
 
@@ -56,4 +57,4 @@ def _obs_scale_ratio(obs: Array) -> dict[str, float]:
     if len(varying) < 2:
         return {}
     ratio = float(varying.max()) / float(varying.min())
-    return {"rollout/obs_scale_ratio": ratio} if np.isfinite(ratio) else {}
+    return {Metric.OBS_SCALE: ratio} if np.isfinite(ratio) else {}

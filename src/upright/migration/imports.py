@@ -5,10 +5,11 @@ from collections.abc import Sequence
 import libcst as cst
 
 from upright.migration import registry
-from upright.migration.idiom import Idiom
+from upright.migration.knowledge import OF_WRAPPERS, is_gym
 from upright.migration.scene import Scene
 from upright.migration.syntax import chain, dotted
-from upright.migration.wrappers import RENAMED, monitor_names
+from upright.migration.uses import VIDEO, is_monitor
+from upright.migration.wrappers import renamed
 
 GYM_IS_OVER = (
     "OpenAI's gym is no longer maintained and does not run with NumPy 2; Gymnasium goes on from it."
@@ -24,115 +25,78 @@ PACKAGES = {
 }
 
 
-class Imports(Idiom):
-    """`import gym`, `import gym as g`, `from gym import spaces`."""
-
-    name = "import"
-    nodes = (cst.Import, cst.ImportFrom)
-
-    def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
-        """Gymnasium, by the name that gym has in the file."""
-        if isinstance(original, cst.ImportFrom):
-            assert isinstance(updated, cst.ImportFrom)
-            return self._from(original, updated, scene)
-        assert isinstance(original, cst.Import)
-        assert isinstance(updated, cst.Import)
-        names = [dotted(alias.name) for alias in original.names]
-        _old_packages(names, scene)
-        if not any(_is_old(name) for name in names):
-            return updated
-        scene.say(GYM_IS_OVER)
-        return updated.with_changes(names=_today(updated.names))
-
-    def _from(
-        self, original: cst.ImportFrom, updated: cst.ImportFrom, scene: Scene
-    ) -> cst.ImportFrom:
-        module = dotted(original.module)
-        _old_packages([] if original.relative else [module], scene)
-        if original.relative or not _is_old(module):
-            return updated
-        if _gone(original, module, scene):
-            return updated
-        scene.say(GYM_IS_OVER)
-        updated = updated.with_changes(module=chain(f"gymnasium{module[3:]}"))
-        return _with_wrappers(original, updated, scene)
-
-
-def _is_old(name: str) -> bool:
-    return name == "gym" or name.startswith("gym.")
-
-
-def _old_packages(names: Sequence[str], scene: Scene) -> None:
-    """Point at packages of old gym's age."""
+def imported(original: cst.Import, updated: cst.Import, scene: Scene) -> cst.Import:
+    """`import gym`, `import gym as g`: Gymnasium, by the name that gym has in the file."""
+    names = [alias.evaluated_name for alias in original.names]
     for name in names:
-        today = PACKAGES.get(name.partition(".")[0])
-        if today:
-            scene.say_by_hand(
-                f"{name.partition('.')[0]} was made for old gym; {today} is what is used today.",
-                f"import {today}" if "[" not in today else f"pip install '{today}'",
-            )
-
-
-def _today(names: Sequence[cst.ImportAlias]) -> list[cst.ImportAlias]:
-    """`gym` as it is called; a submodule that binds `gym` is loaded beside it."""
-    found: list[cst.ImportAlias] = []
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    for alias in names:
-        name = dotted(alias.name)
-        if not _is_old(name):
-            found.append(alias)
-            continue
-        today = alias.with_changes(name=chain(f"gymnasium{name[3:]}"))
-        if alias.asname is None:
-            called = cst.AsName(cst.Name("gym"))
-            if name.count(".") > 1:
-                found.append(today.with_changes(comma=comma))
-            today = today.with_changes(name=cst.Name("gymnasium"), asname=called)
-        found.append(today)
-    return _once(found)
-
-
-def _once(names: list[cst.ImportAlias]) -> list[cst.ImportAlias]:
-    """Each import of a statement once."""
-    kept: dict[tuple[str, str], cst.ImportAlias] = {}
-    for alias in names:
-        kept.setdefault((dotted(alias.name), dotted(alias.asname and alias.asname.name)), alias)
-    *others, last = kept.values()
-    return [*others, last.with_changes(comma=names[-1].comma)]
-
-
-def _gone(original: cst.ImportFrom, module: str, scene: Scene) -> bool:
-    """Whether something is imported that Gymnasium does not have; then it is said."""
-    if isinstance(original.names, cst.ImportStar):
-        return False
-    wanted = [f"{module}.{dotted(alias.name)}" for alias in original.names]
-    gone = [name for name in wanted if not registry.has(name) and name not in RENAMED]
-    if gone:
-        scene.say_by_hand(
-            f"{GYM_IS_OVER} It has no {', '.join(name.removeprefix('gym.') for name in gone)}.",
-            "import gymnasium as gym",
-        )
-    return bool(gone)
-
-
-def _with_wrappers(
-    original: cst.ImportFrom, updated: cst.ImportFrom, scene: Scene
-) -> cst.ImportFrom:
-    """The names of today's wrappers in the place of those that were renamed."""
-    if isinstance(original.names, cst.ImportStar) or isinstance(updated.names, cst.ImportStar):
+        _point_at_old(original, name, scene)
+    if not any(map(is_gym, names)):
         return updated
-    found: list[cst.ImportAlias] = []
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    for before, alias in zip(original.names, updated.names, strict=True):
-        full = f"{dotted(original.module)}.{dotted(before.name)}"
-        today = monitor_names(full, scene) or ([RENAMED[full]] if full in RENAMED else [])
-        if not today:
-            found.append(alias)
-            continue
-        new = [cst.ImportAlias(cst.Name(name), comma=comma) for name in today]
-        new[-1] = new[-1].with_changes(comma=alias.comma)
-        found += new
-    module = dotted(updated.module)
-    if module.startswith("gymnasium.wrappers.") and found != list(updated.names):
-        updated = updated.with_changes(module=chain("gymnasium.wrappers"))
-    return updated.with_changes(names=found)
+    scene.say(original, GYM_IS_OVER)
+    once: dict[tuple[str, str | None], cst.ImportAlias] = {}
+    for new in (each for alias in updated.names for each in _of_today(alias)):
+        once.setdefault((new.evaluated_name, new.evaluated_alias), new)
+    *others, last = once.values()
+    last = last.with_changes(comma=updated.names[-1].comma)
+    return updated.with_changes(names=[*others, last])
+
+
+def _point_at_old(original: cst.CSTNode, name: str, scene: Scene) -> None:
+    """Point at a package of old gym's age."""
+    package = name.partition(".")[0]
+    today = PACKAGES.get(package)
+    if today:
+        why = f"{package} was made for old gym; {today} is what is used today."
+        new = f"import {today}" if "[" not in today else f"pip install '{today}'"
+        scene.say_by_hand(original, why, new)
+
+
+def _of_today(alias: cst.ImportAlias) -> Sequence[cst.ImportAlias]:
+    """`gym` as it is called; a submodule that binds `gym` is loaded beside it."""
+    name = alias.evaluated_name
+    if not is_gym(name):
+        return [alias]
+    today = alias.with_changes(name=_gymnasium(name))
+    if alias.asname is not None:
+        return [today]
+    gym = alias.with_changes(name=cst.Name("gymnasium"), asname=cst.AsName(cst.Name("gym")))
+    beside = [today.with_changes(comma=cst.MaybeSentinel.DEFAULT)] if name.count(".") > 1 else []
+    return [*beside, gym]
+
+
+def _gymnasium(name: str) -> cst.BaseExpression:
+    return chain(f"gymnasium{name.removeprefix('gym')}")
+
+
+def imported_from(original: cst.ImportFrom, updated: cst.ImportFrom, scene: Scene) -> cst.CSTNode:
+    """`from gym import spaces`: of Gymnasium, with the names of today's wrappers."""
+    module = dotted(original.module)
+    if original.relative:
+        return updated
+    _point_at_old(original, module, scene)
+    if not is_gym(module):
+        return updated
+    aliases = [] if isinstance(updated.names, cst.ImportStar) else updated.names
+    wanted = {f"{module}.{alias.evaluated_name}": alias for alias in aliases}
+    gone = [full for full in wanted if not renamed(full) and not registry.has(full)]
+    if gone:
+        several = ", ".join(full.removeprefix("gym.") for full in gone)
+        scene.say_by_hand(
+            original, f"{GYM_IS_OVER} It has no {several}.", "import gymnasium as gym"
+        )
+        return updated
+    scene.say(original, GYM_IS_OVER)
+    if aliases:
+        names = [new for full in wanted for new in _wrappers(wanted[full], full, scene)]
+        updated = updated.with_changes(names=names)
+    moved = module.startswith(OF_WRAPPERS) and any(map(renamed, wanted))
+    return updated.with_changes(module=_gymnasium(OF_WRAPPERS.rstrip(".") if moved else module))
+
+
+def _wrappers(alias: cst.ImportAlias, full: str, scene: Scene) -> Sequence[cst.ImportAlias]:
+    """What is imported today in the place of a wrapper that was renamed, or of Monitor's two."""
+    if not renamed(full):
+        return [alias]
+    today = sorted(scene.uses.monitors or {VIDEO}) if is_monitor(full) else [renamed(full)]
+    *others, last = [cst.ImportAlias(cst.Name(name)) for name in today]
+    return [*others, last.with_changes(comma=alias.comma)]

@@ -2,15 +2,14 @@
 
 import ast
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from importlib import import_module
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, NamedTuple
 
 from upright.ground import UprightError
-from upright.migration.document import BOM, Document, Piece, read_document
+from upright.migration.document import BOM, Piece, read_document
 from upright.migration.magics import Aside, is_foreign, put_back, set_aside, with_gymnasium
 from upright.migration.relic import Relic
 
@@ -38,21 +37,20 @@ class Migration:
         return tuple(each for each in self.findings if not each.done)
 
 
-@dataclass(frozen=True)
-class _Part:
+class _Part(NamedTuple):
     """A piece on its way.
 
     Attributes:
         piece: As it was read.
+        findings: What was found without the tree.
         tree: Of what is Python in it; None where it is none.
         aside: The lines of a notebook's own that stand among it, by what stands for them.
-        findings: What was found without the tree.
     """
 
     piece: Piece
+    findings: Sequence[Relic]
     tree: "cst.Module | None"
-    aside: dict[str, Aside] = field(default_factory=dict)
-    findings: Sequence[Relic] = ()
+    aside: dict[str, Aside]
 
 
 def migrated(path: Path) -> Migration:
@@ -69,86 +67,82 @@ def migrated(path: Path) -> Migration:
             "Migrating needs LibCST, which is not installed.",
             "`pip install 'upright[migrate]'` adds it.",
         )
+    from libcst import CSTValidationError
+
     document = read_document(path)
-    rewriting: Any = import_module("upright.migration.rewriting")
     try:
         with warnings.catch_warnings():  # a parser's, of escapes in a stranger's strings
             warnings.simplefilter("ignore")
             parts = [_parsed(piece, path) for piece in document.pieces]
-            trees = [part.tree for part in parts if part.tree is not None]
-            return _joined(document, parts, iter(rewriting.rewrite(trees)))
+            texts, findings = _rewritten(parts)
     except RecursionError as error:
         raise UprightError(f"{path} is nested too deeply to be read.") from error
-    except rewriting.CSTValidationError as error:
+    except CSTValidationError as error:
         raise UprightError(
             f"{path} cannot be rewritten as it is spaced: {error}.", "Format it, then try again."
         ) from error
+    return Migration(tuple(findings), document.with_texts(texts))
 
 
-def _joined(document: Document, parts: list[_Part], done: Iterator[Any]) -> Migration:
+def _rewritten(parts: list[_Part]) -> tuple[list[str], list[Relic]]:
+    """The text that comes of each, and what was found in all."""
+    from upright.migration.rewriting import rewrite
+
     texts, findings = [], []
-    for part in parts:
-        text, found = part.piece.text, list(part.findings)
-        if part.tree is not None:
-            rewritten = next(done)
-            lines = {mark: with_gymnasium(line.text) for mark, line in part.aside.items()}
-            text = BOM * text.startswith(BOM) + put_back(rewritten.code, lines)
-            found = sorted([*found, *rewritten.findings], key=lambda each: each.line)
+    done = iter(rewrite([part.tree for part in parts if part.tree is not None]))
+    for piece, found, tree, aside in parts:
+        text = piece.text
+        if tree is not None:
+            code, in_tree = next(done)
+            lines = {mark: with_gymnasium(line.text) for mark, line in aside.items()}
+            text = BOM * text.startswith(BOM) + put_back(code, lines)
+            found = sorted([*found, *in_tree], key=lambda each: each.line)
         elif is_foreign(text):
             text = "".join(map(with_gymnasium, text.splitlines(keepends=True)))
-        findings += [replace(each, cell=part.piece.cell) for each in found]
+        findings += [replace(each, cell=piece.cell) for each in found]
         texts.append(text)
-    return Migration(tuple(findings), document.with_texts(texts))
+    return texts, findings
 
 
 def _parsed(piece: Piece, path: Path) -> _Part:
     """The tree of a piece; a cell that is no Python has none, and a script has to have one."""
+    lines = piece.text.splitlines()
     if piece.cell is not None and is_foreign(piece.text):
-        lines = map(Aside._make, enumerate(piece.text.splitlines()))
-        return _Part(piece, None, findings=_installs(lines))
-    tree, fault = _tree(piece.text)
+        return _Part(piece, _installs(map(Aside._make, enumerate(lines))), None, {})
+    tree, line, said = _tree(piece.text)
     if tree is not None:
-        return _Part(piece, tree)
+        return _Part(piece, (), tree, {})
     text, aside = set_aside(piece.text)
     if aside:
-        tree, fault = _tree(text)
+        tree, line, said = _tree(text)
     if tree is not None:
-        return _Part(piece, tree, aside, _installs(aside.values()))
-    line, said = fault
+        return _Part(piece, _installs(aside.values()), tree, aside)
     if piece.cell is None:
         raise UprightError(
             f"{path} is no Python 3: line {line}: {said}.", "Mend that line, then try again."
         )
     why = f"This cell is no Python 3, and is passed over: {said}."
-    old = dict(enumerate(piece.text.splitlines(), 1)).get(line, "").strip()
-    return _Part(piece, None, findings=[Relic("syntax", None, line, old, "", why, False)])
+    old = dict(enumerate(lines, 1)).get(line, "").strip()
+    return _Part(piece, [Relic("syntax", None, line, old, "", why, False)], None, {})
 
 
-def _tree(text: str) -> tuple["cst.Module | None", tuple[int, str]]:
-    """A text's tree, or where and why it has none. Python's own parser judges first."""
+def _tree(text: str) -> "tuple[cst.Module | None, int, str]":
+    """A text's tree, or where and why it has none. Nothing of it is run."""
     import libcst as cst
 
     text = text.removeprefix(BOM)
-    fault = _fault(text)
-    if fault:
-        return None, fault
-    try:
-        return cst.parse_module(text), (0, "")
-    except cst.ParserSyntaxError as error:
-        return None, (error.raw_line, "a syntax that LibCST does not know")
-
-
-def _fault(text: str) -> tuple[int, str] | None:
-    """Where and why Python does not take a text; None where it does. Nothing of it is run."""
     try:
         ast.parse(text)
     except SyntaxError as error:
-        return error.lineno or 1, error.msg
+        return None, error.lineno or 1, error.msg
     except (RecursionError, MemoryError):
-        return 1, "it is nested too deeply"
+        return None, 1, "it is nested too deeply"
     except ValueError as error:
-        return 1, str(error)
-    return None
+        return None, 1, str(error)
+    try:
+        return cst.parse_module(text), 0, ""
+    except cst.ParserSyntaxError as error:
+        return None, error.raw_line, "a syntax that LibCST does not know"
 
 
 def _installs(lines: Iterable[Aside]) -> list[Relic]:

@@ -42,15 +42,19 @@ def _registered() -> dict[str, dict[int, Any]]:
     return found
 
 
+def _versions(env_id: str) -> tuple[dict[int, Any], int]:
+    """The versions that Gymnasium has of an id, and the one that is named."""
+    split = ID.fullmatch(env_id)
+    return (_registered().get(split["name"], {}), int(split["version"])) if split else ({}, 0)
+
+
 def newer(env_id: str) -> Newer | None:
     """The newest version of an id of Gymnasium's, if this is an older one."""
-    split = ID.fullmatch(env_id)
-    versions = _registered().get(split["name"], {}) if split else {}
-    if not split or not versions or int(split["version"]) >= max(versions):
+    versions, version = _versions(env_id)
+    newest = max(versions, default=0)
+    if version >= newest:
         return None
-    newest = versions[max(versions)]
-    old = versions.get(int(split["version"]))
-    return Newer(newest.id, _difference(old, newest))
+    return Newer(versions[newest].id, _difference(versions.get(version), versions[newest]))
 
 
 def _difference(old: Any, new: Any) -> str:
@@ -66,14 +70,14 @@ def _difference(old: Any, new: Any) -> str:
 
 def is_registered(env_id: str) -> bool:
     """Whether Gymnasium itself has this id."""
-    split = ID.fullmatch(env_id)
-    return split is not None and int(split["version"]) in _registered().get(split["name"], {})
+    versions, version = _versions(env_id)
+    return version in versions
 
 
 def game_of(env_id: str) -> tuple[str, dict[str, str]] | None:
     """The game of ALE's that an old Atari id names, and its arguments as they were."""
     found = GAME.fullmatch(env_id)
-    if not found or (found["kind"] is None and not _is_game(found["name"])):
+    if not found or (found["kind"] is None and found["name"] not in _games()):
         return None
     frames = "3" if found["name"] == "SpaceInvaders" and found["kind"] == "Deterministic" else ""
     arguments = {
@@ -93,10 +97,6 @@ def _games() -> frozenset[str]:
     except ImportError:
         return frozenset()
     return frozenset(each.title().replace("_", "") for each in roms.get_all_rom_ids())
-
-
-def _is_game(name: str) -> bool:
-    return name in _games()
 
 
 def robot_of(env_id: str) -> str:

@@ -1,7 +1,7 @@
 """What an idiom knows while a module is walked, and what it may do to the module."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,11 +9,11 @@ import libcst as cst
 from libcst.metadata import CodeRange
 
 from upright.migration.kinds import Kind, Kinds
-from upright.migration.knowledge import Knowledge, Scope
+from upright.migration.knowledge import Knowledge
 from upright.migration.syntax import Function, Small, dotted
 from upright.migration.uses import Uses
 
-ENDS = ("terminated", "truncated")
+STATEMENTS = (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.BaseCompoundStatement)
 
 
 @dataclass
@@ -36,79 +36,65 @@ class Scene:
         kinds: Which of them are environments.
         uses: What the whole file does with its environments.
         positions: Where each node of the module begins and ends.
-        parents: The nodes around the present one, from outside to inside.
+        idiom: The name of the one that looks at a node.
         remarks: What was found so far.
+        following: Statements that come behind others.
+        notes: What idioms note for each other, by node.
     """
 
     known: Knowledge
     kinds: Kinds
     uses: Uses
-    positions: dict[cst.CSTNode, CodeRange]
-    parents: list[cst.CSTNode] = field(default_factory=list)
-    remarks: list[Remark] = field(default_factory=list)
+    positions: Mapping[cst.CSTNode, CodeRange]
     idiom: str = ""
+    remarks: list[Remark] = field(default_factory=list)
     following: dict[cst.CSTNode, list[Small]] = field(default_factory=lambda: defaultdict(list))
-    # What idioms note for each other, by node.
     notes: dict[Any, Any] = field(default_factory=dict)
 
-    @property
-    def parent(self) -> cst.CSTNode:
-        """The node right around the present one."""
-        return self.parents[-1]
+    def parent(self, node: cst.CSTNode) -> cst.CSTNode:
+        """The node right around one."""
+        return self.known.parents[node]
 
-    @property
-    def scope(self) -> Scope:
-        """The functions and classes around the present node, from outside to inside."""
-        inside = [each for each in self.parents if isinstance(each, Function | cst.ClassDef)]
-        return tuple(inside)
+    def line(self, node: cst.CSTNode) -> int:
+        """Where a node begins, from 1."""
+        return self.positions[node].start.line
 
-    @property
-    def function(self) -> Function | None:
-        """The nearest function around the present node."""
-        found = (each for each in reversed(self.scope) if isinstance(each, Function))
-        return next(found, None)
+    def function(self, node: cst.CSTNode) -> Function | None:
+        """The function that a node is, or the nearest around it."""
+        return self.known.nearest(node, Function)
 
-    @property
-    def own_class(self) -> cst.ClassDef | None:
-        """The class that the nearest function is a method of, if it derives from Gymnasium's."""
-        above = [None, *self.scope]
-        for holder, inner in zip(reversed(above[:-1]), reversed(above[1:]), strict=True):
-            if isinstance(inner, Function) and isinstance(holder, cst.ClassDef):
-                return holder if self.known.base_of(holder) else None
-        return None
+    def own_class(self, node: cst.CSTNode) -> cst.ClassDef | None:
+        """The nearest class around a node, if it derives from Gymnasium's."""
+        return self.known.own_class(self.known.scope_of(node))
+
+    def own_method(self, node: cst.CSTNode, *names: str) -> Function | None:
+        """The function that a node is or stands in, if it is such a class's of such a name."""
+        function = self.function(node)
+        if function is None or function.name.value not in names:
+            return None
+        own = self.own_class(function)
+        return function if own and self.known.scope_of(function)[-1] is own else None
 
     def kind(self, node: cst.CSTNode | None) -> Kind:
-        """What an expression is, seen from here."""
-        return self.kinds.of(node, self.scope)
+        """What an expression is."""
+        return self.kinds.of(node)
 
-    def say(
-        self,
-        why: str,
-        new: str | None = None,
-        *,
-        done: bool = True,
-        at: cst.CSTNode | None = None,
-    ) -> None:
-        """Point at the statement around the present node.
+    def say(self, node: cst.CSTNode, why: str, new: str | None = None, done: bool = True) -> None:
+        """Point at the statement that a node is or stands in.
 
         Args:
+            node: As it was read.
             why: One sentence.
             new: What works today; without it, what becomes of the statement.
             done: Whether the node is being rewritten.
-            at: The present node, where it is a statement itself.
         """
-        kinds = (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.BaseCompoundStatement)
-        around = [each for each in (*self.parents, at) if isinstance(each, kinds)]
-        statement = around[-1]
-        self.remarks.append(Remark(self.idiom, statement, why, new, done))
+        while not isinstance(node, STATEMENTS):
+            node = self.parent(node)
+        self.remarks.append(Remark(self.idiom, node, why, new, done))
 
-    def say_by_hand(self, why: str, new: str, at: cst.CSTNode | None = None) -> None:
+    def say_by_hand(self, node: cst.CSTNode, why: str, new: str) -> None:
         """Point at the statement and leave it as it is."""
-        self.say(why, new, done=False, at=at)
-
-    def follow(self, statement: cst.CSTNode, *new: Small) -> None:
-        """Put statements behind one that has no block."""
-        self.following[statement] += new
+        self.say(node, why, new, done=False)
 
     def named(self, node: cst.CSTNode | None) -> str:
         """What to add to a sentence where the name alone says that it is an environment."""
@@ -116,18 +102,8 @@ class Scene:
             return ""
         return f" {dotted(node) or 'It'} is taken for an environment by its name."
 
-    def elsewhere(self, node: cst.CSTNode | None) -> str:
-        """A sentence for what is called an environment and comes from another file."""
-        name = dotted(node) or "It"
-        return f"{name} comes from another file or package: once that is of today, so is this."
 
-    def ends(self) -> Sequence[str]:
-        """The names of a step's two ends that the file does not use for something else."""
-        taken = self.known.has_old_style and not self.known.has_new_style
-        if taken and self.known.names & set(ENDS):
-            return [f"step_{name}" for name in ENDS]
-        return ENDS
-
-    def code(self, node: cst.CSTNode) -> str:
-        """A node as text."""
-        return cst.Module([]).code_for_node(node)
+def elsewhere(node: cst.CSTNode | None) -> str:
+    """A sentence for what is called an environment and comes from another file."""
+    name = dotted(node) or "It"
+    return f"{name} comes from another file or package: once that is of today, so is this."

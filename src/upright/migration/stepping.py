@@ -4,14 +4,15 @@ from collections.abc import Sequence
 
 import libcst as cst
 
-from upright.migration.idiom import Idiom
 from upright.migration.kinds import Kind
-from upright.migration.scene import Scene
+from upright.migration.scene import Scene, elsewhere
 from upright.migration.syntax import (
+    code_of,
     dotted,
     elements,
     index_of,
     indexed,
+    item_of,
     literal,
     method,
     small,
@@ -21,151 +22,117 @@ from upright.migration.syntax import (
 STEP_GIVES = (
     "A step gives five values: terminated, an end of the task, and truncated, a time limit."
 )
+TIME_LIMIT_IS = "A time limit is a value of its own, truncated; the info says nothing of it."
 LIMIT = "TimeLimit.truncated"
+ENDS = ("terminated", "truncated")
 
 
-class Stepping(Idiom):
-    """`obs, reward, done, info = env.step(action)`."""
-
-    name = "step"
-    nodes = (cst.Assign,)
-
-    def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
-        """One more target, and `done` made of the two on the next line."""
-        assert isinstance(original, cst.Assign)
-        assert isinstance(updated, cst.Assign)
-        receiver, name = method(original.value)
-        if name != "step":
-            return updated
-        target = original.targets[0].target
-        parts, kind = elements(target), scene.kind(receiver)
-        if len(original.targets) > 1 or parts is None:
-            _whole(original, scene, kind)
-            return updated
-        if kind is Kind.OTHER or not _are_four(parts):
-            return updated
-        if not kind.is_env:
-            scene.say_by_hand(f"{STEP_GIVES} {scene.elsewhere(receiver)}", _today(scene, original))
-            return updated
-        return self._rewritten(original, updated, scene)
-
-    def _rewritten(self, original: cst.Assign, updated: cst.Assign, scene: Scene) -> cst.Assign:
-        receiver, _ = method(original.value)
-        target, ends = updated.targets[0].target, list(scene.ends())
-        assert isinstance(target, cst.Tuple | cst.List)
-        done = target.elements[2].value
-        info = scene.code(target.elements[3].value)
-        if dotted(done) == "_":
-            ends = ["_", "_"]
-        else:
-            join = "|" if scene.kind(receiver) is Kind.VECTOR else "or"
-            text = f"{scene.code(done)} = {ends[0]} {join} {ends[1]}"
-            scene.follow(original, small(text))
-        if ends[1] != "_" and info not in scene.known.loop_names:
-            scene.notes[scene.function, "info", info] = ends[1]
-        scene.notes[scene.function, "done", dotted(done)] = ends
-        scene.say(f"{STEP_GIVES}{scene.named(receiver)}")
-        new = spread(target, 2, ends)
-        return updated.with_changes(targets=[updated.targets[0].with_changes(target=new)])
+def step_unpacked(original: cst.Assign, updated: cst.Assign, scene: Scene) -> cst.Assign:
+    """`obs, reward, done, info = env.step(a)`: one more target, and done made of two behind it."""
+    receiver, name = method(original.value)
+    if name != "step":
+        return updated
+    kind, parts = scene.kind(receiver), elements(original.targets[0].target)
+    if len(original.targets) > 1 or parts is None:
+        _kept_whole(original, scene)
+        return updated
+    if kind is Kind.OTHER or not _are_four(parts):
+        return updated
+    done, info = code_of(parts[2].value), code_of(parts[3].value)
+    ends = ("_", "_") if done == "_" else _ends(scene)
+    joined = f"{done} = {ends[0]} {'|' if kind is Kind.VECTOR else 'or'} {ends[1]}"
+    if not kind.is_env:
+        new = f"{code_of(_with_ends(original, ends))}\n{joined}".removesuffix("\n_ = _ or _")
+        scene.say_by_hand(original, f"{STEP_GIVES} {elsewhere(receiver)}", new)
+        return updated
+    if done != "_":
+        scene.following[original].append(small(joined))
+        if info not in scene.known.loop_names:
+            scene.notes[scene.function(original), "info", info] = ends[1]
+    scene.notes[scene.function(original), "done", done] = ends
+    scene.say(original, f"{STEP_GIVES}{scene.named(receiver)}")
+    return _with_ends(updated, ends)
 
 
 def _are_four(parts: Sequence[cst.BaseElement]) -> bool:
     """Whether done has a name among a step's parts; the last may be a star."""
-    starred = [isinstance(part, cst.StarredElement) for part in parts]
-    return len(parts) == 4 and not any(starred[:3])
+    return len(parts) == 4 and not any(isinstance(part, cst.StarredElement) for part in parts[:3])
 
 
-def _today(scene: Scene, original: cst.Assign) -> str:
-    """The line that works today, for a person to write."""
-    target = original.targets[0].target
-    assert isinstance(target, cst.Tuple | cst.List)
-    done = scene.code(target.elements[2].value)
-    ends = ["_", "_"] if done == "_" else list(scene.ends())
-    new = original.with_changes(
-        targets=[original.targets[0].with_changes(target=spread(target, 2, ends))]
-    )
-    joined = "" if done == "_" else f"\n{done} = {' or '.join(ends)}"
-    return f"{scene.code(new)}{joined}"
+def _ends(scene: Scene) -> Sequence[str]:
+    """The names of a step's two ends that the file does not use for something else."""
+    old = scene.known.has_old_style and not scene.known.has_new_style
+    return [f"step_{end}" for end in ENDS] if old and scene.known.names & set(ENDS) else ENDS
 
 
-def _whole(original: cst.Assign, scene: Scene, kind: Kind) -> None:
+def _with_ends(assign: cst.Assign, ends: Sequence[str]) -> cst.Assign:
+    """The same with two targets in the place of the third."""
+    (only,) = assign.targets
+    target = spread(only.target, 2, [cst.Name(end) for end in ends])
+    return assign.with_changes(targets=[only.with_changes(target=target)])
+
+
+def _apart(call: cst.CSTNode, scene: Scene) -> str:
+    """How a step is taken apart today."""
+    return f"obs, reward, {', '.join(_ends(scene))}, info = {code_of(call)}"
+
+
+def _apart_and_done(call: cst.CSTNode, scene: Scene) -> str:
+    return f"{_apart(call, scene)}\ndone = {' or '.join(_ends(scene))}"
+
+
+def _kept_whole(original: cst.Assign, scene: Scene) -> None:
     """A step that is kept in one name: what is taken out of it later is not followed."""
     target = original.targets[0].target
-    if not kind.is_env or scene.known.has_new_style or isinstance(target, cst.Tuple | cst.List):
-        return
-    if scene.known.is_taken_apart(dotted(target), 5):
-        return
-    call, ends = scene.code(original.value), " or ".join(scene.ends())
-    scene.say_by_hand(
-        f"{STEP_GIVES} They are kept in one name, whose third was done.",
-        f"obs, reward, {', '.join(scene.ends())}, info = {call}\ndone = {ends}",
-    )
+    env = scene.kind(method(original.value)[0]).is_env and not scene.known.has_new_style
+    apart = elements(target) is not None or scene.known.is_taken_apart(dotted(target), 5)
+    if env and not apart:
+        why = f"{STEP_GIVES} They are kept in one name, whose third was done."
+        scene.say_by_hand(original, why, _apart_and_done(original.value, scene))
 
 
-class StepInside(Idiom):
-    """`env.step(action)[2]`, `return env.step(action)`: values that no assignment names."""
+def step_handed_on(original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Call:
+    """`return env.step(action)`: for a person."""
+    handed_on = (cst.Return, cst.Arg, cst.StarredElement, cst.Yield)
+    given = isinstance(scene.parent(original), handed_on) and scene.own_class(original) is None
+    if given and _is_unnamed_step(original, scene):
+        why = f"{STEP_GIVES} Whoever gets these takes them apart elsewhere."
+        scene.say_by_hand(original, why, _apart(original, scene))
+    return updated
 
-    name = "step-inside"
-    nodes = (cst.Call, cst.Subscript)
 
-    def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
-        """The info has another place; all else is for a person."""
-        if scene.known.has_new_style:
-            return updated
-        if isinstance(original, cst.Subscript):
-            return self._part(original, updated, scene)
-        receiver, name = method(original)
-        handed_on = (cst.Return, cst.Arg, cst.StarredElement, cst.Yield)
-        inside_own = scene.own_class is not None
-        if name != "step" or not scene.kind(receiver).is_env or inside_own:
-            return updated
-        if isinstance(scene.parent, handed_on):
-            scene.say_by_hand(
-                f"{STEP_GIVES} Whoever gets these takes them apart elsewhere.",
-                f"obs, reward, {', '.join(scene.ends())}, info = {scene.code(original)}",
-            )
+def step_indexed(original: cst.Subscript, updated: cst.Subscript, scene: Scene) -> cst.Subscript:
+    """`env.step(action)[3]`: the info has another place; the third is for a person."""
+    number = index_of(original)
+    if not _is_unnamed_step(original.value, scene) or number in (0, 1):
         return updated
+    if number == 3:
+        scene.say(original, f"{STEP_GIVES} The info is the fifth.")
+        return indexed(updated.value, 4)
+    why = f"{STEP_GIVES} The third was true for both ends."
+    scene.say_by_hand(original, why, _apart_and_done(original.value, scene))
+    return updated
 
-    def _part(self, original: cst.Subscript, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
-        receiver, name = method(original.value)
-        if name != "step" or not scene.kind(receiver).is_env:
-            return updated
-        number = index_of(original)
-        assert isinstance(updated, cst.Subscript)
-        if number == 3:
-            scene.say(f"{STEP_GIVES} The info is the fifth.")
-            return indexed(updated.value, 4)
-        if number not in (0, 1):
-            call = scene.code(original.value)
-            scene.say_by_hand(
-                f"{STEP_GIVES} The third was true for both ends.",
-                f"obs, reward, {', '.join(scene.ends())}, info = {call}\n"
-                f"done = {' or '.join(scene.ends())}",
-            )
+
+def _is_unnamed_step(call: cst.BaseExpression, scene: Scene) -> bool:
+    receiver, name = method(call)
+    return name == "step" and not scene.known.has_new_style and scene.kind(receiver).is_env
+
+
+def limit_asked(original: cst.BaseExpression, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
+    """`info["TimeLimit.truncated"]`, and the like: the name that the step above gave it."""
+    info = _asked(original)
+    if info is None:
         return updated
-
-
-class Truncation(Idiom):
-    """`info["TimeLimit.truncated"]`, `info.get("TimeLimit.truncated", False)`, `... in info`."""
-
-    name = "time-limit"
-    nodes = (cst.Subscript, cst.Call, cst.Comparison)
-    why = "A time limit is a value of its own, truncated; the info says nothing of it."
-
-    def leave(self, original: cst.CSTNode, updated: cst.CSTNode, scene: Scene) -> cst.CSTNode:
-        """The name that the step above gave it."""
-        info = _asked(original)
-        if info is None:
-            return updated
-        truncated = scene.notes.get((scene.function, "info", scene.code(info)))
-        if truncated:
-            scene.say(self.why)
-            name = cst.Name(truncated)
-            return cst.UnaryOperation(cst.Not(), name) if _is_denied(original) else name
-        if scene.known.has_four_parts:
-            return updated
-        scene.say_by_hand(self.why, "obs, reward, terminated, truncated, info = env.step(action)")
-        return updated
+    truncated = scene.notes.get((scene.function(original), "info", code_of(info)))
+    if truncated:
+        scene.say(original, TIME_LIMIT_IS)
+        name = cst.Name(truncated)
+        return cst.UnaryOperation(cst.Not(), name) if _is_denied(original) else name
+    if not scene.known.has_four_parts:
+        new = "obs, reward, terminated, truncated, info = env.step(action)"
+        scene.say_by_hand(original, TIME_LIMIT_IS, new)
+    return updated
 
 
 def _is_denied(node: cst.CSTNode) -> bool:
@@ -173,16 +140,14 @@ def _is_denied(node: cst.CSTNode) -> bool:
     return isinstance(node, cst.Comparison) and isinstance(node.comparisons[0].operator, cst.NotIn)
 
 
-def _asked(node: cst.CSTNode) -> cst.BaseExpression | None:
-    """The info that is asked for the old key."""
-    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
-        inside = node.slice[0].slice
-        if isinstance(inside, cst.Index) and literal(inside.value) == LIMIT:
-            return node.value
-    if isinstance(node, cst.Comparison) and literal(node.left) == LIMIT:
-        (compared,) = node.comparisons[:1]
-        return compared.comparator if isinstance(compared.operator, cst.In | cst.NotIn) else None
-    receiver, name = method(node)
-    if name == "get" and isinstance(node, cst.Call) and node.args:
-        return receiver if literal(node.args[0].value) == LIMIT else None
-    return None
+def _asked(node: cst.BaseExpression) -> cst.BaseExpression | None:
+    """The info that is asked for the old key: `info[key]`, `info.get(key)`, `key in info`."""
+    info, key = None, item_of(node)
+    if isinstance(node, cst.Subscript):
+        info = node.value
+    elif isinstance(node, cst.Call) and node.args and method(node)[1] == "get":
+        info, key = method(node)[0], node.args[0].value
+    elif isinstance(node, cst.Comparison):
+        first, key = node.comparisons[0], node.left
+        info = first.comparator if isinstance(first.operator, cst.In | cst.NotIn) else None
+    return info if literal(key) == LIMIT else None

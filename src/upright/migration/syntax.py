@@ -6,6 +6,8 @@ import libcst as cst
 
 Function = cst.FunctionDef
 Small = cst.BaseSmallStatement
+NOTHING = cst.SimpleWhitespace("")
+TIGHT = cst.AssignEqual(NOTHING, NOTHING)
 
 
 def dotted(node: cst.CSTNode | None) -> str:
@@ -18,21 +20,15 @@ def dotted(node: cst.CSTNode | None) -> str:
     return ""
 
 
-def chain(text: str) -> cst.Name | cst.Attribute:
+def chain(text: str) -> cst.BaseExpression:
     """The node of `a.b.c`."""
-    first, *rest = text.split(".")
-    node: cst.Name | cst.Attribute = cst.Name(first)
-    for name in rest:
-        node = cst.Attribute(node, cst.Name(name))
-    return node
+    return cst.parse_expression(text)
 
 
 def literal(node: cst.CSTNode | None) -> str | None:
     """The value of a plain string; None for everything else."""
-    if isinstance(node, cst.SimpleString):
-        value = node.evaluated_value
-        return value if isinstance(value, str) else None
-    return None
+    value = node.evaluated_value if isinstance(node, cst.SimpleString) else None
+    return value if isinstance(value, str) else None
 
 
 def quoted(like: cst.SimpleString, value: str) -> cst.SimpleString:
@@ -47,11 +43,40 @@ def method(node: cst.CSTNode | None) -> tuple[cst.BaseExpression | None, str]:
     return None, ""
 
 
-def elements(target: cst.CSTNode) -> Sequence[cst.BaseElement] | None:
+def is_super(node: cst.CSTNode | None) -> bool:
+    """Whether it is `super()`."""
+    return isinstance(node, cst.Call) and dotted(node.func) == "super"
+
+
+def defines(own: cst.ClassDef | None, name: str) -> bool:
+    """Whether a class has a method of this name in its own text."""
+    lines = own.body.body if own else ()
+    return any(isinstance(each, Function) and each.name.value == name for each in lines)
+
+
+def elements(target: cst.CSTNode | None) -> Sequence[cst.BaseElement] | None:
     """The parts of a tuple or a list; None for all else."""
-    if isinstance(target, cst.Tuple | cst.List):
-        return target.elements
+    return target.elements if isinstance(target, cst.Tuple | cst.List) else None
+
+
+def item_of(node: cst.CSTNode | None) -> cst.BaseExpression | None:
+    """The item of `value[item]`; None for every other subscript."""
+    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
+        inside = node.slice[0].slice
+        return inside.value if isinstance(inside, cst.Index) else None
     return None
+
+
+def index_of(node: cst.CSTNode | None) -> int | None:
+    """The number in `value[number]`; None for every other subscript."""
+    item = item_of(node)
+    return item.evaluated_value if isinstance(item, cst.Integer) else None
+
+
+def indexed(value: cst.BaseExpression, number: int) -> cst.Subscript:
+    """`value[number]`."""
+    index = cst.SubscriptElement(cst.Index(cst.Integer(str(number))))
+    return cst.Subscript(value, [index])
 
 
 def arguments(call: cst.Call, names: Sequence[str]) -> dict[str, cst.BaseExpression] | None:
@@ -67,70 +92,46 @@ def arguments(call: cst.Call, names: Sequence[str]) -> dict[str, cst.BaseExpress
     return found
 
 
+def keywords(call: cst.Call) -> dict[str, cst.BaseExpression]:
+    """The arguments of a call that have names, and those behind stars by their stars."""
+    named = {dotted(arg.keyword) or arg.star: arg.value for arg in call.args}
+    return {name: value for name, value in named.items() if name}
+
+
 def keyword(name: str, value: cst.BaseExpression) -> cst.Arg:
     """An argument `name=value`."""
-    tight = cst.AssignEqual(cst.SimpleWhitespace(""), cst.SimpleWhitespace(""))
-    return cst.Arg(value, keyword=cst.Name(name), equal=tight)
-
-
-def has_keyword(call: cst.Call, *names: str) -> bool:
-    """Whether an argument is given by one of these names, or by two stars."""
-    given = (arg.keyword.value if arg.keyword else arg.star for arg in call.args)
-    return any(name in (*names, "**") for name in given)
-
-
-def with_argument(call: cst.Call, added: cst.Arg) -> cst.Call:
-    """A call with one more argument; what stood behind the last one stands behind it."""
-    if not call.args:
-        return call.with_changes(args=[added])
-    *others, last = call.args
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    added = added.with_changes(comma=last.comma, whitespace_after_arg=last.whitespace_after_arg)
-    last = last.with_changes(comma=comma, whitespace_after_arg=cst.SimpleWhitespace(""))
-    return call.with_changes(args=[*others, last, added])
+    return cst.Arg(value, keyword=cst.Name(name), equal=TIGHT)
 
 
 def with_arguments(call: cst.Call, args: Sequence[cst.Arg]) -> cst.Call:
-    """A call with fewer arguments; what stood behind the last stands behind what is last now."""
+    """A call with more or fewer; what stood behind the last stands behind what is last now."""
     if not args or not call.args:
         return call.with_changes(args=args)
-    *others, last = args
-    end = call.args[-1]
+    end, comma = call.args[-1], cst.MaybeSentinel.DEFAULT
+    bare = end.with_changes(comma=comma, whitespace_after_arg=NOTHING)
+    *others, last = [bare if arg is end else arg for arg in args]
     last = last.with_changes(comma=end.comma, whitespace_after_arg=end.whitespace_after_arg)
     return call.with_changes(args=[*others, last])
 
 
 def without_arguments(call: cst.Call, *names: str) -> cst.Call:
     """A call without its keyword arguments of these names."""
-    kept = [arg for arg in call.args if not (arg.keyword and arg.keyword.value in names)]
-    return with_arguments(call, kept)
+    return with_arguments(call, [arg for arg in call.args if dotted(arg.keyword) not in names])
 
 
-def first_of(call: cst.BaseExpression) -> cst.Subscript:
-    """`call[0]`."""
-    return indexed(call, 0)
+def with_method(call: cst.Call, name: str) -> cst.Call:
+    """A call of another method of the same object."""
+    return call.with_deep_changes(call.func, attr=cst.Name(name))
 
 
-def indexed(value: cst.BaseExpression, number: int) -> cst.Subscript:
-    """`value[number]`."""
-    index = cst.SubscriptElement(cst.Index(cst.Integer(str(number))))
-    return cst.Subscript(value, [index])
-
-
-def index_of(node: cst.CSTNode | None) -> int | None:
-    """The number in `value[number]`; None for every other subscript."""
-    if isinstance(node, cst.Subscript) and len(node.slice) == 1:
-        inside = node.slice[0].slice
-        if isinstance(inside, cst.Index) and isinstance(inside.value, cst.Integer):
-            return inside.value.evaluated_value
-    return None
+def code_of(node: cst.CSTNode) -> str:
+    """A node as text."""
+    return cst.Module([]).code_for_node(node)
 
 
 def small(text: str) -> Small:
     """A statement without a block."""
-    line = cst.parse_statement(text)
-    assert isinstance(line, cst.SimpleStatementLine)
-    return line.body[0]
+    return cst.ensure_type(cst.parse_statement(text), cst.SimpleStatementLine).body[0]
 
 
 def tuple_of(*values: cst.BaseExpression) -> cst.Tuple:
@@ -138,31 +139,25 @@ def tuple_of(*values: cst.BaseExpression) -> cst.Tuple:
     return cst.Tuple([cst.Element(value) for value in values], lpar=(), rpar=())
 
 
-def spread(target: cst.Tuple | cst.List, place: int, names: Sequence[str]) -> cst.Tuple | cst.List:
-    """The element at a place gives way to one for each name."""
-    parts = list(target.elements)
-    comma = cst.Comma(whitespace_after=cst.SimpleWhitespace(" "))
-    new = [cst.Element(cst.Name(name), comma=comma) for name in names]
-    new[-1] = new[-1].with_changes(comma=parts[place].comma)
+def spread(
+    target: cst.BaseExpression, place: int, values: Sequence[cst.BaseExpression]
+) -> cst.BaseExpression:
+    """The element of a tuple or a list at a place gives way to one for each value."""
+    parts = elements(target) or ()
+    *others, last = [cst.Element(value) for value in values]
+    new = [*others, last.with_changes(comma=parts[place].comma)]
     return target.with_changes(elements=[*parts[:place], *new, *parts[place + 1 :]])
 
 
-def walk(node: cst.CSTNode) -> Iterator[cst.CSTNode]:
-    """A node and all that is in it."""
+def walk(node: cst.CSTNode, *but: type[cst.CSTNode]) -> Iterator[cst.CSTNode]:
+    """A node and all that is in it, but for what stands in nodes of these kinds."""
     waiting = [node]
     while waiting:
         current = waiting.pop()
         yield current
-        waiting.extend(reversed(current.children))
+        waiting.extend(each for each in reversed(current.children) if not isinstance(each, but))
 
 
 def walk_body(function: Function) -> Iterator[cst.CSTNode]:
     """What stands in a function, and in no function or class within it."""
-    waiting: list[cst.CSTNode] = [function.body]
-    while waiting:
-        current = waiting.pop()
-        yield current
-        inner = reversed(current.children)
-        waiting.extend(
-            each for each in inner if not isinstance(each, Function | cst.ClassDef | cst.Lambda)
-        )
+    return walk(function.body, Function, cst.ClassDef, cst.Lambda)

@@ -6,26 +6,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from pydantic import ConfigDict, Field, RootModel, ValidationError, model_validator
 
 from upright.ground import UprightError, parse_json, read_bytes
+from upright.learning import Metric
 from upright.runs.records import Count, Number, Record
 
 if TYPE_CHECKING:
     from upright.rollout import Episode
 
 LOG_BYTES, ROW_BYTES, MOST_ROWS = 2 << 30, 1 << 16, 10_000_000
-
-
-class Metric:
-    """The names in a row of metrics.jsonl that are not an update's own (`train/...`)."""
-
-    ITERATION = "iteration"
-    EPISODE_RETURN = "rollout/ep_rew_mean"
-    EPISODE_DEVIATION = "rollout/ep_rew_std"
-    EPISODE_LENGTH = "rollout/ep_len_mean"
-    EVALUATION = "eval/mean_reward"
-    TIMESTEPS = "time/total_timesteps"
-    EPISODES = "time/total_episodes"
-    FPS = "time/fps"
-    SECONDS = "time/time_elapsed"
 
 
 class MetricsRow(RootModel[dict[str, Number]]):

@@ -25,9 +25,7 @@ if TYPE_CHECKING:
         OPERATION,
         Recipe,
         flag_of,
-        read_recipe,
-        recipe_from,
-        resolve,
     )
+    from upright.settings.resolving import read_recipe, recipe_from, resolve
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -4,7 +4,8 @@ import shlex
 from typing import Any
 
 from upright.settings.kwargs import write_value
-from upright.settings.recipe import ENVIRONMENT, Recipe, flag_of, resolve
+from upright.settings.recipe import ENVIRONMENT, Recipe, flag_of
+from upright.settings.resolving import resolve
 
 
 def command_line(recipe: Recipe) -> str:

@@ -1,13 +1,11 @@
-"""A recipe is all that a run depends on: defaults < preset < config file < keywords and flags."""
+"""A recipe: all that a run depends on, complete and frozen."""
 
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 
-from upright.ground import UprightError, did_you_mean, shortened
-from upright.settings.config import Config, read_config, read_settings_file
+from upright.ground import UprightError, shortened
 from upright.settings.fields import (
     EnvName,
     Float,
@@ -19,7 +17,6 @@ from upright.settings.fields import (
     described,
 )
 from upright.settings.hyperparameters import SETTINGS, Settings
-from upright.settings.presets import NONE, presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
 
@@ -134,7 +131,7 @@ class Recipe(BaseModel):
             UprightError: One of them is out of range.
         """
         given = {key: value for key, value in changes.items() if value is not None}
-        return _validate({**self.flat(), **given}, SETTINGS[self.algo])
+        return validated({**self.flat(), **given}, SETTINGS[self.algo])
 
     @property
     def judged_in(self) -> str:
@@ -171,85 +168,6 @@ FLAGS = tuple(key for key, field in Recipe.model_fields.items() if field.json_sc
 RUN_KEYS = tuple(key for key in Recipe.model_fields if key != "settings")
 
 
-def resolve(
-    env: str | None = None,
-    algo: str | None = None,
-    *,
-    preset: str | None = None,
-    config: str | Path | None = None,
-    family_of: "Callable[[Recipe], str] | None" = None,
-    **overrides: Any,
-) -> Recipe:
-    """The recipe that the caller means.
-
-    Args:
-        env: Gymnasium id; may come from the config file instead.
-        algo: reinforce, actor-critic or ppo; the preset names the default.
-        preset: A table of the environment's preset file, a family, or "default" for neither;
-            where nothing is said, "tuned" if there is one, else what `family_of` says.
-        config: A TOML file such as a run's settings.toml, or a pipe, which is read once.
-        family_of: The family of a recipe's environment, as `envs.recipe_for` finds it.
-        **overrides: Settings and the other fields of `Recipe`; None means not given.
-
-    Raises:
-        UprightError: Anything unknown, out of range or inconsistent.
-
-    Example:
-        >>> recipe = resolve("CartPole-v1", gamma=0.98)
-        >>> recipe.algo, recipe.preset, recipe.settings.gamma
-        ('ppo', 'tuned', 0.98)
-    """
-    file = Config("", "", {}) if config is None else read_config(config)
-    written = file.table
-    given = {key: value for key, value in overrides.items() if value is not None}
-    env = env or written.get("env")
-    if not isinstance(env, str) or not env:
-        raise UprightError(
-            "No environment was named.", "Give a Gymnasium id first, say CartPole-v1."
-        )
-    available = presets_of(env)
-    algo = algo or written.get("algo") or available.default_algorithm
-    preset = preset or written.get("preset")
-    if algo not in SETTINGS:
-        raise UprightError(
-            f"Unknown algorithm '{algo}'.",
-            did_you_mean(algo, SETTINGS, f"There are {', '.join(SETTINGS)}."),
-        )
-    merged = {**written, **given, "env": env, "algo": algo, "preset": NONE}
-    _refuse_unknown(merged, algo, file)
-    if preset is None and family_of is not None and not available.is_tuned(algo):
-        described = _validate({key: merged[key] for key in merged if key in RUN_KEYS}, Settings)
-        preset = family_of(described)
-    preset, table = available.choose(preset, algo)
-    recipe = _validate({**table, **merged, "preset": preset}, SETTINGS[algo])
-    # One argument of an environment's takes the place of that one alone.
-    arguments = table.get("env_kwargs", {}) | recipe.env_kwargs
-    return recipe.model_copy(update={"env_kwargs": arguments})
-
-
-def read_recipe(path: str | Path) -> Recipe:
-    """The recipe in a run's settings.toml, which is complete; no preset is looked up.
-
-    Raises:
-        UprightError: The file is not one, or is a link.
-    """
-    file = read_settings_file(Path(path))
-    algo = file.table.get("algo")
-    if algo not in SETTINGS:
-        raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
-    _refuse_unknown(file.table, algo, file)
-    return _validate({**OLDER, **file.table}, SETTINGS[algo])
-
-
-def recipe_from(table: Mapping[str, Any]) -> Recipe:
-    """The recipe that `flat` gave.
-
-    Raises:
-        UprightError: It is none.
-    """
-    return _validate(table, SETTINGS[table["algo"]])
-
-
 def flag_of(name: str) -> str:
     """The flag of a setting, or of a field of the recipe."""
     field = Recipe.model_fields.get(name)
@@ -257,29 +175,12 @@ def flag_of(name: str) -> str:
     return f"--{(extra and extra['flag']) or name.replace('_', '-')}"
 
 
-def _refuse_unknown(table: Mapping[str, Any], algo: str, file: Config) -> None:
-    """Refuse what is no key of the algorithm's, or no value; `file` brought some of them."""
-    known = [*RUN_KEYS, *SETTINGS[algo].model_fields]
-    for key in table:
-        if key in known:
-            continue
-        owners = [name for name, settings in SETTINGS.items() if key in settings.model_fields]
-        place = file.place(key) if key in file.table else ""
-        if place and not owners:
-            raise UprightError(
-                f"{place}: unknown key '{key}'.",
-                did_you_mean(key, known, "`upright train --help` lists every setting."),
-            )
-        belongs = f"It belongs to {' and '.join(owners)}."
-        lists = f"`upright train --algo {algo} --help` lists them."
-        raise UprightError(
-            f"{algo} has no setting '{key}'{f' (from {place})' if place else ''}.",
-            belongs if owners else did_you_mean(key, known, lists),
-        )
-    file.refuse_nested(TABLES)
+def validated(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:
+    """The recipe that a flat table says, with the settings of this kind.
 
-
-def _validate(table: Mapping[str, Any], kind: type[Settings]) -> Recipe:
+    Raises:
+        UprightError: One of them is unknown, out of range, or at odds with another.
+    """
     run_keys = {key: value for key, value in table.items() if key in RUN_KEYS}
     try:
         settings = kind(**{key: value for key, value in table.items() if key not in RUN_KEYS})

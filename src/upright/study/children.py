@@ -15,6 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import IO, Any, Literal, Self
 
 from upright.ground import ONE_THREAD, shortened
+from upright.judging import Verdict
 from upright.settings import Recipe
 
 READING_SECONDS, LONGEST_LINE = 2.0, 1 << 16
@@ -32,6 +33,7 @@ class SeedProgress:
         timesteps: The transitions behind it.
         mean: The recent training episodes' mean return.
         evaluation: The greedy policy's, when it was last evaluated.
+        verdict: What held against all of its run's files, once it came to one.
         error: Why it failed.
         solved: What its verdict says.
     """
@@ -42,6 +44,7 @@ class SeedProgress:
     timesteps: int = 0
     mean: float | None = None
     evaluation: float | None = None
+    verdict: Verdict | None = None
     error: str = ""
     solved: bool | None = None
 

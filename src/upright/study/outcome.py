@@ -7,8 +7,8 @@ from statistics import median
 from typing import Any, NamedTuple, Self
 
 from upright.ground import UprightError
-from upright.judging import Aggregates, Estimate, aggregates
-from upright.runs import Metric, Run, held
+from upright.judging import Aggregates, Estimate, Verdict, aggregates
+from upright.runs import Metric, Run
 from upright.study.children import SeedProgress
 
 
@@ -32,13 +32,8 @@ class SeedRow(NamedTuple):
     seconds: float
 
 
-def row_of(run: Run) -> SeedRow:
-    """What a finished run's verdict says, held against all of its files.
-
-    Raises:
-        UprightError: There is none, or a file tells otherwise.
-    """
-    verdict = held(run)
+def row_of(run: Run, verdict: Verdict) -> SeedRow:
+    """What a finished run's verdict says, which holds against all of its files."""
     steps = verdict.candidate.timesteps
     seconds = [row[Metric.SECONDS] for row in run.metrics() if row[Metric.TIMESTEPS] == steps]
     seed, mean = run.recipe.seed, verdict.proof.mean
@@ -106,9 +101,10 @@ class SeedRuns(Rows):
         failures: Why others came to none, by seed.
     """
 
-    def __init__(self, runs: Sequence[Run], failures: Mapping[int, str]) -> None:
-        self.runs, self.failures = tuple(runs), dict(failures)
-        self.rows = tuple(map(row_of, runs))
+    def __init__(
+        self, runs: Sequence[Run], rows: Sequence[SeedRow], failures: Mapping[int, str]
+    ) -> None:
+        self.runs, self.rows, self.failures = tuple(runs), tuple(rows), dict(failures)
 
     @classmethod
     def of(cls, every: Iterable[SeedProgress], opened: Callable[[Path], Run]) -> Self:
@@ -121,17 +117,18 @@ class SeedRuns(Rows):
         Raises:
             UprightError: Not one of them came to a verdict.
         """
-        over, failures = [], {}
+        runs, rows, failures = [], [], {}
         for one in every:
-            if one.state == "finished" and one.folder is not None:
-                over.append(opened(one.folder))
+            if one.verdict is not None and one.folder is not None:
+                runs.append(opened(one.folder))
+                rows.append(row_of(runs[-1], one.verdict))
             else:
                 failures[one.seed] = one.error
-        if not over:
+        if not runs:
             seed, error = next(iter(failures.items()))
             many = f"None of {len(failures)} trainings came to its end; "
             raise UprightError(f"{many if len(failures) > 1 else ''}seed {seed} failed: {error}")
-        return cls(over, failures)
+        return cls(runs, rows, failures)
 
     def __repr__(self) -> str:
         failed = f", {len(self.failures)} failed" if self.failures else ""

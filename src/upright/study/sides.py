@@ -1,6 +1,6 @@
 """Sides of a comparison: which runs are whose, and what keeps them from being compared."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from upright.envs import evaluation_env, in_full
 from upright.ground import UprightError
 from upright.runs import RUN_FILE, Metric, Run, find_runs, held, replayed
 from upright.show.curves import Curve, curve_of, grouped
-from upright.study.outcome import Rows, row_of
+from upright.study.outcome import Rows, SeedRow, row_of
 
 MORE = "`upright seeds` trains more."
 
@@ -21,11 +21,19 @@ class Side(Rows):
         name: What it is called.
         runs: Its runs, at least two.
         curves: Their evaluations.
+
+    Args:
+        name: The same.
+        curves: The same.
+        behind: The run behind each curve, and its row.
     """
 
-    def __init__(self, name: str, runs: Sequence[Run], curves: Sequence[Curve]) -> None:
-        self.name, self.runs, self.curves = name, tuple(runs), tuple(curves)
-        self.rows = tuple(map(row_of, runs))
+    def __init__(
+        self, name: str, curves: Sequence[Curve], behind: Mapping[Curve, tuple[Run, SeedRow]]
+    ) -> None:
+        self.name, self.curves = name, tuple(curves)
+        self.runs = tuple(behind[curve][0] for curve in curves)
+        self.rows = tuple(behind[curve][1] for curve in curves)
 
 
 def sides_of(named: Sequence[str], trust_code: bool = False, replay: bool = False) -> list[Side]:
@@ -45,16 +53,16 @@ def sides_of(named: Sequence[str], trust_code: bool = False, replay: bool = Fals
             sides were judged otherwise or share a run.
     """
     found = {word: _opened(word, trust_code) for word in dict.fromkeys(named)}
-    for run in [run for runs in found.values() for run in runs]:
-        _refuse_unverified(run, replay)
+    rows = {run: _row(run, replay) for runs in found.values() for run in runs}
+    behind = {curve_of(run, Metric.EVALUATION): (run, row) for run, row in rows.items()}
     if len(found) == 1 or all(_is_run(word) for word in found):
-        curves = {_curve(run): run for runs in found.values() for run in runs}
-        sides = [
-            Side(name.rpartition(": ")[0], [curves[each] for each in group], group)
-            for name, group in grouped(list(curves))
-        ]
+        groups = [(name.rpartition(": ")[0], group) for name, group in grouped(list(behind))]
     else:
-        sides = [_side(word, runs) for word, runs in found.items()]
+        groups = [
+            (word, _one_kind(word, [each for each in behind if behind[each][0] in runs]))
+            for word, runs in found.items()
+        ]
+    sides = [Side(name, group, behind) for name, group in groups]
     _refuse_unfit(sides)
     return sides
 
@@ -88,34 +96,32 @@ def _is_run(word: str) -> bool:
     return Path(word).is_file() or (Path(word) / RUN_FILE).is_file()
 
 
-def _curve(run: Run) -> Curve:
-    return curve_of(run, Metric.EVALUATION)
-
-
-def _side(word: str, runs: Sequence[Run]) -> Side:
-    """The runs of a word, which must be of one kind."""
-    curves = {_curve(run): run for run in runs}
-    (name, group), *others = grouped(list(curves))
+def _one_kind(word: str, curves: Sequence[Curve]) -> list[Curve]:
+    """The curves of a word, which must be of runs of the same settings."""
+    (name, group), *others = grouped(curves)
     if others:
         two = " and ".join(each.rpartition(": ")[0] for each in (name, others[0][0]))
         raise UprightError(
             f"{word} holds runs of {len(others) + 1} settings, such as {two}.",
             "Name a pattern for each, or this folder alone: its runs are grouped then.",
         )
-    return Side(word, [curves[each] for each in group], group)
+    return group
 
 
-def _refuse_unverified(run: Run, replay: bool) -> None:
+def _row(run: Run, replay: bool) -> SeedRow:
+    """What a run's verdict says, which must hold."""
     try:
-        held(run)
-        reason, hint = "", ""
-        if replay:
-            verification = replayed(run)
-            reason = "" if verification.holds else verification.reason
+        row = row_of(run, held(run))
+        verification = replayed(run) if replay else None
     except UprightError as error:
-        reason, hint = error.message, error.hint
-    if reason:
-        raise UprightError(f"{run.source} is not verified: {reason}", hint or "Leave it out.")
+        raise _unverified(run, error.message, error.hint) from error
+    if verification is not None and not verification.holds:
+        raise _unverified(run, verification.reason)
+    return row
+
+
+def _unverified(run: Run, reason: str, hint: str = "") -> UprightError:
+    return UprightError(f"{run.source} is not verified: {reason}", hint or "Leave it out.")
 
 
 def _refuse_unfit(sides: Sequence[Side]) -> None:
@@ -156,13 +162,13 @@ def _refuse_other_protocol(first: Side, side: Side) -> None:
 
 def _protocol(run: Run) -> dict[str, Any]:
     """What must be alike for returns to say the same."""
-    recipe, proof = run.recipe, run.verdict().proof
+    recipe, threshold = run.recipe, run.threshold
     judged = in_full(evaluation_env(recipe))
     return {
         "environment": recipe.env,
         "evaluation environment": judged.base,
         "its arguments": dict(judged.kwargs) or "none",
         "its wrappers": ", ".join(judged.wrappers) or "none",
-        "threshold": "none" if proof.threshold is None else proof.threshold,
+        "threshold": "none" if threshold is None else threshold,
         "eval_episodes": recipe.eval_episodes,
     }

@@ -120,7 +120,7 @@ def _conclude(one: SeedProgress) -> None:
     assert one.folder is not None
     try:
         run = Run(one.folder, trust_code=True)
-        verdict = held(run)
+        one.verdict = verdict = held(run)
     except UprightError as error:
         one.state, one.error = "failed", error.message
         return

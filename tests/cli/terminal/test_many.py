@@ -13,7 +13,7 @@ import pytest
 from cli.terminal.test_progress import CODES, Seen, everything
 from upright.cli.terminal.display import onlooker_for
 from upright.cli.terminal.many import ManyLines, ManyTable, SilentOnlooker
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 from upright.study.children import SeedProgress
 
 RECIPE = resolve("CartPole-v1", "ppo")

@@ -11,7 +11,7 @@ import pytest
 import upright
 from upright.api import train_recipe
 from upright.runs.run import Run
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 
 # None of these is a default: whoever trains with other settings than he was given is seen.
 GIVEN = (

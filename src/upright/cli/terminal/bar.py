@@ -23,7 +23,7 @@ from upright.cli.terminal.lines import Lines, of_threshold
 from upright.ground import UprightError
 from upright.judging import Evaluation, Verdict
 from upright.learning import Iteration, Trainer
-from upright.runs import Run
+from upright.runs import Metric, Run
 
 REFRESH_SECONDS = 0.1
 LEVELS = "▁▂▃▄▅▆▇█"
@@ -84,12 +84,12 @@ class Bar(Lines):
         """The curve goes on from what the run has recorded."""
         with contextlib.suppress(UprightError):
             for row in Run(folder).metrics():
-                self._curve.add(row.get("rollout/ep_rew_mean"))
+                self._curve.add(row.get(Metric.EPISODE_RETURN))
         super().resumed(trainer, folder, notes)
 
     def iterated(self, iteration: Iteration, row: dict[str, Any]) -> None:
         """Move the line, now and then."""
-        mean = row.get("rollout/ep_rew_mean")
+        mean = row.get(Metric.EPISODE_RETURN)
         self._curve.add(mean)
         if time.monotonic() - self._drawn_at < REFRESH_SECONDS:
             return
@@ -99,7 +99,7 @@ class Bar(Lines):
             completed=self._trainer.progress,
             mean="" if mean is None else f"return {short(mean)}",
             curve=self._curve.sparkline(),
-            speed=f"{row['time/fps']:,} steps/s" if self._wide else f"{rounded(row['time/fps'])}/s",
+            speed=f"{row[Metric.FPS]:,} steps/s" if self._wide else f"{rounded(row[Metric.FPS])}/s",
             refresh=True,
         )
 

@@ -2,21 +2,21 @@
 
 import argparse
 
-from upright.cli.arguments import add_switches, announce, plain, print_json
+from upright.cli.arguments import add_run, add_switches, announce, plain, print_json, run_of_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright diagnose` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    add_run(parser)
     add_switches(parser, "--json", "--trust-code")
 
 
 def run(args: argparse.Namespace) -> None:
     """Diagnose."""
     announce(f"Looking at {args.run} ...")
-    from upright.runs import Run, findings_of
+    from upright.runs import findings_of
 
-    findings = findings_of(Run(args.run, trust_code=args.trust_code))
+    findings = findings_of(run_of_words(args))
     if args.json:
         print_json({"run": args.run, "findings": [vars(each) for each in findings]})
         return

@@ -2,12 +2,20 @@
 
 import argparse
 
-from upright.cli.arguments import add_switches, announce, count, print_json, seed
+from upright.cli.arguments import (
+    add_run,
+    add_switches,
+    announce,
+    count,
+    print_json,
+    run_of_words,
+    seed,
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright evaluate` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    add_run(parser)
     parser.add_argument("--episodes", type=count, default=100, metavar="N", help="default 100")
     parser.add_argument("--seed", type=seed, default=0, metavar="S", help="default 0")
     add_switches(parser, "--stochastic", "--json", "--trust-code")
@@ -16,9 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Evaluate."""
     announce(f"Evaluating {args.run} over {args.episodes} episodes ...")
-    from upright.runs import Run
-
-    opened = Run(args.run, trust_code=args.trust_code)
+    opened = run_of_words(args)
     evaluation = opened.evaluate(args.episodes, args.seed, not args.stochastic)
     if args.json:
         print_json({"run": args.run, **evaluation.as_dict(), "seed": args.seed})

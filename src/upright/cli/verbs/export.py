@@ -3,14 +3,14 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_switches, announce, plain
+from upright.cli.arguments import add_run, add_switches, announce, plain, run_of_words
 from upright.ground import UprightError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright export` takes."""
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder or a bundle")
+    add_run(parser)
     add("--html", metavar="FILE", help="one offline page: watch the policy, and push it")
     add("--onnx", metavar="FILE", help="the policy as an ONNX model, its normaliser inside")
     add_switches(parser, "--trust-code")
@@ -22,13 +22,12 @@ def run(args: argparse.Namespace) -> None:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
     announce(f"Exporting {args.run} ...")
     from upright.ground import ending_of, refuse_taken
-    from upright.runs import Run
 
     for given, ending in ((args.html, ".html"), (args.onnx, ".onnx")):
         if given:
             ending_of(Path(given), (ending,))
             refuse_taken(Path(given))
-    opened = Run(args.run, trust_code=args.trust_code)
+    opened = run_of_words(args)
     if args.html:
         from upright.show.pages import write_playground
 

@@ -3,14 +3,22 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_switches, announce, count, plain, seed
+from upright.cli.arguments import (
+    add_run,
+    add_switches,
+    announce,
+    count,
+    plain,
+    run_of_words,
+    seed,
+)
 from upright.ground import UprightError
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright record` takes."""
     add = parser.add_argument
-    add("run", metavar="RUN", help="a run folder or a bundle")
+    add_run(parser)
     add("--out", metavar="FILE", help=".mp4 or .gif; default: ENVIRONMENT-NAME.mp4, here")
     add("--episodes", type=count, default=1, metavar="N", help="default 1")
     add("--checkpoint", default="best", metavar="WHICH", help="STEP, first, last or best (default)")
@@ -34,10 +42,9 @@ def run(args: argparse.Namespace) -> None:
     from rich.progress import Progress
 
     from upright.ground import free_name
-    from upright.runs import Run
     from upright.show.video import record
 
-    opened = Run(args.run, trust_code=args.trust_code)
+    opened = run_of_words(args)
     out = Path(args.out) if args.out else free_name(Path(f"{opened.name}.mp4"))
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:

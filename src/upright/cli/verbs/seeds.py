@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from upright.cli.arguments import announce, columns, plain, print_json, within
-from upright.cli.verbs.train import add_training
+from upright.cli.verbs.train import add_training, recipe_of_words
 from upright.ground import Interrupted
 
 if TYPE_CHECKING:
@@ -46,25 +46,19 @@ def run(args: argparse.Namespace) -> int:
         announce(
             f"Upright: training {len(args.seeds)} seeds of {args.env or args.config or ''} ..."
         )
+    from upright.api import train_several
     from upright.cli.terminal import onlooker_for
-    from upright.envs import recipe_for, spec_of, training_env
-    from upright.runs import Run
-    from upright.show.pages import media_wanted
-    from upright.study import SeedRuns, train_seeds
 
-    own = ("json", "out", "debug", "no_media", "quiet", "seeds", "jobs")
-    recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})
-    spec_of(training_env(recipe))
+    recipe = recipe_of_words(args, "seeds", "jobs")
     chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs}
-    chosen["media"] = media_wanted(False if args.no_media else None)
+    chosen["media"] = False if args.no_media else None
     try:
         with onlooker_for(sys.stderr, args.quiet) as onlooker:
-            every = train_seeds(recipe, args.seeds, onlooker=onlooker, **chosen)
+            found = train_several(recipe, args.seeds, onlooker=onlooker, **chosen)
     except Interrupted:
         if not args.quiet:
             announce("The same command goes on from where they stopped.")
         raise
-    found = SeedRuns.of(every, lambda folder: Run(folder, trust_code=True))
     return _tell(found, args.json)
 
 

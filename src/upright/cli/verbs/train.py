@@ -4,9 +4,12 @@ import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from upright.cli.arguments import add_fields, add_switches, announce, print_json
+
+if TYPE_CHECKING:
+    from upright.settings import Recipe
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -70,15 +73,24 @@ def _describe(fields: dict[str, Any]) -> str:
     return text.replace("%", "%%")
 
 
+def recipe_of_words(args: argparse.Namespace, *own: str) -> "Recipe":
+    """The recipe that the arguments of `add_training` mean; `own` are the verb's own.
+
+    An environment that will not do is refused here, before anything moves on the screen.
+    """
+    from upright.envs import recipe_for, spec_of, training_env
+
+    others = ("json", "out", "debug", "no_media", "quiet", *own)
+    recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in others})
+    spec_of(training_env(recipe))
+    return recipe
+
+
 def run(args: argparse.Namespace) -> None:
     """Train."""
     if not args.quiet:
         announce(f"Upright: training {args.env or args.config or ''} ...")
-    from upright.envs import recipe_for, spec_of, training_env
-
-    own = ("json", "out", "debug", "no_media", "quiet")
-    recipe = recipe_for(**{name: value for name, value in vars(args).items() if name not in own})
-    spec_of(training_env(recipe))
+    recipe = recipe_of_words(args)
 
     from upright.api import train_recipe
     from upright.cli.terminal import listener_for

@@ -2,12 +2,12 @@
 
 import argparse
 
-from upright.cli.arguments import add_switches, announce, print_json
+from upright.cli.arguments import add_run, add_switches, announce, print_json, run_of_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """What `upright verify` takes."""
-    parser.add_argument("run", metavar="RUN", help="a run folder or a bundle")
+    add_run(parser)
     add_switches(parser, "--json", "--trust-code")
 
 
@@ -15,9 +15,8 @@ def run(args: argparse.Namespace) -> int:
     """Verify."""
     announce(f"Repeating the verdict of {args.run} ...")
     from upright.api import verify
-    from upright.runs import Run
 
-    found = Run(args.run, trust_code=args.trust_code)
+    found = run_of_words(args)
     _ = found.env  # an environment that is code is no verdict that fails
     verification = verify(found)
     record = found.verdict_record()
