@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from upright.settings.fields import as_text, bounds
     from upright.settings.hyperparameters import (
         SETTINGS,
+        SUCCESSORS,
         ActorCriticSettings,
         Backend,
         PPOSettings,

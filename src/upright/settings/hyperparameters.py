@@ -4,9 +4,9 @@ The same field is a keyword in Python, a key in TOML and a flag on the command l
 """
 
 from itertools import pairwise
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
 
 from upright.settings.fields import (
     LARGEST_SETTING,
@@ -23,9 +23,20 @@ from upright.settings.fields import (
 
 MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
 # How environments run; what is known of each is in `envs/making.py`.
-Backend = Literal["vector", "sync", "async", "envpool"]
+Backend = Literal["vector", "sync", "envpool"]
+# Those that there are no more, and which one has the same episodes, to the last bit.
+SUCCESSORS: dict[str, Backend] = {"async": "sync"}
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
+
+
+def _refuse_gone(value: object) -> object:
+    if isinstance(value, str) and value in SUCCESSORS:
+        raise ValueError(
+            "worker processes collect shards now: say --shards 4 --workers 2 in its place, or "
+            f"--backend {SUCCESSORS[value]}, which has the same episodes"
+        )
+    return value
 
 
 class Settings(BaseModel):
@@ -53,10 +64,10 @@ class Settings(BaseModel):
         ge=0,
         le=512,
     )
-    backend: Literal["auto", Backend] = setting(
+    backend: Annotated[Literal["auto", Backend], BeforeValidator(_refuse_gone)] = setting(
         "auto",
-        "how environments run: vector (their own form of it), sync (one loop), async (worker "
-        "processes), envpool, or auto (the fastest that resumes exactly)",
+        "how environments run: vector (their own form of it), sync (one loop), envpool, or "
+        "auto (the fastest that resumes exactly)",
     )
     gamma: Fraction = setting(0.99, "discount per step", source=PPO_PAPER)
     learning_rate: ScheduleField = setting(
@@ -142,8 +153,6 @@ class Settings(BaseModel):
                 f"num_envs ({self.num_envs}) should be a multiple of shards ({self.shards}), so "
                 "that every shard has as many"
             )
-        if self.shards and self.backend == "async":
-            raise ValueError("shards have workers of their own (--workers), in the place of async")
         weights = sum(inputs * outputs for inputs, outputs in pairwise(self.hidden_sizes))
         if weights > MAX_WEIGHTS:
             raise ValueError(f"hidden_sizes means {weights:,} weights, more than {MAX_WEIGHTS:,}")

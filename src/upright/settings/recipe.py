@@ -18,7 +18,7 @@ from upright.settings.fields import (
     bounds,
     described,
 )
-from upright.settings.hyperparameters import SETTINGS, Settings
+from upright.settings.hyperparameters import SETTINGS, SUCCESSORS, Settings
 from upright.settings.presets import NONE, presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
@@ -110,7 +110,7 @@ class Recipe(BaseModel):
     )
     env_timeout: Float = described(
         60.0,
-        "seconds until a worker counts as hung, over a step or over its shard's rollout",
+        "seconds until a worker counts as hung over its shard's rollout",
         "S",
         gt=0,
         le=1e6,
@@ -238,7 +238,11 @@ def read_recipe(path: str | Path) -> Recipe:
     if algo not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
     _refuse_unknown(file.table, algo, file)
-    return _validate({**OLDER, **file.table}, SETTINGS[algo])
+    table = {**OLDER, **file.table}
+    backend = table.get("backend")
+    if isinstance(backend, str):
+        table["backend"] = SUCCESSORS.get(backend, backend)
+    return _validate(table, SETTINGS[algo])
 
 
 def recipe_from(table: Mapping[str, Any]) -> Recipe:
