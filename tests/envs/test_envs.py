@@ -18,7 +18,7 @@ from upright.envs import (
     spec_of,
 )
 from upright.ground.errors import UprightError
-from upright.settings.hyperparameters import Backend
+from upright.settings import Backend
 
 SHORT = "ShortCartPole-v0"
 

@@ -25,7 +25,7 @@ from upright.runs import (
     recipe_files,
     refuse_links,
 )
-from upright.settings import SUCCESSORS, Recipe, with_budget
+from upright.settings import Recipe, successor, with_budget
 
 
 def resume(
@@ -159,7 +159,7 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
     said = []
     if differing:
         said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
-    if recorded.backend in SUCCESSORS:
+    if recorded.backend != before["backend"]:
         said.append(
             f"The backend {recorded.backend} is no more; {before['backend']} goes on with the same "
             "episodes, byte for byte."
@@ -190,7 +190,7 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
 
 def _named(conditions: Conditions) -> dict[str, Any]:
     """What may differ from one machine to another, by name."""
-    backend = SUCCESSORS.get(conditions.backend, conditions.backend)
+    backend = successor(conditions.backend)
     named = {"threads": conditions.threads, "backend": backend, "device": conditions.device}
     return named | conditions.versions
 

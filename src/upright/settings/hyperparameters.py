@@ -4,10 +4,11 @@ The same field is a keyword in Python, a key in TOML and a flag on the command l
 """
 
 from itertools import pairwise
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
+from upright.settings.backends import BackendField
 from upright.settings.fields import (
     LARGEST_SETTING,
     Amount,
@@ -22,21 +23,8 @@ from upright.settings.fields import (
 )
 
 MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
-# How environments run; what is known of each is in `envs/making.py`.
-Backend = Literal["vector", "sync", "envpool"]
-# Those that there are no more, and which one has the same episodes, to the last bit.
-SUCCESSORS: dict[str, Backend] = {"async": "sync"}
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
-
-
-def _refuse_gone(value: object) -> object:
-    if isinstance(value, str) and value in SUCCESSORS:
-        raise ValueError(
-            "worker processes collect shards now: say --shards 4 --workers 2 in its place, or "
-            f"--backend {SUCCESSORS[value]}, which has the same episodes"
-        )
-    return value
 
 
 class Settings(BaseModel):
@@ -64,7 +52,7 @@ class Settings(BaseModel):
         ge=0,
         le=512,
     )
-    backend: Annotated[Literal["auto", Backend], BeforeValidator(_refuse_gone)] = setting(
+    backend: BackendField = setting(
         "auto",
         "how environments run: vector (their own form of it), sync (one loop), envpool, or "
         "auto (the fastest that resumes exactly)",
@@ -186,6 +174,11 @@ class Settings(BaseModel):
         return 1
 
     @property
+    def collects_ahead(self) -> bool:
+        """Whether the next rollout is collected while this one is learned from."""
+        return False
+
+    @property
     def shard_width(self) -> int:
         """Environments in one shard; all of them where there are no shards."""
         return self.num_envs // max(1, self.shards)
@@ -276,11 +269,27 @@ class PPOSettings(ActorCriticSettings):
         0.0, "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never", "nats"
     )
 
+    lag: Int = setting(
+        0,
+        "1 to collect the next rollout while learning from this one, with the weights from before "
+        "it (needs shards); 0 to collect with the newest",
+        "updates",
+        ge=0,
+        le=1,
+    )
+
     @model_validator(mode="after")
-    def _clip_is_positive(self) -> Self:
+    def _clips_and_waits(self) -> Self:
         if self.clip_range.start <= 0.0:
             raise ValueError("clip_range should start above 0")
+        if self.lag and not self.shards:
+            raise ValueError("lag is for shards: say --shards too, a divisor of num_envs")
         return self
+
+    @property
+    def collects_ahead(self) -> bool:
+        """Whether the next rollout is collected while this one is learned from."""
+        return self.lag > 0
 
 
 SETTINGS: dict[str, type[Settings]] = {

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 
 from upright.ground import UprightError, did_you_mean, shortened
+from upright.settings.backends import successor
 from upright.settings.config import Config, read_config, read_settings_file
 from upright.settings.fields import (
     EnvName,
@@ -18,7 +19,7 @@ from upright.settings.fields import (
     bounds,
     described,
 )
-from upright.settings.hyperparameters import SETTINGS, SUCCESSORS, Settings
+from upright.settings.hyperparameters import SETTINGS, Settings
 from upright.settings.presets import NONE, presets_of
 
 Algo = Literal["reinforce", "actor-critic", "ppo"]
@@ -159,7 +160,7 @@ class Recipe(BaseModel):
 
 
 # What runs did that are older than the setting.
-OLDER = {"mask": "off"}
+OLDER = {"mask": "off", "backend": "auto"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout", "workers")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.
@@ -239,10 +240,7 @@ def read_recipe(path: str | Path) -> Recipe:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
     _refuse_unknown(file.table, algo, file)
     table = {**OLDER, **file.table}
-    backend = table.get("backend")
-    if isinstance(backend, str):
-        table["backend"] = SUCCESSORS.get(backend, backend)
-    return _validate(table, SETTINGS[algo])
+    return _validate(table | {"backend": successor(table["backend"])}, SETTINGS[algo])
 
 
 def recipe_from(table: Mapping[str, Any]) -> Recipe:
