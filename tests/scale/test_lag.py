@@ -24,6 +24,7 @@ from scale.test_exact import (
     trainer_of,
 )
 from support import weights_of
+from upright.cli import main
 from upright.experiment import Listener
 from upright.ground import State
 from upright.ground.errors import UprightError
@@ -308,3 +309,16 @@ def test_a_lag_that_cannot_be_is_refused_in_a_sentence(
 ) -> None:
     with pytest.raises(UprightError, match=said):
         upright.Trainer("CartPole-v1", algo, **settings)
+
+
+def test_the_command_line_says_that_it_is_one_update_behind(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--preset", "default", "--total-timesteps", "512", "--shards", "4", "--lag", "1"]
+    assert main(["train", "CartPole-v1", *words, "--out", str(tmp_path), "--no-media"]) == 0
+    said = capsys.readouterr().err
+    assert "8 environments (vector, 4 shards in this process, one update behind)" in said
+    assert main(["train", "CartPole-v1", "--algo", "reinforce", *words]) == 2
+    assert "reinforce has no setting 'lag'. It belongs to ppo." in " ".join(
+        capsys.readouterr().err.replace("hint: ", "").split()
+    )
