@@ -230,7 +230,7 @@ def lag_section(seeds: Sequence[int]) -> str:
     text = (
         f"PPO, the preset's settings in {SHARDS} shards, evaluated every "
         f"{', '.join(f'{every:,}' for every in LAGGED.values())} timesteps, seeds {seeds[0]} to "
-        f"{seeds[-1]}. Timesteps until the policy was solved and verified, or the budget was spent: "
+        f"{seeds[-1]}. Timesteps until the policy was solved and verified, or the budget spent: "
         "median (least to greatest). The ratio is of the medians, then of the pairs of a seed."
     )
     header = ("environment", "lag", "solved", "timesteps", "lag 1 over lag 0")

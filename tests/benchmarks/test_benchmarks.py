@@ -165,8 +165,9 @@ def test_workers_are_measured_and_lose_nothing(
     assert "| CartPole-v1, 16 steps | 2 workers | " in text
     assert "| CartPole-v1 | this process | " in text
     assert "OTHERS" not in text
-    assert ["| CartPole-v1 | 0 | 1 of 1 | ", "| CartPole-v1 | 1 | 1 of 1 | "] == [
-        line[:29] for line in text.splitlines() if " of 1 | " in line
+    assert [line[:29] for line in text.splitlines() if " of 1 | " in line] == [
+        "| CartPole-v1 | 0 | 1 of 1 | ",
+        "| CartPole-v1 | 1 | 1 of 1 | ",
     ]
 
 

@@ -1,13 +1,10 @@
 """Faults of environments: named with the environment's index, and nothing is left running."""
 
-import contextlib
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -126,9 +123,7 @@ STEPS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("returned", "said"), STEPS.values(), ids=STEPS)
-def test_a_step_that_returns_no_transition_is_refused(
-    returned: Any, said: str
-) -> None:
+def test_a_step_that_returns_no_transition_is_refused(returned: Any, said: str) -> None:
     with pytest.raises(UprightError, match=rf"Environment 1 \(Wrong\): step\(\) {said}, not \(obs"):
         played(make_envs(lambda: Wrong(step=lambda: returned), 3, 0))
 
@@ -141,9 +136,7 @@ RESETS: dict[str, tuple[Any, str]] = {
 
 
 @pytest.mark.parametrize(("returned", "said"), RESETS.values(), ids=RESETS)
-def test_a_reset_that_returns_no_observation_and_info_is_refused(
-    returned: Any, said: str
-) -> None:
+def test_a_reset_that_returns_no_observation_and_info_is_refused(returned: Any, said: str) -> None:
     message = fault(reset=lambda: returned)
     assert message.startswith(f"Environment 1 (Wrong): reset() {said}")
     assert message.endswith("not (observation, info).")
@@ -219,12 +212,9 @@ def test_an_observation_that_its_type_can_hold_is_taken(obs: Any) -> None:
     np.testing.assert_array_equal(taken, [[0.0, 0.0], list(obs), [0.0, 0.0]])
 
 
-def test_an_observation_too_large_for_its_type_arrives_as_infinite_without_a_warning(
-) -> None:
+def test_an_observation_too_large_for_its_type_arrives_as_infinite_without_a_warning() -> None:
     obs = np.array([1e300, 0.0])
-    step = played(
-        make_envs(lambda: Wrong(step=lambda: (obs, 1.0, False, False, {})), 3, 0)
-    )
+    step = played(make_envs(lambda: Wrong(step=lambda: (obs, 1.0, False, False, {})), 3, 0))
     assert np.isposinf(step.obs[1, 0])
 
 
@@ -252,9 +242,7 @@ def test_a_reward_that_is_no_number_is_refused(reward: Any, shown: str) -> None:
 
 
 @pytest.mark.parametrize(("reward", "shown"), ODD_REWARDS.values(), ids=ODD_REWARDS)
-def test_a_reward_that_looks_like_a_number_is_refused(
-    reward: Any, shown: str
-) -> None:
+def test_a_reward_that_looks_like_a_number_is_refused(reward: Any, shown: str) -> None:
     message = fault(step=lambda: (OBS, reward, False, False, {}))
     assert message.startswith(f"Environment 1 (Wrong): step() returned the reward {shown}")
 
@@ -288,9 +276,7 @@ def test_a_flag_that_is_neither_true_nor_false_is_refused(
 
 
 def test_numpys_flags_and_ones_are_flags() -> None:
-    envs = make_envs(
-        lambda: Wrong(step=lambda: (OBS, 1.0, np.True_, 1, None)), 3, seed=0
-    )
+    envs = make_envs(lambda: Wrong(step=lambda: (OBS, 1.0, np.True_, 1, None)), 3, seed=0)
     step = played(envs)
     assert step.terminated.tolist() == step.truncated.tolist() == [False, True, False]
 
@@ -443,9 +429,7 @@ def test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on(
     assert upright.resume(folder, env=Steady).info["timesteps"] == 160
 
 
-def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(
-    tmp_path: Path
-) -> None:
+def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(tmp_path: Path) -> None:
     class FirstReset(Steady):
         def reset(self, **options: Any) -> Any:
             raise ValueError("from the start")
@@ -466,17 +450,13 @@ def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(
         lambda: 3,
     ],
 )
-def test_what_can_never_train_leaves_nothing_on_the_disk(
-    tmp_path: Path, env: Any
-) -> None:
+def test_what_can_never_train_leaves_nothing_on_the_disk(tmp_path: Path, env: Any) -> None:
     with pytest.raises(UprightError):
         upright.train(env, out=tmp_path / "runs", **SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_environment_that_cannot_be_closed_does_not_spoil_the_run(
-    tmp_path: Path
-) -> None:
+def test_an_environment_that_cannot_be_closed_does_not_spoil_the_run(tmp_path: Path) -> None:
     run = upright.train(Unclosable, out=tmp_path, **SMALL)
     assert run.status == "finished"
 
@@ -529,9 +509,7 @@ def test_an_environment_of_ones_own_is_stopped_outside_its_space_by_auto(
         upright.train(LateOutside, out=tmp_path, outside_space=how, **SMALL)
 
 
-def test_observations_outside_their_space_pass_where_that_is_accepted(
-    tmp_path: Path
-) -> None:
+def test_observations_outside_their_space_pass_where_that_is_accepted(tmp_path: Path) -> None:
     run = upright.train(LateOutside, out=tmp_path, outside_space="accept", **SMALL)
     assert run.status == "finished"
 

@@ -14,7 +14,8 @@ from kills import differences
 from upright.experiment.listener import Listener
 from upright.ground.errors import UprightError
 from upright.runs.run import Run
-from upright.settings import SUCCESSORS, resolve
+from upright.settings import resolve
+from upright.settings.backends import SUCCESSORS
 
 HOW: dict[str, Any] = {
     "preset": "default", "seed": 4, "total_timesteps": 1500, "checkpoint_every": 100,

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
@@ -11,7 +10,7 @@ from gymnasium.wrappers import TimeLimit
 import upright
 from probes.envs import EndlessReward, Probe
 from support import ListedCartPole, ListedCartPoleVector, Steered, make_policy, policy_for
-from upright.envs import Envs, NextStepEnvs, SyncEnvs, make_envs
+from upright.envs import Envs, NextStepEnvs, SyncEnvs
 from upright.ground.errors import UprightError
 from upright.learning.ladder import ALGORITHMS
 from upright.rollout.collector import NOISE_ROWS, LocalCollector

@@ -104,9 +104,9 @@ def test_what_only_a_worker_cannot_make_is_said_in_its_own_words(
 def test_a_worker_that_does_not_come_to_its_first_step_ends_the_run_in_a_sentence(
     env: Any, said: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    with closing(trainer_of(env, 1, env_timeout=2.0)) as trainer:
-        with pytest.raises(UprightError, match=said):
-            next(trainer)
+    chosen = trainer_of(env, 1, env_timeout=2.0)
+    with closing(chosen) as trainer, pytest.raises(UprightError, match=said):
+        next(trainer)
     assert workers_of_this() == []
     assert capfd.readouterr().err == ""
 

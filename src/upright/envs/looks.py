@@ -144,5 +144,5 @@ def look_at_speed(subject: Subject) -> Answer:
     return Answer(
         "hurts",
         f"{told}: a million of them take {micros / 3600:,.1f} hours.",
-        "Try --shards and --workers with as many workers as there are cores, or a faster simulation.",
+        "Try --shards with as many --workers as there are cores, or a faster simulation.",
     )

@@ -52,9 +52,7 @@ def make_envs(
     return BACKENDS[name].make(env, num_envs, seed, mask, first)
 
 
-def _vector(
-    env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int
-) -> Envs:
+def _vector(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     whole = in_full(env)
     if not isinstance(whole.base, str) or not _has_vector_form(env):
         named = name_of(env) + _surroundings(whole)
@@ -76,9 +74,7 @@ def _sync(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> E
     return envs
 
 
-def _envpool(
-    env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int
-) -> Envs:
+def _envpool(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     name = _bare_id(env)
     if not name:
         named = name_of(env) + _surroundings(in_full(env))
@@ -164,9 +160,7 @@ def _never(env: EnvSource) -> bool:
 class Maker(Protocol):
     """What makes N environments; arguments as those of `make_envs`."""
 
-    def __call__(
-        self, env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int
-    ) -> Envs:
+    def __call__(self, env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
         """N environments.
 
         Raises:

@@ -52,7 +52,7 @@ class Shards:
 
     @np.errstate(all="ignore")  # numbers are checked once the rollouts are joined
     def _log_probs(self, rollout: Rollout) -> Array:
-        """log pi(a|s) of the policy that acted, [T, N]: who learns has other weights by then."""
+        """Log pi(a|s) of the policy that acted, [T, N]: who learns has other weights by then."""
 
         def flat(rows: Array) -> Array:
             return rows.reshape(-1, *rows.shape[2:])

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
-    from upright.settings.backends import SUCCESSORS, Backend, successor
+    from upright.settings.backends import Backend, successor
     from upright.settings.budget import with_budget
     from upright.settings.command import command_line
     from upright.settings.config import read_config
