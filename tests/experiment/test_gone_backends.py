@@ -94,6 +94,6 @@ def test_a_new_run_is_told_what_does_it_now(
     with pytest.raises(UprightError) as raised:
         resolve("CartPole-v1", "ppo", **how(settings))
     assert raised.value.message == (
-        "backend = 'async': worker processes collect shards now: say --shards 4 --workers 2 in its "
-        "place, or --backend sync, which has the same episodes."
+        "backend = 'async': worker processes collect shards now; say --shards 4 --workers 2, or "
+        "--backend sync, which has the same episodes."
     )

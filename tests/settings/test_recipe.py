@@ -81,7 +81,7 @@ def test_a_flat_recipe_reads_back_as_it_was(tmp_path: Path, algo: str) -> None:
         ({"algo": "reinforce", "num_episodes": 5}, "multiple of num_envs"),
         (
             {"backend": "async"},
-            "backend = 'async': worker processes collect shards now: say --shard",
+            "backend = 'async': worker processes collect shards now; say --shard",
         ),
         ({"preset": "tunned"}, "has no preset 'tunned'"),
     ],

@@ -17,7 +17,7 @@ def successor(backend: Any) -> Any:
 def _refuse_gone(value: object) -> object:
     if successor(value) != value:
         raise ValueError(
-            "worker processes collect shards now: say --shards 4 --workers 2 in its place, or "
+            "worker processes collect shards now; say --shards 4 --workers 2, or "
             f"--backend {successor(value)}, which has the same episodes"
         )
     return value
