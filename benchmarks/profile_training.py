@@ -20,7 +20,7 @@ from solving import warm_up
 from stopwatch import Stopwatch
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
-from upright.envs import AsyncEnvs, NextStepEnvs, SyncEnvs
+from upright.envs import NextStepEnvs, SyncEnvs
 from upright.experiment import RunWriter
 from upright.judging import Judge
 from upright.learning import ALGORITHMS, Adam
@@ -63,7 +63,7 @@ def instrument(watch: Stopwatch, algo: str, work: Work) -> None:
     kind = ALGORITHMS[algo]
     _record(watch, kind, work)
     watch.watch(EVALUATION, Judge, "consider")
-    for envs in (NextStepEnvs, SyncEnvs, AsyncEnvs):
+    for envs in (NextStepEnvs, SyncEnvs):
         watch.watch(ENV, envs, "reset", "step", "restart")
     watch.watch(ACT, LocalCollector, "_noise")
     watch.watch(ACT, Policy, "act")

@@ -1,16 +1,18 @@
-"""Shards in worker processes: what an iteration costs beyond the work, speed, and faults.
+"""Shards in worker processes: what an iteration costs beyond the work, speed, faults, and lag.
 
     python benchmarks/scale.py --parts overhead,rates
 
 Parts: overhead (of one collect beyond the work, in this process and in workers), rates (steps per
 second while collecting, workers against this process), faults (workers that are killed or stopped:
-what was seen, what it cost, and whether anything was lost).
+what was seen, what it cost, and whether anything was lost), lag (steps to a verified policy where
+the next rollout is collected while learning from this one; it sees no clock).
 """
 
 import argparse
 import multiprocessing
 import os
 import signal
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -25,15 +27,18 @@ import upright
 from report import Ratios, Requirement, requirements_table, spread, table
 from throughput import parse_list, say
 from upright.cli.arguments import count
+from upright.cli.arguments import seed as first_seed
 from upright.rollout import Rollout
 from upright.scale import Engine, InProcess, Job, ProcessEngine, Reply, ShardedCollector
 
-PARTS = ("overhead", "rates", "faults")
+PARTS = ("overhead", "rates", "faults", "lag")
 ENVS = ("LunarLander-v3", "HalfCheetah-v5")
 SHARDS, WIDTH, STEPS = 4, 4, 128
 OVERHEAD_MS = 1.0  # at most, of worker processes
 FASTER = 1.6  # at least, with two workers
 HUNG_AFTER = 5.0  # seconds
+# Tasks of the part lag, and the timesteps between their evaluations.
+LAGGED = {"CartPole-v1": 512, "Acrobot-v1": 1024, "LunarLander-v3": 4096}
 FAULTS = {"killed (SIGKILL)": signal.SIGKILL, "frozen (SIGSTOP)": signal.SIGSTOP}
 
 
@@ -212,6 +217,35 @@ def _struck(bench: Bench, how: signal.Signals | None) -> tuple[float, Rollout]:
     return time.perf_counter() - began, rollout
 
 
+def lag_section(seeds: Sequence[int]) -> str:
+    """Steps to a verified policy with a lag and without; the report on it."""
+    rows = []
+    for env, every in LAGGED.items():
+        both = [[_solved(env, every, lag, seed) for seed in seeds] for lag in (0, 1)]
+        steps = [[float(taken) for _, taken in runs] for runs in both]
+        for lag, runs in enumerate(both):
+            ratio = str(Ratios.between(steps[1], steps[0])) if lag else ""
+            solved = f"{sum(is_solved for is_solved, _ in runs)} of {len(runs)}"
+            rows.append((env, str(lag), solved, spread(steps[lag], ",.0f"), ratio))
+    text = (
+        f"PPO, the preset's settings in {SHARDS} shards, evaluated every "
+        f"{', '.join(f'{every:,}' for every in LAGGED.values())} timesteps, seeds {seeds[0]} to "
+        f"{seeds[-1]}. Timesteps until the policy was solved and verified, or the budget spent: "
+        "median (least to greatest). The ratio is of the medians, then of the pairs of a seed."
+    )
+    header = ("environment", "lag", "solved", "timesteps", "lag 1 over lag 0")
+    return "\n\n".join(["## One rollout ahead (`--lag 1`)", text, table(header, rows)])
+
+
+def _solved(env: str, every: int, lag: int, seed: int) -> tuple[bool, int]:
+    """Whether a run was solved, and the timesteps that it took."""
+    how: dict[str, Any] = {"shards": SHARDS, "lag": lag, "seed": seed, "eval_every": every}
+    with tempfile.TemporaryDirectory() as out:
+        info = upright.train(env, "ppo", out=out, media=False, **how).info
+    say(f"{env}, seed {seed}, lag {lag}: {info['timesteps']:,}, solved {info['solved']}")
+    return info["solved"] is True, info["timesteps"]
+
+
 def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(
@@ -222,6 +256,8 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--envs", type=parse_list, default=[*ENVS], help=f"of rates; default {','.join(ENVS)}")
     add("--laps", type=count, default=30, help="collects of each measurement; default 30")
     add("--faults", type=count, default=5, help="workers struck of each kind; default 5")
+    add("--seeds", type=count, default=5, help="of lag; default 5")
+    add("--first-seed", type=first_seed, default=400, help="the first of them; default 400")
     add("--out", type=Path, default=Path(__file__).with_name("scale.md"), help="the report")
     args = parser.parse_args(words)
     if unknown := {*args.parts} - {*PARTS}:
@@ -239,6 +275,8 @@ def main(words: Sequence[str] | None = None) -> None:
         parts.append(rates_section(args.envs, args.laps))
     if "faults" in args.parts:
         parts.append(faults_section(args.envs[0], args.faults))
+    if "lag" in args.parts:
+        parts.append(lag_section(range(args.first_seed, args.first_seed + args.seeds)))
     report = "\n\n".join(parts) + "\n"
     args.out.write_text(report, encoding="utf-8")
     print(report)

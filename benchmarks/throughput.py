@@ -36,7 +36,6 @@ ROLLOUT = 2048  # transitions of one iteration, or 16 of each environment where 
 REQUIRED = {1: 5.0, 8: 4.0}
 PEER_ENV = "HalfCheetah-v5"
 PARTS = ("loop", "backends", "peer")
-ASYNC_AT_MOST = 8  # worker processes
 
 
 def say(text: str) -> None:
@@ -132,7 +131,7 @@ def loop_section(envs: Sequence[str], sizes: Sequence[int], seconds: float) -> s
 def _runnable(env: str, sizes: Sequence[int]) -> Iterator[tuple[str, int]]:
     for num_envs in sizes:
         for name, backend in BACKENDS.items():
-            if backend.can(env) and (name != "async" or num_envs <= ASYNC_AT_MOST):
+            if backend.can(env):
                 yield name, num_envs
 
 
@@ -150,7 +149,7 @@ def backends_section(envs: Sequence[str], sizes: Sequence[int], seconds: float) 
         [
             "## Backends",
             "Random actions, resets included, no policy. `auto` takes the fastest of those that "
-            f"resume exactly. `async` with at most {ASYNC_AT_MOST} processes.",
+            "resume exactly. Worker processes are measured by benchmarks/scale.py.",
             table(header, rows),
         ]
     )

@@ -96,6 +96,7 @@ THINNED = {
         "test_settings_that_are_not_a_runs_are_refused": 4,
         "test_what_is_no_file_is_refused_in_its_place_and_never_waited_for": 5,
     },
+    "scale/test_lag": {"test_a_run_one_rollout_ahead_is_the_same_in_any_storm": 4},
     "scale/test_exact": {
         "test_a_run_in_shards_is_the_same_in_any_storm": 4,
         "test_so_is_one_of_any_environment": 3,

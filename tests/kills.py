@@ -126,8 +126,11 @@ class Case:
             "checkpoint_every": interval,
             "keep": 3,
         }
-        fewer = {"num_envs": 2} if backend == "async" else {}
-        return cls(env, algo, fixed | small(algo) | fewer | options(algo)[option])
+        return cls(env, algo, fixed | small(algo) | options(algo)[option])
+
+    def also(self, **arguments: Any) -> Self:
+        """The same with more arguments."""
+        return type(self)(self.env, self.algo, self.arguments | arguments)
 
     def training(self, out: Path) -> dict[str, Any]:
         return {"env": self.env, "algo": self.algo, "out": str(out), **self.arguments}

@@ -42,6 +42,10 @@ WRONG: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "schedule": ((*TRAIN, "--learning-rate", "1:2:3"), ("learning_rate", "START:END")),
     "sizes": ((*TRAIN, "--hidden-sizes", "64,x"), ("hidden_sizes",)),
     "choice": ((*TRAIN, "--activation", "gelu"), ("'tanh' or 'relu'",)),
+    "a backend of before": (
+        (*TRAIN, "--backend", "async"),
+        ("backend = 'async'", "say --shards 4 --workers 2", "--backend sync"),
+    ),
     "seed": ((*TRAIN, "--seed", "-1"), ("seed = '-1'", "at least 0")),
     "large seed": ((*TRAIN, "--seed", str(2**63)), ("seed",)),
     "until": ((*TRAIN, "--until", "dawn"), ("'solved' or 'budget'",)),

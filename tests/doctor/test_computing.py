@@ -169,7 +169,7 @@ def test_a_cpu_build_is_fine_unless_a_gpu_is_beside_it(
     assert bool(fact.remedy) is driver
 
 
-def test_environments_step_in_workers(patient: Patient) -> None:
+def test_workers_collect(patient: Patient) -> None:
     fact = check_workers(patient)
     assert (fact.state, fact.remedy) == ("ok", "")
 
@@ -184,7 +184,7 @@ def test_workers_that_cannot_start_are_a_problem(
     fact = check_workers(patient)
     assert fact.state == "problem"
     assert fact.found.endswith("no semaphores here.")
-    assert "--backend sync" in fact.remedy
+    assert "without --workers" in fact.remedy
 
 
 def test_a_driver_is_told_by_its_device(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

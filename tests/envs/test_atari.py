@@ -84,12 +84,12 @@ SMALL: dict[str, Any] = {
 
 @needs_atari
 @pytest.mark.long
-@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("where", [{}, {"shards": 2, "workers": 1}], ids=["here", "a worker"])
 def test_a_run_on_a_game_that_was_stopped_is_the_one_that_was_not(
-    tmp_path: Path, backend: str
+    tmp_path: Path, where: dict[str, Any]
 ) -> None:
     short = "gymnasium.wrappers:TimeLimit(max_episode_steps=30)"
-    settings = SMALL | {"backend": backend, "wrapper": [short]}
+    settings = SMALL | where | {"wrapper": [short]}
     whole = upright.train(PONG, "ppo", out=tmp_path / "a", total_timesteps=96, **settings)
     cut = upright.train(PONG, "ppo", out=tmp_path / "b", total_timesteps=48, **settings)
     resumed = upright.resume(cut.path, total_timesteps=96)

@@ -356,7 +356,11 @@ def test_every_check_but_that_of_speed_is_provoked() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "outcome", "words"),
-    [(1e-5, "fine", "would slow it down"), (2e-3, "fine", "async"), (2e-2, "hurts", "5.6 hours")],
+    [
+        (1e-5, "fine", "would hardly help"),
+        (2e-3, "fine", "--workers 2"),
+        (2e-2, "hurts", "5.6 hours"),
+    ],
 )
 def test_how_long_a_step_takes_says_what_should_run_it(
     monkeypatch: pytest.MonkeyPatch, seconds: float, outcome: str, words: str

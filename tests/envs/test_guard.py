@@ -1,13 +1,10 @@
 """Faults of environments: named with the environment's index, and nothing is left running."""
 
-import contextlib
 import json
 import multiprocessing
 import os
-import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +20,6 @@ from upright.ground.errors import UprightError
 from upright.ground.seeding import derive_seed
 from upright.runs.folder import checkpoint_folders
 
-BACKENDS = ("sync", "async")
 OBS = np.zeros(2, np.float32)
 WRONG_ACTION = 1
 
@@ -95,30 +91,27 @@ def played(envs: Envs) -> Any:
         envs.close()
 
 
-def fault(backend: str, timeout: float = 60.0, **wrong: Any) -> str:
+def fault(**wrong: Any) -> str:
     """What is said of an environment that goes wrong."""
     with pytest.raises(UprightError) as caught:
-        played(make_envs(lambda: Wrong(**wrong), 3, 0, backend, timeout))
+        played(make_envs(lambda: Wrong(**wrong), 3, 0))
     assert caught.value.hint.endswith(".")
     assert caught.value.message.endswith(".")
     return caught.value.message
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_what_step_raises_is_said_with_the_index(backend: str) -> None:
-    message = fault(backend, step=raises(KeyError("the missing key")))
+def test_what_step_raises_is_said_with_the_index() -> None:
+    message = fault(step=raises(KeyError("the missing key")))
     assert message == "Environment 1 (Wrong): step() raised KeyError: 'the missing key'."
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_what_reset_raises_is_said_with_the_index(backend: str) -> None:
-    message = fault(backend, reset=raises(ZeroDivisionError("division by zero")))
+def test_what_reset_raises_is_said_with_the_index() -> None:
+    message = fault(reset=raises(ZeroDivisionError("division by zero")))
     assert message == "Environment 1 (Wrong): reset() raised ZeroDivisionError: division by zero."
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_very_long_exception_is_cut(backend: str) -> None:
-    assert len(fault(backend, step=raises(ValueError("x" * 100_000)))) < 300
+def test_a_very_long_exception_is_cut() -> None:
+    assert len(fault(step=raises(ValueError("x" * 100_000)))) < 300
 
 
 STEPS: dict[str, tuple[Any, str]] = {
@@ -129,13 +122,10 @@ STEPS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("returned", "said"), STEPS.values(), ids=STEPS)
-def test_a_step_that_returns_no_transition_is_refused(
-    backend: str, returned: Any, said: str
-) -> None:
+def test_a_step_that_returns_no_transition_is_refused(returned: Any, said: str) -> None:
     with pytest.raises(UprightError, match=rf"Environment 1 \(Wrong\): step\(\) {said}, not \(obs"):
-        played(make_envs(lambda: Wrong(step=lambda: returned), 3, 0, backend))
+        played(make_envs(lambda: Wrong(step=lambda: returned), 3, 0))
 
 
 RESETS: dict[str, tuple[Any, str]] = {
@@ -145,12 +135,9 @@ RESETS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("returned", "said"), RESETS.values(), ids=RESETS)
-def test_a_reset_that_returns_no_observation_and_info_is_refused(
-    backend: str, returned: Any, said: str
-) -> None:
-    message = fault(backend, reset=lambda: returned)
+def test_a_reset_that_returns_no_observation_and_info_is_refused(returned: Any, said: str) -> None:
+    message = fault(reset=lambda: returned)
     assert message.startswith(f"Environment 1 (Wrong): reset() {said}")
     assert message.endswith("not (observation, info).")
 
@@ -167,15 +154,14 @@ SHAPES: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("obs", "shape"), SHAPES.values(), ids=SHAPES)
 def test_an_observation_of_another_shape_is_refused_also_where_it_would_broadcast(
-    backend: str, obs: Any, shape: str
+    obs: Any, shape: str
 ) -> None:
     said = f"returned an observation of shape {shape}, its space says (2,)."
-    after_step = fault(backend, step=lambda: (obs, 1.0, False, False, {}))
+    after_step = fault(step=lambda: (obs, 1.0, False, False, {}))
     assert after_step == f"Environment 1 (Wrong): step() {said}"
-    assert fault(backend, reset=lambda: (obs, {})) == f"Environment 1 (Wrong): reset() {said}"
+    assert fault(reset=lambda: (obs, {})) == f"Environment 1 (Wrong): reset() {said}"
 
 
 class Unreadable:
@@ -185,10 +171,9 @@ class Unreadable:
         raise TypeError("not today.")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("obs", [[[0.0], [0.0, 1.0]], Unreadable()], ids=["ragged", "own"])
-def test_what_is_no_array_is_refused_with_its_reason(backend: str, obs: Any) -> None:
-    message = fault(backend, step=lambda: (obs, 1.0, False, False, {}))
+def test_what_is_no_array_is_refused_with_its_reason(obs: Any) -> None:
+    message = fault(step=lambda: (obs, 1.0, False, False, {}))
     kind = type(obs).__name__
     assert f"step() returned an observation of type {kind}, which is no array: " in message
     assert not message.endswith("..")
@@ -203,41 +188,33 @@ TYPES: dict[str, tuple[Any, gym.spaces.Box | None, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("obs", "space", "said"), TYPES.values(), ids=TYPES)
 def test_an_observation_of_another_type_is_refused(
-    backend: str, obs: Any, space: gym.spaces.Box | None, said: str
+    obs: Any, space: gym.spaces.Box | None, said: str
 ) -> None:
-    message = fault(backend, space=space, step=lambda: (obs, 1.0, False, False, {}))
+    message = fault(space=space, step=lambda: (obs, 1.0, False, False, {}))
     assert message == f"Environment 1 (Wrong): step() returned an observation of {said}."
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "obs",
     [np.array([0.5, -1.0]), np.array([1, 0]), [1, 0.25], (True, False), np.zeros(2, np.float16)],
     ids=["float64", "int64", "list", "booleans", "float16"],
 )
-def test_an_observation_that_its_type_can_hold_is_taken(backend: str, obs: Any) -> None:
+def test_an_observation_that_its_type_can_hold_is_taken(obs: Any) -> None:
     envs = make_envs(
         lambda: Wrong(step=lambda: (obs, 1.0, False, False, {}), reset=lambda: (obs, {})),
         3,
         0,
-        backend,
     )
     taken = played(envs).obs
     assert taken.dtype == np.float32
     np.testing.assert_array_equal(taken, [[0.0, 0.0], list(obs), [0.0, 0.0]])
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_observation_too_large_for_its_type_arrives_as_infinite_without_a_warning(
-    backend: str,
-) -> None:
+def test_an_observation_too_large_for_its_type_arrives_as_infinite_without_a_warning() -> None:
     obs = np.array([1e300, 0.0])
-    step = played(
-        make_envs(lambda: Wrong(step=lambda: (obs, 1.0, False, False, {})), 3, 0, backend)
-    )
+    step = played(make_envs(lambda: Wrong(step=lambda: (obs, 1.0, False, False, {})), 3, 0))
     assert np.isposinf(step.obs[1, 0])
 
 
@@ -257,31 +234,26 @@ ODD_REWARDS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("reward", "shown"), REWARDS.values(), ids=REWARDS)
-def test_a_reward_that_is_no_number_is_refused(backend: str, reward: Any, shown: str) -> None:
-    message = fault(backend, step=lambda: (OBS, reward, False, False, {}))
+def test_a_reward_that_is_no_number_is_refused(reward: Any, shown: str) -> None:
+    message = fault(step=lambda: (OBS, reward, False, False, {}))
     assert message.startswith(f"Environment 1 (Wrong): step() returned the reward {shown}")
     assert message.endswith("which is no number.")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("reward", "shown"), ODD_REWARDS.values(), ids=ODD_REWARDS)
-def test_a_reward_that_looks_like_a_number_is_refused(
-    backend: str, reward: Any, shown: str
-) -> None:
-    message = fault(backend, step=lambda: (OBS, reward, False, False, {}))
+def test_a_reward_that_looks_like_a_number_is_refused(reward: Any, shown: str) -> None:
+    message = fault(step=lambda: (OBS, reward, False, False, {}))
     assert message.startswith(f"Environment 1 (Wrong): step() returned the reward {shown}")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "reward",
     [2, True, np.float32(2.5), np.int8(3), np.array(2.5), np.array([[2.5]]), np.bool_(1)],
     ids=repr,
 )
-def test_any_number_is_a_reward(backend: str, reward: Any) -> None:
-    envs = make_envs(lambda: Wrong(step=lambda: (OBS, reward, False, False, {})), 3, 0, backend)
+def test_any_number_is_a_reward(reward: Any) -> None:
+    envs = make_envs(lambda: Wrong(step=lambda: (OBS, reward, False, False, {})), 3, 0)
     assert played(envs).rewards.tolist() == [1.0, float(np.ravel(reward)[0]), 1.0]
 
 
@@ -293,55 +265,36 @@ FLAGS: dict[str, tuple[Any, str]] = {
 }
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("place", ["terminated", "truncated"])
 @pytest.mark.parametrize(("flag", "shown"), FLAGS.values(), ids=FLAGS)
 def test_a_flag_that_is_neither_true_nor_false_is_refused(
-    backend: str, place: str, flag: Any, shown: str
+    place: str, flag: Any, shown: str
 ) -> None:
     flags = (flag, False) if place == "terminated" else (False, flag)
-    message = fault(backend, step=lambda: (OBS, 1.0, *flags, {}))
+    message = fault(step=lambda: (OBS, 1.0, *flags, {}))
     assert message.startswith(f"Environment 1 (Wrong): step() returned {shown} for True or False;")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_numpys_flags_and_ones_are_flags(backend: str) -> None:
-    envs = make_envs(
-        lambda: Wrong(step=lambda: (OBS, 1.0, np.True_, 1, None)), 3, seed=0, backend=backend
-    )
+def test_numpys_flags_and_ones_are_flags() -> None:
+    envs = make_envs(lambda: Wrong(step=lambda: (OBS, 1.0, np.True_, 1, None)), 3, seed=0)
     step = played(envs)
     assert step.terminated.tolist() == step.truncated.tolist() == [False, True, False]
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("kind", [type(None), dict, int])
-def test_a_factory_that_makes_no_environment_is_refused(backend: str, kind: type) -> None:
+def test_a_factory_that_makes_no_environment_is_refused(kind: type) -> None:
     def make_nothing() -> Any:
         return kind()
 
     said = f"make_nothing made a {kind.__name__}, not a gymnasium.Env."
     with pytest.raises(UprightError, match=said):
-        make_envs(make_nothing, 2, seed=0, backend=backend)
+        make_envs(make_nothing, 2, seed=0)
 
 
 class Unmakeable(Steady):
     def __init__(self) -> None:
         super().__init__()
         raise ValueError("no licence")
-
-
-class UnmakeableByWorkers(Steady):
-    def __init__(self) -> None:
-        super().__init__()
-        if multiprocessing.parent_process() is not None:
-            raise ValueError("no licence here")
-
-
-class DyingWhileMade(Steady):
-    def __init__(self) -> None:
-        super().__init__()
-        if multiprocessing.parent_process() is not None:
-            os._exit(3)
 
 
 class Spaceless(Steady):
@@ -360,120 +313,37 @@ class Unclosable(Steady):
         raise RuntimeError("will not close")
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_environment_that_cannot_be_made_is_said_in_its_own_words(backend: str) -> None:
+def test_an_environment_that_cannot_be_made_is_said_in_its_own_words() -> None:
     with pytest.raises(UprightError, match="Cannot make Unmakeable: ValueError: no licence"):
-        make_envs(Unmakeable, 2, seed=0, backend=backend)
+        make_envs(Unmakeable, 2, seed=0)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_environment_without_spaces_is_refused(backend: str) -> None:
+def test_an_environment_without_spaces_is_refused() -> None:
     with pytest.raises(UprightError, match="Spaceless"):
-        make_envs(Spaceless, 2, seed=0, backend=backend)
+        make_envs(Spaceless, 2, seed=0)
 
 
-@pytest.mark.parametrize("env", [UnmakeableByWorkers, DyingWhileMade])
-def test_an_environment_that_only_a_worker_cannot_make_is_a_clear_error(
-    env: Callable[[], gym.Env[Any, Any]], capfd: pytest.CaptureFixture[str]
-) -> None:
-    def make_and_reset() -> None:
-        with contextlib.closing(make_envs(env, 2, seed=0, backend="async")) as made:
-            made.reset(0)
-
-    with pytest.raises(UprightError, match=r"Environment 0.* no licence|ended while it made"):
-        make_and_reset()
-    assert multiprocessing.active_children() == []
-    assert capfd.readouterr().err == ""
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_space_that_no_policy_takes_leaves_nothing_open(backend: str) -> None:
+def test_a_space_that_no_policy_takes_leaves_nothing_open() -> None:
     with pytest.raises(UprightError, match=r"Text.*is not supported"):
-        upright.Trainer(TextSpace, "ppo", backend=backend, num_envs=2)
+        upright.Trainer(TextSpace, "ppo", num_envs=2)
     assert multiprocessing.active_children() == []
-
-
-def stalls() -> Any:
-    time.sleep(1000)
-
-
-def exits() -> Any:
-    os._exit(3)
-
-
-def is_killed() -> Any:
-    os.kill(os.getpid(), 9)
 
 
 def leaves() -> Any:
     sys.exit(4)
 
 
-def stops() -> Any:
-    os.kill(os.getpid(), signal.SIGSTOP)
-
-
-def is_deaf() -> Any:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    time.sleep(1000)
-
-
-DEATHS: dict[str, tuple[Callable[[], Any], str]] = {
-    "exit": (exits, "its worker process ended with exit code 3."),
-    "kill": (is_killed, "its worker process ended by signal 9."),
-    "hang": (stalls, "its worker process has not answered for 0.5 s."),
-    "stopped": (stops, "its worker process has not answered for 0.5 s."),
-    "deaf": (is_deaf, "its worker process has not answered for 0.5 s."),
-}
-
-
-@pytest.mark.parametrize("call", ["step", "reset"])
-@pytest.mark.parametrize(("end", "said"), DEATHS.values(), ids=DEATHS)
-def test_a_worker_that_dies_or_hangs_is_named(
-    call: str, end: Callable[[], Any], said: str, capfd: pytest.CaptureFixture[str]
-) -> None:
-    assert fault("async", timeout=0.5, **{call: end}) == f"Environment 1: {said}"
-    assert multiprocessing.active_children() == []
-    assert capfd.readouterr().err == ""
-
-
-class HangsInAWorker(Steady):
-    parent = os.getpid()
-
-    def __init__(self, where: str) -> None:
-        super().__init__()
-        self.where = where
-        if where == "__init__" and os.getpid() != self.parent:
-            time.sleep(1000)
-
-    def close(self) -> None:
-        if self.where == "close" and os.getpid() != self.parent:
-            time.sleep(1000)
-
-
-def test_a_worker_that_does_not_come_to_its_first_step_is_not_waited_for() -> None:
-    with pytest.raises(UprightError, match=r"A worker process did not make .* within 0.5 s\."):
-        make_envs(lambda: HangsInAWorker("__init__"), 2, 0, "async", 0.5)
-
-
-def test_a_worker_that_does_not_close_spoils_nothing() -> None:
-    envs = make_envs(lambda: HangsInAWorker("close"), 2, 0, "async", 0.5)
-    envs.reset()
-    envs.close()
-
-
 class Own(BaseException):
     """What no `except Exception` sees."""
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_whatever_an_environment_raises_is_named(backend: str) -> None:
-    message = fault(backend, step=raises(Own("mine")))
+def test_whatever_an_environment_raises_is_named() -> None:
+    message = fault(step=raises(Own("mine")))
     assert message == "Environment 1 (Wrong): step() raised Own: mine."
 
 
 def test_an_environment_that_exits_the_program_is_named_too() -> None:
-    message = fault("sync", step=leaves)
+    message = fault(step=leaves)
     assert message == "Environment 1 (Wrong): step() raised SystemExit: 4."
 
 
@@ -510,16 +380,6 @@ class LateNan(Late):
         return obs, float("nan"), *rest
 
 
-class LateExit(Late):
-    def late(self, obs: Any, reward: Any, *rest: Any) -> Any:
-        return os._exit(3)
-
-
-class LateHang(Late):
-    def late(self, obs: Any, reward: Any, *rest: Any) -> Any:
-        time.sleep(1000)
-
-
 class LateOutside(Late):
     def late(self, obs: Any, reward: Any, *rest: Any) -> Any:
         return np.array([0.0, -3.0]), reward, *rest
@@ -534,10 +394,9 @@ SMALL: dict[str, Any] = {
     "total_timesteps": 160,
     "checkpoint_every": 16,
     "eval_every": 160,
-    "env_timeout": 1,
 }
 LATE: dict[str, tuple[Callable[[], gym.Env[Any, Any]], str, str]] = {
-    f"{name} {backend}": (env, backend, said)
+    name: (env, said)
     for name, env, said in (
         ("step", Late, r"Environment 0 \(Late\): step\(\) raised ValueError: a bug that shows"),
         ("reset", LateReset, r"Environment 0 \(LateReset\): reset\(\) raised ValueError: a bug"),
@@ -545,23 +404,19 @@ LATE: dict[str, tuple[Callable[[], gym.Env[Any, Any]], str, str]] = {
         ("reward", LateReward, r"Environment 0 \(LateReward\): step\(\) .* the reward None"),
         ("nan", LateNan, r"reward became nan in iteration 3 in environment 0 at step 4"),
         ("outside", LateOutside, r"Environment 0 returned the observation \[0.0, -3.0\]"),
-        ("exit", LateExit, "Environment 0: its worker process ended with exit code 3"),
-        ("hang", LateHang, "Environment 0: its worker process has not answered for 1 s"),
     )
-    for backend in (BACKENDS if name not in ("exit", "hang") else ("async",))
 }
 
 
-@pytest.mark.parametrize(("env", "backend", "said"), LATE.values(), ids=LATE)
+@pytest.mark.parametrize(("env", "said"), LATE.values(), ids=LATE)
 def test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on(
     tmp_path: Path,
     env: Callable[[], gym.Env[Any, Any]],
-    backend: str,
     said: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(UprightError, match=said):
-        upright.train(env, out=tmp_path, backend=backend, **SMALL)
+        upright.train(env, out=tmp_path, **SMALL)
     assert multiprocessing.active_children() == []
     assert capfd.readouterr().err == ""
     (folder,) = (tmp_path / env.__name__).iterdir()
@@ -574,22 +429,18 @@ def test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on(
     assert upright.resume(folder, env=Steady).info["timesteps"] == 160
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(
-    tmp_path: Path, backend: str
-) -> None:
+def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(tmp_path: Path) -> None:
     class FirstReset(Steady):
         def reset(self, **options: Any) -> Any:
             raise ValueError("from the start")
 
     with pytest.raises(UprightError, match="from the start"):
-        upright.train(FirstReset, out=tmp_path, backend=backend, **SMALL)
+        upright.train(FirstReset, out=tmp_path, **SMALL)
     (folder,) = (tmp_path / "FirstReset").iterdir()
     assert json.loads((folder / "run.json").read_text())["status"] == "failed"
     assert list((folder / "checkpoints").iterdir()) == []
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     "env",
     [
@@ -599,36 +450,29 @@ def test_a_fault_at_once_leaves_a_run_that_failed_without_a_checkpoint(
         lambda: 3,
     ],
 )
-def test_what_can_never_train_leaves_nothing_on_the_disk(
-    tmp_path: Path, backend: str, env: Any
-) -> None:
+def test_what_can_never_train_leaves_nothing_on_the_disk(tmp_path: Path, env: Any) -> None:
     with pytest.raises(UprightError):
-        upright.train(env, out=tmp_path / "runs", backend=backend, **SMALL)
+        upright.train(env, out=tmp_path / "runs", **SMALL)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_environment_that_cannot_be_closed_does_not_spoil_the_run(
-    tmp_path: Path, backend: str
-) -> None:
-    run = upright.train(Unclosable, out=tmp_path, backend=backend, **SMALL)
+def test_an_environment_that_cannot_be_closed_does_not_spoil_the_run(tmp_path: Path) -> None:
+    run = upright.train(Unclosable, out=tmp_path, **SMALL)
     assert run.status == "finished"
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_a_fault_is_not_hidden_by_another_while_closing(tmp_path: Path, backend: str) -> None:
+def test_a_fault_is_not_hidden_by_another_while_closing(tmp_path: Path) -> None:
     class LateAndUnclosable(Late):
         def close(self) -> None:
             if self.lived:
                 raise RuntimeError("will not close")
 
     with pytest.raises(UprightError, match="a bug that shows late"):
-        upright.train(LateAndUnclosable, out=tmp_path, backend=backend, **SMALL)
+        upright.train(LateAndUnclosable, out=tmp_path, **SMALL)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_an_observation_outside_its_space_is_named_with_its_bound(backend: str) -> None:
-    trainer = upright.Trainer(LateOutside, backend=backend, **SMALL)
+def test_an_observation_outside_its_space_is_named_with_its_bound() -> None:
+    trainer = upright.Trainer(LateOutside, **SMALL)
     try:
         next(trainer)
         next(trainer)
@@ -665,11 +509,8 @@ def test_an_environment_of_ones_own_is_stopped_outside_its_space_by_auto(
         upright.train(LateOutside, out=tmp_path, outside_space=how, **SMALL)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_observations_outside_their_space_pass_where_that_is_accepted(
-    tmp_path: Path, backend: str
-) -> None:
-    run = upright.train(LateOutside, out=tmp_path, outside_space="accept", backend=backend, **SMALL)
+def test_observations_outside_their_space_pass_where_that_is_accepted(tmp_path: Path) -> None:
+    run = upright.train(LateOutside, out=tmp_path, outside_space="accept", **SMALL)
     assert run.status == "finished"
 
 
@@ -725,7 +566,7 @@ def test_gymnasiums_own_environments_are_known_by_where_they_come_from(
 
 
 FILE = """
-import os, time
+import multiprocessing, os, time
 import gymnasium as gym
 import numpy as np
 
@@ -735,7 +576,6 @@ class Env(gym.Env):
         self.observation_space = gym.spaces.Box(-1.0, 1.0, (2,), np.float32)
         self.action_space = gym.spaces.Discrete(2)
         self.now = 0
-        self.parent = PARENT
 {made}
 
     def reset(self, *, seed=None, options=None):
@@ -751,48 +591,53 @@ class Env(gym.Env):
 
 def nothing():
     return 3
-
-
-PARENT = os.getpid()
 """
 QUIET = "        pass"
-TYPED: dict[str, tuple[str, str, str, str, str]] = {
-    "raises": ("raise ValueError('boom')", QUIET, "Env", "sync", "step() raised ValueError: boom."),
+HERE = ("--backend", "sync")
+THERE = (*HERE, "--shards", "2", "--workers", "1")
+TYPED: dict[str, tuple[str, str, str, tuple[str, ...], str]] = {
+    "raises": ("raise ValueError('boom')", QUIET, "Env", HERE, "step() raised ValueError: boom."),
     "raises in a worker": (
         "raise ValueError('boom')",
         QUIET,
         "Env",
-        "async",
+        THERE,
         "Environment 0 (Env): step() raised ValueError: boom.",
     ),
     "raises in two lines": (
         "raise ValueError('one\\ntwo')",
         QUIET,
         "Env",
-        "sync",
+        HERE,
         "Environment 0 (Env): step() raised ValueError: one",
     ),
-    "shape": ("return 0.0, 1.0, False, False, {}", QUIET, "Env", "async", "shape ()"),
-    "old api": ("return np.zeros(2), 1.0, False, {}", QUIET, "Env", "sync", "returned 4 values"),
+    "shape": ("return 0.0, 1.0, False, False, {}", QUIET, "Env", HERE, "shape ()"),
+    "old api": ("return np.zeros(2), 1.0, False, {}", QUIET, "Env", HERE, "returned 4 values"),
     "outside": (
         "return np.full(2, 7.0), 1.0, False, False, {}",
         QUIET,
         "Env",
-        "async",
+        THERE,
         "outside its space",
     ),
-    "dies": ("os._exit(3)", QUIET, "Env", "async", "process ended with exit code 3."),
-    "killed": ("os.kill(os.getpid(), 9)", QUIET, "Env", "async", "process ended by signal 9."),
-    "hangs": ("time.sleep(1000)", QUIET, "Env", "async", "has not answered for 1 s."),
-    "cannot be made": ("pass", "        raise OSError('no port')", "Env", "sync", "no port"),
+    "dies": ("os._exit(3)", QUIET, "Env", THERE, "process ended with exit code 3."),
+    "killed": ("os.kill(os.getpid(), 9)", QUIET, "Env", THERE, "process ended by signal 9."),
+    "hangs": (
+        "time.sleep(1000)",
+        QUIET,
+        "Env",
+        (*THERE, "--env-timeout", "1"),
+        "has not answered for 2 s.",
+    ),
+    "cannot be made": ("pass", "        raise OSError('no port')", "Env", HERE, "no port"),
     "cannot be made by a worker": (
         "pass",
-        "        if os.getpid() != PARENT: raise OSError('no port')",
+        "        if multiprocessing.parent_process(): raise OSError('no port')",
         "Env",
-        "async",
+        THERE,
         "no port",
     ),
-    "makes nothing": ("pass", QUIET, "nothing", "sync", "made a int, not a gymnasium.Env."),
+    "makes nothing": ("pass", QUIET, "nothing", HERE, "made a int, not a gymnasium.Env."),
 }
 
 
@@ -816,7 +661,7 @@ def assert_refused(code: int, out: str, err: str, said: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    TYPED,
+    [pytest.param(each, marks=[pytest.mark.long] if each == "hangs" else []) for each in TYPED],
 )
 def test_a_fault_of_a_file_is_one_line_and_a_hint_on_the_command_line(
     tmp_path: Path,
@@ -824,11 +669,12 @@ def test_a_fault_of_a_file_is_one_line_and_a_hint_on_the_command_line(
     capfd: pytest.CaptureFixture[str],
     name: str,
 ) -> None:
-    wrong, made, target, backend, said = TYPED[name]
+    wrong, made, target, where, said = TYPED[name]
     file = f"{name.replace(' ', '_')}.py"
     (tmp_path / file).write_text(FILE.format(fault=wrong, made=made))
     monkeypatch.chdir(tmp_path)
-    words = ("train", f"{file}:{target}", "--backend", backend, "--env-timeout", "1", *WORDS)
+    monkeypatch.setattr("upright.scale.crew.WAITS", (0.0, 0.0, 0.0))
+    words = ("train", f"{file}:{target}", *where, *WORDS)
     assert_refused(main(words), *capfd.readouterr(), said)
     assert multiprocessing.active_children() == []
     runs = list(tmp_path.glob("runs/*/*/run.json"))
@@ -839,7 +685,7 @@ def test_a_fault_of_a_file_is_one_line_and_a_hint_on_the_command_line(
 def test_a_worker_that_fails_makes_no_noise_in_a_shell(tmp_path: Path) -> None:
     (tmp_path / "env.py").write_text(FILE.format(fault="raise ValueError('boom')", made=QUIET))
     done = subprocess.run(
-        [sys.executable, "-m", "upright", "train", "env.py:Env", "--backend", "async", *WORDS],
+        [sys.executable, "-m", "upright", "train", "env.py:Env", *THERE, *WORDS],
         capture_output=True,
         text=True,
         check=False,

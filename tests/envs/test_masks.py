@@ -13,7 +13,6 @@ from probes.masked import MASKED, Forbidding
 from upright.envs import NextStepEnvs, make_envs
 from upright.ground.errors import UprightError
 
-BACKENDS = ("sync", "async")
 FINE = np.array([1, 0], np.int8)
 
 
@@ -36,14 +35,13 @@ class Says(Steady):
         return obs, reward, terminated, truncated, info
 
 
-def fault(backend: str, make: Callable[[], gym.Env[Any, Any]]) -> str:
+def fault(make: Callable[[], gym.Env[Any, Any]]) -> str:
     with pytest.raises(UprightError) as caught:
-        played(make_envs(make, 3, 0, backend))
+        played(make_envs(make, 3, 0))
     assert "--mask off" in caught.value.hint
     return caught.value.message
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(
     ("later", "said"),
     [
@@ -55,21 +53,18 @@ def fault(backend: str, make: Callable[[], gym.Env[Any, Any]]) -> str:
         (None, "step() returned no info['action_mask'], and reset() one"),
     ],
 )
-def test_a_mask_that_will_not_do_is_named_with_the_index(
-    backend: str, later: Any, said: str
-) -> None:
-    message = fault(backend, lambda: Says(later=later))
+def test_a_mask_that_will_not_do_is_named_with_the_index(later: Any, said: str) -> None:
+    message = fault(lambda: Says(later=later))
     assert message.startswith("Environment 1 (Says): ")
     assert said in message
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_masks_are_for_counted_actions_alone(backend: str) -> None:
+def test_masks_are_for_counted_actions_alone() -> None:
     space = gym.spaces.Box(-1.0, 1.0, (1,))
-    message = fault(backend, lambda: Says(space=space))
+    message = fault(lambda: Says(space=space))
     assert "Environment 0 (Says): it gives action masks, which are for Discrete" in message
     assert "Box(" in message
-    envs = make_envs(lambda: Says(space=space), 2, 0, backend, mask="off")
+    envs = make_envs(lambda: Says(space=space), 2, 0, mask="off")
     envs.reset()
     assert envs.masks is None
     envs.close()
@@ -91,40 +86,31 @@ def test_parts_of_other_lengths_are_named() -> None:
         envs.reset()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("env", MASKED)
-def test_masks_belong_to_the_observations_to_act_on_next(
-    backend: str, env: type[Forbidding]
-) -> None:
-    envs, alone = make_envs(env, 2, 3, backend), make_envs(env, 2, 3, "sync")
-    first, space = alone.reset(), envs.actions.space
-    assert envs.reset().tobytes() == first.tobytes()
+def test_masks_belong_to_the_observations_to_act_on_next(env: type[Forbidding]) -> None:
+    envs = make_envs(env, 2, 3, "sync")
+    envs.reset()
     for t in range(10):
         assert envs.masks is not None
-        assert alone.masks is not None
-        assert envs.masks.tobytes() == alone.masks.tobytes()
-        held = [each.unwrapped.mask() for each in alone._envs]  # type: ignore[attr-defined]
+        held = [each.unwrapped.mask() for each in envs._envs]  # type: ignore[attr-defined]
         parts = [np.concatenate(one) if isinstance(one, tuple) else one for one in held]
-        assert alone.masks[:, :3].tolist() == [part[:3].tolist() for part in parts]
+        assert envs.masks[:, :3].tolist() == [part[:3].tolist() for part in parts]
         kept = envs.masks.copy()
         before, space = envs.masks, envs.actions.space
-        rows = np.array([envs.actions.row(space.sample()) for _ in range(2)])
-        step, same = envs.step(rows), alone.step(rows)
+        step = envs.step(np.array([envs.actions.row(space.sample()) for _ in range(2)]))
         assert before.tobytes() == kept.tobytes(), t
         if step.any_done:
             envs.restart(step.done, step.obs)
-            alone.restart(same.done, same.obs)
     envs.close()
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_a_restored_environment_has_the_mask_of_its_replay(backend: str) -> None:
-    envs = make_envs(Forbidding, 3, 5, backend)
+def test_a_restored_environment_has_the_mask_of_its_replay() -> None:
+    envs = make_envs(Forbidding, 3, 5, "sync")
     envs.reset()
     assert envs.masks is not None
     step = envs.step(5 + envs.masks.argmax(axis=1))
     state, obs = envs.state(), step.obs.copy()
-    other = make_envs(Forbidding, 3, 5, backend)
+    other = make_envs(Forbidding, 3, 5, "sync")
     _, lost = other.restore(state, obs)
     assert not lost.any()
     assert other.masks is not None

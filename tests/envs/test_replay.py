@@ -20,9 +20,8 @@ from upright.ground.errors import UprightError
 N = 3
 KINDS = [
     ("CartPole-v1", "vector"),
-    *((env, backend) for env in ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "Pendulum-v1")
-      for backend in ("sync", "async")),
-]  # fmt: skip
+    *((env, "sync") for env in ("CartPole-v1", "Acrobot-v1", "MountainCar-v0", "Pendulum-v1")),
+]
 
 
 def actions(envs: Envs, rng: np.random.Generator) -> np.ndarray:
@@ -62,9 +61,8 @@ def test_after_a_restore_the_next_steps_are_identical(env: str, backend: str, st
     assert again == expected
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_environments_of_different_ages_are_each_where_they_were(backend: str) -> None:
-    envs = make_envs("Acrobot-v1", N, 7, backend)
+def test_environments_of_different_ages_are_each_where_they_were() -> None:
+    envs = make_envs("Acrobot-v1", N, 7, "sync")
     obs = envs.reset()
     for age in (5, 11):
         obs, _ = play(envs, obs, np.random.default_rng(age), age)
@@ -78,7 +76,7 @@ def test_environments_of_different_ages_are_each_where_they_were(backend: str) -
     envs.close()
 
 
-@pytest.mark.parametrize("backend", ["vector", "sync", "async"])
+@pytest.mark.parametrize("backend", ["vector", "sync"])
 def test_a_state_without_unfinished_episodes_goes_on_with_the_next_seeds(backend: str) -> None:
     envs = make_envs("CartPole-v1", N, 7, backend)
     play(envs, envs.reset(), np.random.default_rng(0), 20)
@@ -93,7 +91,7 @@ def test_a_state_without_unfinished_episodes_goes_on_with_the_next_seeds(backend
     other.close()
 
 
-@pytest.mark.parametrize("backend", ["vector", "sync", "async"])
+@pytest.mark.parametrize("backend", ["vector", "sync"])
 def test_a_state_of_another_number_of_environments_is_refused(backend: str) -> None:
     envs, other = (make_envs("CartPole-v1", n, 7, backend) for n in (2, 3))
     obs = envs.reset()
@@ -129,9 +127,8 @@ def seeds_of(envs: Envs) -> np.ndarray:
     return np.array([seed % 2 == 1 for seed in envs._current_seeds()])  # type: ignore[attr-defined]
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_an_environment_that_is_not_deterministic_is_lost_and_begins_anew(backend: str) -> None:
-    envs, other = (make_envs(Fickle, 8, 7, backend) for _ in range(2))
+def test_an_environment_that_is_not_deterministic_is_lost_and_begins_anew() -> None:
+    envs, other = (make_envs(Fickle, 8, 7, "sync") for _ in range(2))
     envs.reset()
     odd = seeds_of(envs)
     assert odd.any()
@@ -166,18 +163,17 @@ class BreaksAgain(Fickle):
         return super().step(action)
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
 def test_an_environment_that_fails_when_played_again_is_lost(
-    backend: str, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    envs = make_envs(BreaksAgain, 2, 7, backend)
+    envs = make_envs(BreaksAgain, 2, 7, "sync")
     envs.reset()
     for _ in range(4):
         obs = envs.step(np.zeros(2, np.int64)).obs
     state = envs.state()
     envs.close()
     monkeypatch.setattr(BreaksAgain, "broken", True)
-    other = make_envs(BreaksAgain, 2, 7, backend)
+    other = make_envs(BreaksAgain, 2, 7, "sync")
     found, lost = other.restore(state, obs)
     assert lost.all()
     assert found is not None

@@ -127,10 +127,9 @@ def test_a_module_in_a_package_trains(tmp_path: Path) -> None:
     assert upright.train("sourcedpackage.sourced:Env", out="runs", **SMALL).status == "finished"
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_every_backend_makes_it(tmp_path: Path, backend: str) -> None:
+def test_several_are_made_side_by_side(tmp_path: Path) -> None:
     write(tmp_path)
-    envs = make_envs("sourced.py:Env", 2, 0, backend)
+    envs = make_envs("sourced.py:Env", 2, 0, "sync")
     assert envs.reset().shape == (2, 2)
     envs.close()
 
@@ -259,11 +258,10 @@ def test_code_that_fails_when_it_is_imported_is_named(
     assert said in error.message
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_what_cannot_be_imported_leaves_no_run(tmp_path: Path, backend: str) -> None:
+def test_what_cannot_be_imported_leaves_no_run(tmp_path: Path) -> None:
     write(tmp_path, text="raise RuntimeError('no display')")
     with pytest.raises(UprightError, match="no display"):
-        upright.train("sourced.py:Env", out="runs", backend=backend, **SMALL)
+        upright.train("sourced.py:Env", out="runs", **SMALL)
     assert not (tmp_path / "runs").exists()
 
 
@@ -437,8 +435,9 @@ def test_the_command_line_refuses_in_one_sentence(
 
 def test_a_shell_trains_a_file_of_its_own_folder(tmp_path: Path) -> None:
     write(tmp_path, "mine.py")
+    shared = ("--shards", "2", "--workers", "1")
     done = subprocess.run(
-        [sys.executable, "-m", "upright", "train", "mine:Env", "--backend", "async", *WORDS],
+        [sys.executable, "-m", "upright", "train", "mine:Env", *shared, *WORDS],
         capture_output=True,
         text=True,
         check=False,

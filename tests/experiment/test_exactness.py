@@ -75,16 +75,13 @@ FIRST_SHORT = [
 ]
 
 
+# One group of environments, or shards of them.
+SHARDS = [0, 2]
+
+
 def matrix() -> list[Any]:
     return [
-        pytest.param(
-            algo,
-            backend,
-            option,
-            id=f"{algo}-{backend}-{option}",
-            # Options are the algorithm's affair: the slowest backend meets each in the long form.
-            marks=[pytest.mark.long] if backend == "async" and option != "plain" else [],
-        )
+        pytest.param(algo, backend, option, id=f"{algo}-{backend}-{option}")
         for algo in kills.algorithms()
         for backend in kills.backends()
         for option in kills.options(algo)
@@ -106,23 +103,22 @@ def test_a_trainer_goes_on_exactly_where_it_was_cut(
     tmp_path: Path, algo: str, backend: str, option: str
 ) -> None:
     settings = kills.small(algo) | {"backend": backend} | kills.options(algo)[option]
-    settings["num_envs"] = 2 if backend == "async" else settings["num_envs"]
     check_cuts("CartPole-v1", algo, settings, tmp_path, (1, 2, 5))
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("shards", SHARDS)
 @pytest.mark.parametrize("algo", kills.algorithms())
 @pytest.mark.parametrize("env", [Forbidding, ForbiddingTwo])
 def test_a_trainer_under_masks_goes_on_exactly_where_it_was_cut(
-    tmp_path: Path, algo: str, backend: str, env: Any
+    tmp_path: Path, algo: str, shards: int, env: Any
 ) -> None:
-    settings = kills.small(algo) | {"backend": backend, "num_envs": 2}
+    settings = kills.small(algo) | {"shards": shards, "num_envs": 2}
     check_cuts(env, algo, settings, tmp_path, (1, 2, 5))
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("shards", SHARDS)
 def test_a_trainer_of_a_wrapped_environment_goes_on_exactly_where_it_was_cut(
-    tmp_path: Path, backend: str
+    tmp_path: Path, shards: int
 ) -> None:
     around = {
         "env_kwargs": {"g": 9.0},
@@ -133,16 +129,16 @@ def test_a_trainer_of_a_wrapped_environment_goes_on_exactly_where_it_was_cut(
         "eval_env_kwargs": {"g": 10.0},
         "frame_stack": 3,
     }
-    settings = kills.small("ppo") | {"backend": backend, "num_envs": 2}
+    settings = kills.small("ppo") | {"shards": shards, "num_envs": 2}
     check_cuts("Pendulum-v1", "ppo", settings | around, tmp_path, (1, 2, 5))
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("shards", SHARDS)
 @pytest.mark.parametrize("algo", kills.algorithms())
 def test_a_trainer_with_a_cnn_goes_on_exactly_where_it_was_cut(
-    tmp_path: Path, algo: str, backend: str
+    tmp_path: Path, algo: str, shards: int
 ) -> None:
-    settings = kills.small(algo) | {"backend": backend, "num_envs": 2, "frame_stack": 2}
+    settings = kills.small(algo) | {"shards": shards, "num_envs": 2, "frame_stack": 2}
     check_cuts(Wandering, algo, settings | {"normalize_obs": True}, tmp_path, (1, 2, 5))
 
 
@@ -150,11 +146,11 @@ def test_a_trainer_with_a_cnn_goes_on_exactly_where_it_was_cut(
     ("env", "network", "frame_stack"),
     [(WanderingUnseen, "cnn", 1), (WanderingUnseen, "mlp", 1), ("CartPole-v1", "mlp", 4)],
 )
-@pytest.mark.parametrize("backend", ["sync", "async"])
+@pytest.mark.parametrize("shards", SHARDS)
 def test_a_trainer_of_pictures_or_of_stacked_numbers_goes_on_exactly_where_it_was_cut(
-    tmp_path: Path, backend: str, env: Any, network: str, frame_stack: int
+    tmp_path: Path, shards: int, env: Any, network: str, frame_stack: int
 ) -> None:
-    settings = {"backend": backend, "num_envs": 2, "network": network, "frame_stack": frame_stack}
+    settings = {"shards": shards, "num_envs": 2, "network": network, "frame_stack": frame_stack}
     check_cuts(env, "ppo", kills.small("ppo") | settings, tmp_path, (1, 3))
 
 
@@ -210,9 +206,8 @@ class Remembering(gym.Env[np.ndarray, int]):
         return self.observe(), float(action), self.now == 5, False, {}
 
 
-@pytest.mark.parametrize("backend", sorted({*kills.backends()} - {"vector"}))
-def test_episodes_that_cannot_be_played_again_are_named_and_begun_anew(backend: str) -> None:
-    chosen = {"num_envs": 2, "num_steps": 3, "backend": backend, "total_timesteps": 600}
+def test_episodes_that_cannot_be_played_again_are_named_and_begun_anew() -> None:
+    chosen = {"num_envs": 2, "num_steps": 3, "backend": "sync", "total_timesteps": 600}
     trainer = upright.Trainer(Remembering, "ppo", **chosen)
     first, later = (upright.Trainer(Remembering, "ppo", **chosen) for _ in range(2))
     next(trainer)

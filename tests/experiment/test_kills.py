@@ -193,5 +193,5 @@ def test_a_killed_command_line_goes_on_exactly(tmp_path: Path, server: Server) -
 def test_a_command_line_killed_twice_goes_on_exactly(
     tmp_path: Path, server: Server, algo: str
 ) -> None:
-    case = Case.of("CartPole-v1", algo, "async", "schedules", 1)
+    case = Case.of("CartPole-v1", algo, "sync", "schedules", 1).also(shards=2, workers=1)
     command_line_killed(server, case, tmp_path, 2)

@@ -19,10 +19,8 @@ from upright.ground.lock import RunLock
 from upright.ground.signals import Interrupted, interrupting
 from upright.runs.run import Run
 
-CASES = {
-    backend: Case.of("CartPole-v1", "ppo", backend, "schedules", 300, timesteps=3000)
-    for backend in ("vector", "async")
-}
+ALONE = Case.of("CartPole-v1", "ppo", "vector", "schedules", 300, timesteps=3000)
+CASES = {"alone": ALONE, "workers": ALONE.also(shards=2, workers=2)}
 SLOW = """
 import time
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
@@ -66,14 +64,17 @@ class Training:
 
     def end(self) -> None:
         """Leave nothing behind, whatever the test did."""
-        for pid in [*self.workers(), self.process.pid]:
-            if self.process.poll() is None or pid != self.process.pid:
-                os.kill(pid, signal.SIGKILL)
+        if self.process.poll() is None:
+            self.process.kill()
         self.process.wait()
 
     def workers(self) -> list[int]:
         path = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        return [int(pid) for pid in path.read_text().split()] if path.exists() else []
+        children = path.read_text().split() if path.exists() else []
+        is_worker = {
+            pid: b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes() for pid in children
+        }
+        return [int(pid) for pid in children if is_worker[pid]]
 
 
 @pytest.fixture
@@ -87,35 +88,35 @@ def training(tmp_path: Path) -> Iterator[Training]:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Runs that nothing interrupted, by backend, each trained once."""
+    """Runs that nothing interrupted, by case, each trained once."""
     done: dict[str, Path] = {}
 
-    def train(backend: str) -> Path:
-        if backend not in done:
+    def train(name: str) -> Path:
+        if name not in done:
             out = tmp_path_factory.mktemp("undisturbed")
-            done[backend] = upright.train(**CASES[backend].training(out)).path
-        return done[backend]
+            done[name] = upright.train(**CASES[name].training(out)).path
+        return done[name]
 
     return train
 
 
 @pytest.mark.parametrize(
-    ("backend", "signum", "to_all"),
+    ("name", "signum", "to_all"),
     [
-        ("vector", signal.SIGINT, False),
-        ("vector", signal.SIGTERM, False),
-        ("async", signal.SIGINT, True),
+        ("alone", signal.SIGINT, False),
+        ("alone", signal.SIGTERM, False),
+        ("workers", signal.SIGINT, True),
     ],
     ids=["SIGINT", "SIGTERM", "SIGINT to workers too"],
 )
 def test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly(
     tmp_path: Path,
     undisturbed: Callable[[str], Path],
-    backend: str,
+    name: str,
     signum: signal.Signals,
     to_all: bool,
 ) -> None:
-    case = CASES[backend]
+    case = CASES[name]
     folder = case.folder(tmp_path)
     training = Training(case.words(tmp_path), folder, tmp_path)
     training.reach(5)
@@ -132,7 +133,7 @@ def test_an_interrupted_training_says_how_to_go_on_and_goes_on_exactly(
     assert run.status == "interrupted"
     assert newest_of(run).timesteps == run.info["timesteps"] < 3000
     upright.resume(folder)
-    assert differences(undisturbed(backend), folder) == []
+    assert differences(undisturbed(name), folder) == []
 
 
 def test_a_second_signal_leaves_at_once_and_the_newest_checkpoint_is_whole(tmp_path: Path) -> None:
@@ -179,7 +180,8 @@ def test_one_process_at_a_time_writes_a_run_and_a_killed_one_died(
 
 @pytest.mark.long
 def test_workers_that_outlive_a_killed_resume_hold_no_lock(tmp_path: Path) -> None:
-    case = Case.of("CartPole-v1", "ppo", "async", "plain", 500, timesteps=10_000_000)
+    case = Case.of("CartPole-v1", "ppo", "sync", "plain", 500, timesteps=10_000_000)
+    case = case.also(shards=2, workers=2)
     folder = case.folder(tmp_path)
     first = Training(case.words(tmp_path), folder, tmp_path)
     first.reach(5)

@@ -72,13 +72,6 @@ def test_training_does_not_depend_on_what_ran_before_in_the_process(algo: str) -
     assert same_weights(one, other)
 
 
-def test_the_async_backend_trains_as_the_sync_one() -> None:
-    sync, sync_records = trained("ppo", seed=4, iterations=2, backend="sync", num_envs=2)
-    other, other_records = trained("ppo", seed=4, iterations=2, backend="async", num_envs=2)
-    assert same_weights(sync, other)
-    assert sync_records == other_records
-
-
 def test_iterations_count_the_transitions_and_episodes_of_all_environments() -> None:
     trainer = upright.Trainer(ObsReward, "ppo", num_envs=4, num_steps=8, seed=0)
     first, second = next(trainer), next(trainer)

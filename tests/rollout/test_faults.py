@@ -153,12 +153,6 @@ def test_an_infinite_reward_is_named_without_a_warning(algo: str) -> None:
     assert "reward became -inf" in poisoned(Trainer(InfiniteReward, algo, **SMALL[algo])).message
 
 
-@pytest.mark.parametrize("backend", ["sync", "async"])
-def test_every_backend_names_the_same_place(backend: str) -> None:
-    error = poisoned(Trainer(BadObs, "ppo", backend=backend, **SMALL["ppo"]))
-    assert "in environment 1 at step 2 of the rollout" in error.message
-
-
 @pytest.mark.parametrize("algo", ALGORITHMS)
 @pytest.mark.parametrize("place", PLACES)
 def test_the_run_that_a_number_stopped_keeps_its_checkpoint_and_the_rollout(

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
@@ -11,7 +10,7 @@ from gymnasium.wrappers import TimeLimit
 import upright
 from probes.envs import EndlessReward, Probe
 from support import ListedCartPole, ListedCartPoleVector, Steered, make_policy, policy_for
-from upright.envs import Envs, NextStepEnvs, SyncEnvs, make_envs
+from upright.envs import Envs, NextStepEnvs, SyncEnvs
 from upright.ground.errors import UprightError
 from upright.learning.ladder import ALGORITHMS
 from upright.rollout.collector import NOISE_ROWS, LocalCollector
@@ -259,31 +258,6 @@ def test_actions_are_drawn_anew_in_every_rollout_from_the_current_weights() -> N
     assert (first != second).any()
     policy.network.actor.layers[-1].bias[:] = [-50.0, 50.0]
     assert collector.collect().actions.all()
-
-
-@pytest.mark.parametrize("num_steps", [0, 40])
-def test_the_async_backend_collects_what_the_sync_one_does(num_steps: int) -> None:
-    def limited() -> gym.Env[Any, Any]:
-        return gym.make("CartPole-v1", max_episode_steps=15)
-
-    rollouts = []
-    for backend in ("sync", "async"):
-        envs = make_envs(limited, 2, seed=3, backend=backend)
-        collector = LocalCollector(
-            envs, policy_for("ppo"), np.random.default_rng(0), num_steps, episodes_per_env=3
-        )
-        rollouts.append([collector.collect() for _ in range(2)])
-        collector.close()
-    for sync, other in zip(*rollouts, strict=True):
-        np.testing.assert_array_equal(sync.valid, other.valid)
-        for name in ("actions", "rewards", "terminated", "truncated"):
-            mine, theirs = getattr(sync, name), getattr(other, name)
-            np.testing.assert_array_equal(mine[sync.valid], theirs[sync.valid])
-        np.testing.assert_array_equal(sync.obs[:-1][sync.valid], other.obs[:-1][sync.valid])
-        np.testing.assert_array_equal(sync.final_index, other.final_index)
-        np.testing.assert_array_equal(sync.final_obs, other.final_obs)
-        assert sync.episodes == other.episodes
-    assert any(len(rollout.final_obs) for rollout in rollouts[0])
 
 
 def test_a_rollout_beyond_the_machines_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

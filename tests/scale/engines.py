@@ -181,6 +181,34 @@ class Hangs(Bad):
         time.sleep(1000)
 
 
+class Unmade(Bad):
+    """Cannot be made in a worker."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        if multiprocessing.parent_process():
+            self.end()
+
+    def end(self) -> None:
+        raise OSError("no licence here")
+
+
+class DiesWhileMade(Unmade):
+    def end(self) -> None:
+        os._exit(3)
+
+
+class HangsWhileMade(Unmade):
+    def end(self) -> None:
+        time.sleep(1000)
+
+
+class HangsInClose(Bad):
+    def close(self) -> None:
+        if multiprocessing.parent_process():
+            time.sleep(1000)
+
+
 class HangsOnce(Bad):
     """Hangs the first worker that comes there; a file remembers."""
 

@@ -125,3 +125,41 @@ def test_a_fault_is_said_at_once_and_ends_those_who_are_not_waited_for_any_more(
     assert sorted(engine.ended) == [0, 1]
     assert crew.notes == []
     assert said(crew.do(units(3))) == ["a", "b", "c"]
+
+
+def test_units_are_begun_before_anybody_waits_for_them() -> None:
+    engine = Scripted(2, [(1, "b"), (0, "a")])
+    crew = Crew(engine, 60.0, 16, 4)
+    crew.begin(units(2))
+    assert crew.busy
+    assert engine.shards() == [(0, 0), (1, 1)]
+    assert engine.waited == []
+    assert said(crew.finish()) == ["a", "b"]
+    assert not crew.busy
+
+
+def test_units_that_nobody_wants_any_more_end_with_their_workers() -> None:
+    engine = Scripted(2, [(0, "a"), (1, "b")])
+    crew = Crew(engine, 60.0, 16, 4)
+    crew.begin(units(2))
+    crew.dismiss()
+    assert not crew.busy
+    assert sorted(engine.ended) == [0, 1]
+    assert said(crew.do(units(2))) == ["a", "b"]
+
+
+def test_units_whose_beginning_was_interrupted_are_nobodys() -> None:
+    engine = Scripted(2, [(0, "a"), (1, "b")])
+    crew, submit = Crew(engine, 60.0, 16, 4), engine.submit
+
+    def interrupted(worker: int, unit: Unit) -> None:
+        if worker == 1:
+            raise KeyboardInterrupt
+        submit(worker, unit)
+
+    engine.submit = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        crew.begin(units(2))
+    assert not crew.busy
+    engine.submit = submit  # type: ignore[method-assign]
+    assert said(crew.do(units(2))) == ["a", "b"]

@@ -221,9 +221,9 @@ def test_a_killed_driver_goes_on_exactly_with_any_number_of_workers(
 ) -> None:
     rng = random.Random(f"sharded {algo} {backend}")
     case = Case.of("CartPole-v1", algo, backend, "normalize_obs", 77, timesteps=2000)
-    whole = Case(case.env, algo, case.arguments | {"shards": 2})
+    whole = case.also(shards=2)
     assert server.train(whole, tmp_path / "whole").status == 0
-    with_workers = Case(case.env, algo, whole.arguments | {"workers": 2})
+    with_workers = whole.also(workers=2)
     seconds = kills.undisturbed(server, with_workers, tmp_path / "workers")
     struck = 0
     for attempt in range(10):

@@ -23,12 +23,16 @@ import upright
 from probes.envs import ActionReward
 from scale.engines import (
     Bad,
+    DiesWhileMade,
     Exits,
     ExitsWhile,
     Hangs,
+    HangsInClose,
     HangsOnce,
+    HangsWhileMade,
     Raises,
     Strikes,
+    Unmade,
     differing,
     job_of,
     own_module,
@@ -116,6 +120,41 @@ def test_a_worker_that_dies_again_and_again_ends_the_run_in_a_sentence() -> None
         "ended with exit code 3."
     )
     assert "upright resume" in raised.value.hint
+    assert workers_of_this() == []
+
+
+def test_what_only_a_worker_cannot_make_is_said_in_its_own_words(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    trainer_of(Unmade, 0).close()
+    with closing(trainer_of(Unmade, 2)) as trainer, pytest.raises(UprightError) as raised:
+        next(trainer)
+    assert raised.value.message == "Cannot make Unmade: OSError: no licence here."
+    assert workers_of_this() == []
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.usefixtures("_at_once")
+@pytest.mark.parametrize(
+    ("env", "said"),
+    [
+        (DiesWhileMade, "its process ended with exit code 3"),
+        pytest.param(HangsWhileMade, "has not answered for 4 s", marks=pytest.mark.long),
+    ],
+)
+def test_a_worker_that_does_not_come_to_its_first_step_ends_the_run_in_a_sentence(
+    env: Any, said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    chosen = trainer_of(env, 1, env_timeout=2.0)
+    with closing(chosen) as trainer, pytest.raises(UprightError, match=said):
+        next(trainer)
+    assert workers_of_this() == []
+    assert capfd.readouterr().err == ""
+
+
+def test_a_worker_that_does_not_close_spoils_nothing() -> None:
+    with closing(trainer_of(HangsInClose, 1)) as trainer:
+        next(trainer)
     assert workers_of_this() == []
 
 
@@ -267,7 +306,6 @@ def test_so_are_workers_of_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a width that is none": ({"shards": 3}, r"num_envs \(8\) should be a multiple of shards \(3\)"),
-    "async": ({"backend": "async"}, "shards have workers of their own"),
     "too many": ({"shards": 513}, "shards = 513 is out of range"),
     "less than none": ({"workers": -1}, "workers = -1 is out of range"),
     "nothing to share": ({"shards": 0, "workers": 2}, "nothing for 2 workers to collect"),

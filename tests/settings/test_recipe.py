@@ -80,6 +80,10 @@ def test_a_flat_recipe_reads_back_as_it_was(tmp_path: Path, algo: str) -> None:
         ({"algo": "reinforce", "clip_range": 0.1}, "reinforce has no setting 'clip_range'"),
         ({"algo": "reinforce", "clip_range": 0.1}, "It belongs to ppo."),
         ({"algo": "reinforce", "num_episodes": 5}, "multiple of num_envs"),
+        (
+            {"backend": "async"},
+            "backend = 'async': worker processes collect shards now; say --shard",
+        ),
         ({"preset": "tunned"}, "has no preset 'tunned'"),
     ],
     ids=str,

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,12 +55,13 @@ def _step(env: str) -> int:
     return steps
 
 
-def _iterate(setting: str, value: str) -> int:
-    """One iteration of CartPole-v1 with a setting; the timesteps that it took."""
+def _iterate(*words: str) -> int:
+    """One iteration of CartPole-v1 with settings, name and value in turn; its timesteps."""
     from upright.classes import Trainer
 
-    trainer = Trainer("CartPole-v1", "ppo", **LITTLE | {setting: value})
-    return next(iter(trainer)).timesteps
+    settings = dict(zip(words[::2], words[1::2], strict=True))
+    with closing(Trainer("CartPole-v1", "ppo", **LITTLE | settings)) as trainer:
+        return next(trainer).timesteps
 
 
 def _open_window() -> str:

@@ -104,13 +104,13 @@ def _unseen(said: dict[str, list[str]], there: bool) -> Fact:
 
 
 def check_workers(patient: Patient) -> Fact:
-    """Environments step in processes of their own."""
+    """Environments are collected in processes of their own."""
     try:
-        ask(patient.scratch, "iterate", "backend", "async")
+        ask(patient.scratch, "iterate", "shards", "2", "workers", "1")
     except UprightError as error:
-        found = f"No environment steps in a process of its own: {error.message}"
-        return Fact("problem", found, "Train with --backend sync, which needs none.")
-    return Fact("ok", "Environments step in processes of their own (--backend async).")
+        found = f"No worker process collects: {error.message}"
+        return Fact("problem", found, "Train without --workers, which needs none.")
+    return Fact("ok", "Worker processes collect (--shards 2 --workers 1).")
 
 
 def has_driver() -> bool:

@@ -2,8 +2,8 @@
 
 `NextStepEnvs`: environments with a vector form of their own autoreset on the *next* step. After a
 done row comes a row whose action is ignored and whose observation was the true final one before
-it; `valid` is False there. `SyncEnvs` and `AsyncEnvs` never reset by themselves: `restart` resets
-what is done, each episode from an explicit seed of its own.
+it; `valid` is False there. `SyncEnvs` never reset by themselves: `restart` resets what is done,
+each episode from an explicit seed of its own.
 """
 
 from typing import TYPE_CHECKING
@@ -40,6 +40,5 @@ if TYPE_CHECKING:
     )
     from upright.envs.step import Envs, Step
     from upright.envs.vector import NextStepEnvs
-    from upright.envs.workers import AsyncEnvs
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -1,7 +1,5 @@
 """Around every single environment: what it raises and returns is checked, and named if wrong."""
 
-import os
-import signal
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
@@ -10,13 +8,9 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
-from upright.envs.composition import EnvSource
-from upright.envs.masks import MASK, Mask, MaskReader
-from upright.envs.sources import make_env
-from upright.ground import Array, Bools, UprightError, alarm, in_a_line, shortened
+from upright.envs.masks import Mask, MaskReader
+from upright.ground import Array, Bools, UprightError, in_a_line, shortened
 
-Spaces = tuple["gym.Space[Any]", "gym.Space[Any]"]
-FAULT = "upright_fault"
 _NUMPYS_FLOATS = (np.float64, np.float32)
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
 _HINT = "The environment is at fault; mend it, or train another."
@@ -177,77 +171,6 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
 
     def _fault(self, what: str) -> UprightError:
         return UprightError(f"{self._called}: {what}.", _HINT)
-
-
-class WorkerGuard(Guard):
-    """The same in a worker process: a fault travels as a value, so that the worker lives on."""
-
-    def __init__(self, env: gym.Env[Any, Any], index: int, mask: Mask = "auto") -> None:
-        super().__init__(env, index, mask)
-        space = self.observation_space
-        self._nothing = np.zeros(space.shape or (), space.dtype)
-
-    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """A new episode; `FAULT` in info says what went wrong, and what to do about it."""
-        try:
-            obs, _ = super().reset(**options)
-        except UprightError as error:
-            return self._nothing, {FAULT: (error.message, error.hint)}
-        return obs, self._told()
-
-    def step(self, action: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:
-        """One action; `FAULT` in info says what went wrong, and what to do about it."""
-        try:
-            obs, reward, terminated, truncated, _ = super().step(action)
-        except UprightError as error:
-            return self._nothing, 0.0, False, True, {FAULT: (error.message, error.hint)}
-        return obs, reward, terminated, truncated, self._told()
-
-    def _told(self) -> dict[str, Any]:
-        return {} if self.mask is None else {MASK: self.mask}
-
-
-class Unmade(gym.Env[Any, Any]):
-    """Stands in for an environment that could not be made in a worker process."""
-
-    def __init__(self, spaces: Spaces, reason: str) -> None:
-        self.observation_space, self.action_space = spaces
-        self._reason = reason
-
-    def reset(self, **options: Any) -> tuple[Any, dict[str, Any]]:
-        """Raises what making the environment raised.
-
-        Raises:
-            UprightError: Always.
-        """
-        raise UprightError(self._reason)
-
-
-def make_worker(
-    env: EnvSource, spaces: Spaces, parent: int, timeout: float, mask: Mask, index: int
-) -> WorkerGuard:
-    """One environment in a worker process, which leaves signals to its parent.
-
-    Args:
-        env: What makes the environment.
-        spaces: What it should have; where it cannot be made, the first reset says why.
-        parent: Process id of the parent.
-        timeout: Seconds after which the process ends if it has not made the environment.
-        mask: Whether it is asked for action masks.
-        index: The environment's number.
-    """
-    if os.getpid() == parent:
-        return WorkerGuard(Unmade(spaces, ""), index, mask)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    with alarm(timeout):
-        try:
-            made = make_env(env)
-        except UprightError as error:
-            made = Unmade(spaces, error.message)
-    if (made.observation_space, made.action_space) != spaces:
-        made = Unmade(spaces, "it has other spaces than the first one")
-    return WorkerGuard(made, index, mask)
 
 
 def _name(env: gym.Env[Any, Any]) -> str:

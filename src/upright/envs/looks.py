@@ -14,8 +14,8 @@ from upright.envs.subject import Subject, close_quietly
 
 # Each value of a Discrete is an input or an output of its own, learned about by itself.
 MANY_VALUES = 1000
-# Microseconds: below, messages between processes take longer than the steps that they spare.
-WORTH_A_PROCESS, SLOW = 1_000.0, 10_000.0
+# Microseconds: below, acting and learning take longer than the steps that workers would take.
+WORTH_WORKERS, SLOW = 20.0, 10_000.0
 # What Upright does itself of what such wrappers are for.
 INSTEAD = {
     "observations": "To standardise observations, train with --normalize-obs: Upright keeps the "
@@ -137,12 +137,12 @@ def look_at_speed(subject: Subject) -> Answer:
     told = f"A step takes {micros:,.0f} {unit} (median)"
     if fastest_backend(subject.source) == "vector":
         return Answer("fine", f"{told}; training uses its vector form, which is faster still.")
-    if micros < WORTH_A_PROCESS:
-        return Answer("fine", f"{told}: so quick that worker processes would slow it down.")
+    if micros < WORTH_WORKERS:
+        return Answer("fine", f"{told}: so quick that worker processes would hardly help.")
     if micros < SLOW:
-        return Answer("fine", f"{told}: --backend async, a process for each, should be faster.")
+        return Answer("fine", f"{told}: worker processes may be faster (--shards 4 --workers 2).")
     return Answer(
         "hurts",
         f"{told}: a million of them take {micros / 3600:,.1f} hours.",
-        "Try --backend async with as many --num-envs as there are cores, or a faster simulation.",
+        "Try --shards with as many --workers as there are cores, or a faster simulation.",
     )

@@ -23,7 +23,6 @@ from upright.envs.sources import (
 )
 from upright.envs.step import Envs
 from upright.envs.vector import RESTORABLE, NextStepEnvs
-from upright.envs.workers import AsyncEnvs
 from upright.ground import UprightError
 from upright.settings import Backend
 
@@ -33,7 +32,6 @@ def make_envs(
     num_envs: int,
     seed: int,
     backend: str = "auto",
-    timeout: float = 60.0,
     mask: Mask = "auto",
     first: int = 0,
 ) -> Envs:
@@ -44,7 +42,6 @@ def make_envs(
         num_envs: N, at least 1.
         seed: Where all episodes of these environments derive from.
         backend: One of `BACKENDS`, or "auto" for `fastest_backend`.
-        timeout: Seconds after which a worker process that does not answer counts as hung.
         mask: Whether the environments are asked which actions they allow, "auto" or "off".
         first: The number that messages call the first of them by, where they are some of many.
 
@@ -52,12 +49,10 @@ def make_envs(
         UprightError: The environment cannot be made, or has no such backend.
     """
     name: Any = fastest_backend(env) if backend == "auto" else backend
-    return BACKENDS[name].make(env, num_envs, seed, timeout, mask, first)
+    return BACKENDS[name].make(env, num_envs, seed, mask, first)
 
 
-def _vector(
-    env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
-) -> Envs:
+def _vector(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     whole = in_full(env)
     if not isinstance(whole.base, str) or not _has_vector_form(env):
         named = name_of(env) + _surroundings(whole)
@@ -72,16 +67,14 @@ def _vector(
     return envs
 
 
-def _sync(env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int) -> Envs:
+def _sync(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     made = [make_env(env) for _ in range(num_envs)]
     envs = SyncEnvs(made, seed, mask, first)
     _take_unasked(env, made)
     return envs
 
 
-def _envpool(
-    env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
-) -> Envs:
+def _envpool(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     name = _bare_id(env)
     if not name:
         named = name_of(env) + _surroundings(in_full(env))
@@ -167,9 +160,7 @@ def _never(env: EnvSource) -> bool:
 class Maker(Protocol):
     """What makes N environments; arguments as those of `make_envs`."""
 
-    def __call__(
-        self, env: EnvSource, num_envs: int, seed: int, timeout: float, mask: Mask, first: int
-    ) -> Envs:
+    def __call__(self, env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
         """N environments.
 
         Raises:
@@ -210,9 +201,6 @@ BACKENDS: dict[Backend, BackendSpec] = {
     ),
     "sync": BackendSpec(
         "one loop in this process", _sync, _always, SyncEnvs.kind, exact=_always, lanes=10
-    ),
-    "async": BackendSpec(
-        "a process for each", AsyncEnvs, _always, AsyncEnvs.kind, exact=_always, lanes=10
     ),
     "envpool": BackendSpec(
         "EnvPool's own of that id", _envpool, _has_envpools, EnvPoolEnvs.kind, exact=_never, lanes=0

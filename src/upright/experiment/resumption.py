@@ -25,7 +25,7 @@ from upright.runs import (
     recipe_files,
     refuse_links,
 )
-from upright.settings import Recipe, with_budget
+from upright.settings import Recipe, successor, with_budget
 
 
 def resume(
@@ -159,8 +159,13 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
     said = []
     if differing:
         said.append(f"This will not be bit-identical: {'; '.join(differing)}.")
+    if recorded.backend != before["backend"]:
+        said.append(
+            f"The backend {recorded.backend} is no more; {before['backend']} goes on with the same "
+            "episodes, byte for byte."
+        )
     kind = BACKENDS[trainer.backend].kind
-    there = next((each.kind for name, each in BACKENDS.items() if name == recorded.backend), "")
+    there = next((each.kind for name, each in BACKENDS.items() if name == before["backend"]), "")
     if lost and there != kind:
         said.append("The backend is of another kind: every environment begins a new episode.")
     elif lost and not trainer.exact:
@@ -185,12 +190,13 @@ def _exactness(recorded: Conditions, experiment: Experiment, lost: list[int]) ->
 
 def _named(conditions: Conditions) -> dict[str, Any]:
     """What may differ from one machine to another, by name."""
-    named = {name: getattr(conditions, name) for name in ("threads", "backend", "device")}
+    backend = successor(conditions.backend)
+    named = {"threads": conditions.threads, "backend": backend, "device": conditions.device}
     return named | conditions.versions
 
 
 def _stands_alone(trainer: Trainer) -> bool:
     recipe = trainer.recipe
-    chosen = (trainer.env, 1, 0, trainer.backend, recipe.env_timeout, recipe.settings.mask)
+    chosen = (trainer.env, 1, 0, trainer.backend, recipe.settings.mask)
     with closing(make_envs(*chosen)) as one, closing(make_envs(*chosen)) as other:
         return episodes_stand_alone(one, other, recipe.seed)

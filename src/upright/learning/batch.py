@@ -16,7 +16,7 @@ Advantages = Callable[[Rollout, Floats, Floats], Floats]
 class Batch(NamedTuple):
     """The valid transitions of a rollout, flat: obs [B, ...], masks [B, P], the rest [B].
 
-    PPO alone fills in the old log-probs; masks are None where the environments gave none.
+    PPO alone needs the old log-probs; masks are None where the environments gave none.
     """
 
     obs: Array
@@ -54,7 +54,8 @@ def batch_of(rollout: Rollout, policy: Policy, advantages_of: Advantages) -> Bat
         return field.reshape(-1, *field.shape[2:])[counts]
 
     batch = Batch(*map(flat, fields))
-    return batch if rollout.masks is None else batch._replace(masks=flat(rollout.masks))
+    given = {"old_log_probs": rollout.log_probs, "masks": rollout.masks}
+    return batch._replace(**{name: flat(rows) for name, rows in given.items() if rows is not None})
 
 
 def standardize(advantages: Array, eps: float = 1e-8) -> Array:

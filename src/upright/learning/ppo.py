@@ -35,8 +35,15 @@ class PPO(Algorithm[PPOSettings]):
         return gae(rollout.rewards, values, next_values, *masks, gamma, gae_lambda)
 
     def batch(self, rollout: Rollout) -> Batch:
-        """The transitions, with their log-probs under the policy that acted."""
+        """The transitions, with their log-probs under the policy that acted.
+
+        That is this one, before it learns; or, with `lag`, the one before it, of which the rollout
+        brings them. The ratio is pi / pi_old of who acted then too, and the surrogate's gradient
+        that of what was collected. Values, advantages and returns are always of the newest critic.
+        """
         batch = super().batch(rollout)
+        if rollout.log_probs is not None:
+            return batch
         log_probs = self.policy.log_probs(batch.obs, batch.actions, batch.masks)
         return batch._replace(old_log_probs=log_probs)
 

@@ -95,7 +95,6 @@ class Trainer:
             1 if chosen.shards else chosen.num_envs,  # for their spaces; what collects makes others
             derive_seed(seed, Stream.TRAINING),
             chosen.backend,
-            recipe.env_timeout,
             chosen.mask,
         )
         try:

@@ -34,6 +34,8 @@ class Rollout:
         final_obs: Those observations, [K, ...].
         episodes: The episodes that finished, in order of time.
         masks: Which actions were allowed, [T, N, P]; None where the environments did not say.
+        log_probs: log pi(a|s) of the policy that acted, [T, N], where that is not the one that
+            learns from it; None where it is.
         begun_anew: The environments whose episodes could not be gone on with, and began anew
             before the first row.
         notes: What happened while it was collected and changed nothing of it, in sentences.
@@ -55,6 +57,7 @@ class Rollout:
     final_obs: Array
     episodes: tuple[Episode, ...]
     masks: Bools | None = None
+    log_probs: Array | None = None
     begun_anew: tuple[int, ...] = ()
     notes: tuple[str, ...] = ()
 

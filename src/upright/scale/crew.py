@@ -35,34 +35,57 @@ class Crew:
         self._until: dict[int, float] = {}
         self._known: dict[int, set[int]] = {}  # of every worker that began, the shards it has done
         self._losses: Counter[int] = Counter()
+        self._asked: list[int] = []
+        self._replies: dict[int, Reply] = {}
         self.notes: list[str] = []
 
+    @property
+    def busy(self) -> bool:
+        """Whether units were begun that nobody has waited for."""
+        return bool(self._given)
+
     def do(self, units: Sequence[Unit]) -> list[Reply]:
-        """What came of units of different shards, in their order, whoever did them and when.
+        """`begin`, and `finish`."""
+        self.begin(units)
+        return self.finish()
+
+    def begin(self, units: Sequence[Unit]) -> None:
+        """Let workers do units of different shards; `finish` waits for them."""
+        self._asked, self._replies = [unit.shard for unit in units], {}
+        self._losses.clear()
+        shares: defaultdict[int, list[Unit]] = defaultdict(list)
+        for unit in units:
+            shares[unit.shard % self._engine.workers].append(unit)
+        try:
+            for worker, share in shares.items():
+                self._give(worker, share)
+        except BaseException:
+            self.dismiss()
+            raise
+
+    def finish(self) -> list[Reply]:
+        """What came of the units that were begun, in their order, whoever did them and when.
 
         Raises:
             UprightError: An environment is at fault, or a unit's worker was lost again and again.
         """
-        replies: dict[int, Reply] = {}
-        shares: defaultdict[int, list[Unit]] = defaultdict(list)
-        for unit in units:
-            shares[unit.shard % self._engine.workers].append(unit)
-        self._losses.clear()
         try:
-            for worker, share in shares.items():
-                self._give(worker, share)
             while self._given:
                 worker, response = self._response()
                 if isinstance(response, Fault):
                     raise UprightError(response.message, response.hint)
                 if isinstance(response, Reply):
-                    replies[self._done(worker)] = response
+                    self._replies[self._done(worker)] = response
                 else:
                     self._recover(worker, response)
         finally:
-            for worker in list(self._given):  # something was raised; nobody waits for these now
-                self._dismiss(worker)
-        return [replies[unit.shard] for unit in units]
+            self.dismiss()  # something was raised where there still are some
+        return [self._replies[shard] for shard in self._asked]
+
+    def dismiss(self) -> None:
+        """End the workers whose units are not done; nobody waits for these now."""
+        for worker in list(self._given):
+            self._dismiss(worker)
 
     def _give(self, worker: int, units: Sequence[Unit]) -> None:
         """Let a worker do these, one after the other."""

@@ -54,7 +54,8 @@ class Unit:
     """One rollout of one shard, described so that anybody can do it and gets the same.
 
     Attributes:
-        version: Of the weights that act; the noise derives from it and the shard.
+        version: Which rollout of the run it is; the noise derives from it and the shard. What acts
+            is what was published last before the unit was submitted.
         shard: The shard's number.
         before: `LocalCollector.state` after the unit before it; empty where this is the first, None
             where whoever does it has just answered with it and stands there still.

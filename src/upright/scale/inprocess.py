@@ -13,7 +13,8 @@ class InProcess:
 
     Args:
         job: What the run's units have in common.
-        policy: The one that learns; it acts as it is.
+        policy: The one that learns. It acts as it is, but where the next rollout is collected while
+            it learns: another one acts then, with the weights that were published.
         threads: What this process takes for matrix products otherwise; workers take one, and so
             does acting here, since a product's last bit can see it.
     """
@@ -21,11 +22,15 @@ class InProcess:
     workers = 1
 
     def __init__(self, job: Job, policy: Policy, threads: int = 1) -> None:
-        self._shards, self._threads, self._taken = Shards(job, policy), threads, threads
+        self._acts_apart = job.settings.collects_ahead
+        self._shards = Shards(job, None if self._acts_apart else policy)
+        self._threads = self._taken = threads
         self._units: deque[Unit] = deque()
 
     def publish(self, weights: Weights) -> None:
-        """Nothing to do: they are the policy's own."""
+        """Keep a copy where another policy acts; else they are the policy's own."""
+        if self._acts_apart:
+            self._shards.load({name: array.copy() for name, array in weights.items()})
 
     def submit(self, worker: int, unit: Unit) -> None:
         """Put it at the end of what is to be done."""

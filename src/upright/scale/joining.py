@@ -25,8 +25,7 @@ def joined(rollouts: Sequence[Rollout]) -> Rollout:
     _refuse_some_masks(parts, first)
 
     names = ["obs", "actions", "rewards", "terminated", "truncated", "valid"]
-    if parts[0].masks is not None:
-        names.append("masks")
+    names += [name for name in ("masks", "log_probs") if getattr(parts[0], name) is not None]
     rows: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in names
     }
@@ -65,8 +64,11 @@ def _lengthened(rollout: Rollout, length: int) -> Rollout:
     names = ("rewards", "terminated", "truncated", "valid")
     rows: dict[str, Any] = {name: padded(getattr(rollout, name)) for name in names}
     rows |= {name: padded(getattr(rollout, name), "edge") for name in ("obs", "actions")}
-    masks = None if rollout.masks is None else padded(rollout.masks, "edge")
-    return replace(rollout, **rows, masks=masks)
+    if rollout.masks is not None:
+        rows["masks"] = padded(rollout.masks, "edge")
+    if rollout.log_probs is not None:
+        rows["log_probs"] = padded(rollout.log_probs)
+    return replace(rollout, **rows)
 
 
 def _refuse_some_masks(parts: Sequence[Rollout], first: Array) -> None:

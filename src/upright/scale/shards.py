@@ -2,10 +2,12 @@
 
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 import numpy as np
 
 from upright.ground import (
+    Array,
     State,
     Stream,
     UprightError,
@@ -14,7 +16,7 @@ from upright.ground import (
     restore_generator,
 )
 from upright.policy import Policy, Weights
-from upright.rollout import LocalCollector
+from upright.rollout import LocalCollector, Rollout
 from upright.scale.engine import Job, Reply, Unit
 
 
@@ -50,9 +52,23 @@ class Shards:
             seed = derive_seed(self._job.seed, Stream.ACTIONS, unit.version, unit.shard)
             restore_generator(rng, generator_state(np.random.default_rng(seed)))
             rollout = collector.collect()
+            if self._job.settings.collects_ahead:
+                rollout = replace(rollout, log_probs=self._log_probs(rollout))
         after = collector.state()
         self._kept[unit.shard] = (collector, rng, after)
         return Reply(rollout, after, lost, time.perf_counter() - began)
+
+    @np.errstate(all="ignore")  # numbers are checked once the rollouts are joined
+    def _log_probs(self, rollout: Rollout) -> Array:
+        """Log pi(a|s) of the policy that acted, [T, N]: who learns has other weights by then."""
+
+        def flat(rows: Array) -> Array:
+            return rows.reshape(-1, *rows.shape[2:])
+
+        assert self._policy is not None
+        masks = None if rollout.masks is None else flat(rollout.masks)
+        said = self._policy.log_probs(flat(rollout.obs[:-1]), flat(rollout.actions), masks)
+        return said.reshape(rollout.rewards.shape)
 
     def _brought_to(
         self, unit: Unit

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 from upright.ground.door import opened
 
 if TYPE_CHECKING:
+    from upright.settings.backends import Backend, successor
     from upright.settings.budget import with_budget
     from upright.settings.command import command_line
     from upright.settings.config import read_config
@@ -12,7 +13,6 @@ if TYPE_CHECKING:
     from upright.settings.hyperparameters import (
         SETTINGS,
         ActorCriticSettings,
-        Backend,
         PPOSettings,
         ReinforceSettings,
         Settings,

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
+from upright.settings.backends import BackendField
 from upright.settings.fields import (
     LARGEST_SETTING,
     Amount,
@@ -22,8 +23,6 @@ from upright.settings.fields import (
 )
 
 MAX_WEIGHTS, MAX_TRANSITIONS = 10**9, 10**8
-# How environments run; what is known of each is in `envs/making.py`.
-Backend = Literal["vector", "sync", "async", "envpool"]
 PPO_PAPER = "Schulman et al. 2017"
 A3C_PAPER = "Mnih et al. 2016"
 
@@ -53,10 +52,10 @@ class Settings(BaseModel):
         ge=0,
         le=512,
     )
-    backend: Literal["auto", Backend] = setting(
+    backend: BackendField = setting(
         "auto",
-        "how environments run: vector (their own form of it), sync (one loop), async (worker "
-        "processes), envpool, or auto (the fastest that resumes exactly)",
+        "how environments run: vector (their own form of it), sync (one loop), envpool, or "
+        "auto (the fastest that resumes exactly)",
     )
     gamma: Fraction = setting(0.99, "discount per step", source=PPO_PAPER)
     learning_rate: ScheduleField = setting(
@@ -142,8 +141,6 @@ class Settings(BaseModel):
                 f"num_envs ({self.num_envs}) should be a multiple of shards ({self.shards}), so "
                 "that every shard has as many"
             )
-        if self.shards and self.backend == "async":
-            raise ValueError("shards have workers of their own (--workers), in the place of async")
         weights = sum(inputs * outputs for inputs, outputs in pairwise(self.hidden_sizes))
         if weights > MAX_WEIGHTS:
             raise ValueError(f"hidden_sizes means {weights:,} weights, more than {MAX_WEIGHTS:,}")
@@ -175,6 +172,11 @@ class Settings(BaseModel):
     def episodes_per_env(self) -> int:
         """Each environment's share where whole episodes are collected."""
         return 1
+
+    @property
+    def collects_ahead(self) -> bool:
+        """Whether the next rollout is collected while this one is learned from."""
+        return False
 
     @property
     def shard_width(self) -> int:
@@ -267,11 +269,27 @@ class PPOSettings(ActorCriticSettings):
         0.0, "leave the epochs when KL(old || new) exceeds 1.5 times this; 0 for never", "nats"
     )
 
+    lag: Int = setting(
+        0,
+        "1 to collect the next rollout while learning from this one, with the weights from before "
+        "it (needs shards); 0 to collect with the newest",
+        "updates",
+        ge=0,
+        le=1,
+    )
+
     @model_validator(mode="after")
-    def _clip_is_positive(self) -> Self:
+    def _clips_and_waits(self) -> Self:
         if self.clip_range.start <= 0.0:
             raise ValueError("clip_range should start above 0")
+        if self.lag and not self.shards:
+            raise ValueError("lag is for shards: say --shards too, a divisor of num_envs")
         return self
+
+    @property
+    def collects_ahead(self) -> bool:
+        """Whether the next rollout is collected while this one is learned from."""
+        return self.lag > 0
 
 
 SETTINGS: dict[str, type[Settings]] = {

@@ -107,7 +107,7 @@ class Recipe(BaseModel):
     )
     env_timeout: Float = described(
         60.0,
-        "seconds until a worker counts as hung, over a step or over its shard's rollout",
+        "seconds until a worker counts as hung over its shard's rollout",
         "S",
         gt=0,
         le=1e6,
@@ -156,7 +156,7 @@ class Recipe(BaseModel):
 
 
 # What runs did that are older than the setting.
-OLDER = {"mask": "off"}
+OLDER = {"mask": "off", "backend": "auto"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
 OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout", "workers")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.

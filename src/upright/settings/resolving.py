@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from upright.ground import UprightError, did_you_mean
+from upright.settings.backends import successor
 from upright.settings.config import Config, read_config, read_settings_file
 from upright.settings.hyperparameters import SETTINGS, Settings
 from upright.settings.presets import NONE, presets_of
@@ -78,7 +79,8 @@ def read_recipe(path: str | Path) -> Recipe:
     if algo not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
     _refuse_unknown(file.table, algo, file)
-    return validated({**OLDER, **file.table}, SETTINGS[algo])
+    table = {**OLDER, **file.table}
+    return validated(table | {"backend": successor(table["backend"])}, SETTINGS[algo])
 
 
 def recipe_from(table: Mapping[str, Any]) -> Recipe:

@@ -173,7 +173,8 @@ def _places(recipe: Recipe) -> str:
     if not shards:
         return ""
     here = f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
-    return f", {shards} shard{'s'[: shards > 1]} in {here}"
+    ahead = ", one update behind" * recipe.settings.collects_ahead
+    return f", {shards} shard{'s'[: shards > 1]} in {here}{ahead}"
 
 
 def of_threshold(evaluation: Evaluation) -> str:
