@@ -19,6 +19,7 @@ class InProcess:
     """
 
     workers = 1
+    waits: tuple[float, ...] = ()  # nobody is lost here
 
     def __init__(self, job: Job, policy: Policy, threads: int = 1) -> None:
         self._shards, self._threads, self._taken = Shards(job, policy), threads, threads
