@@ -88,7 +88,7 @@ class RayEngine:
             return f"could not begin ({last})"
         if isinstance(error, known.ActorUnavailableError):
             return "cannot be reached"
-        if isinstance(error, known.OutOfMemoryError) or "memory" in said:
+        if isinstance(error, known.OutOfMemoryError):
             return "ended, because its machine ran out of memory"
         if isinstance(error, known.RayTaskError):
             return f"raised {last}"
