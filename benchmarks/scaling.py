@@ -1,10 +1,11 @@
-"""To how many workers and nodes the synchronous design scales: a simulation of what an iteration costs.
+"""To how many workers and nodes the synchronous design scales, by a simulation of its costs.
 
-    python benchmarks/scaling.py                     # from the costs in scaling.toml
-    python benchmarks/scaling.py --measure           # measures them here first, and rewrites the file
+    python benchmarks/scaling.py                # from the costs in scaling.toml
+    python benchmarks/scaling.py --measure      # measures them here first, and rewrites the file
 
-An iteration is simulated as it is: weights go out, every worker does its shards one after the other,
-this process takes in one reply after the other, joins them, and learns. Sometimes a worker is lost.
+An iteration is simulated as it is: weights go out, every worker does one of its shards after the
+other, this process takes in one reply after the other, joins them, and learns. Sometimes a worker
+is lost.
 """
 
 import argparse
@@ -14,7 +15,7 @@ import time
 import tomllib
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil
 from pathlib import Path
 from typing import Any
@@ -233,10 +234,11 @@ def write_costs(path: Path, tasks: Sequence[Costs], wires: Wires) -> None:
 def section(tasks: Sequence[Costs], wires: Wires, laps: int) -> str:
     """The report."""
     first = (
-        f"{SHARDS} shards of {WIDTH} environments, {STEPS} steps a rollout; nodes of {CORES} cores, "
-        f"{wires.network_per_s / 1.25e8:.0f} Gbit/s between them. How many times as many steps per "
-        "second as one process, learning included; the most workers (nodes) for which twice as many "
-        f"still bring {WORTH - 1:.0%} more; and the bound that learning in one process sets."
+        f"{SHARDS} shards of {WIDTH} environments, {STEPS} steps a rollout; nodes of {CORES} "
+        f"cores, {wires.network_per_s / 1.25e8:.0f} Gbit/s between them. How many times as many "
+        "steps per second as one process, learning included; the most workers (nodes) for which "
+        f"twice as many still bring {WORTH - 1:.0%} more; and the bound that learning in one "
+        "process sets."
     )
     header = ("task", "steps/s, one process", "2", "8", "32", "128", "scales to", "bound")
     costs = ("task", "collect, µs", "varies by", "update, µs", "rollout, bytes", "weights, kB")

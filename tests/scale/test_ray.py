@@ -138,9 +138,10 @@ def test_an_actor_that_dies_again_and_again_ends_the_run_in_a_sentence() -> None
 @pytest.mark.usefixtures("here", "_at_once")
 def test_an_actor_that_hangs_is_killed_and_its_unit_done_by_another(tmp_path: Path) -> None:
     kwargs = {"note": str(tmp_path / "hung")}
-    with closing(in_process(Bad)) as calm, closing(
-        on_ray(HangsOnce, env_kwargs=kwargs, env_timeout=4.0)
-    ) as there:
+    with (
+        closing(in_process(Bad)) as calm,
+        closing(on_ray(HangsOnce, env_kwargs=kwargs, env_timeout=4.0)) as there,
+    ):
         assert next(calm) == next(there)
         assert next(calm) == next(there)
 
@@ -239,7 +240,7 @@ def test_the_command_line_says_that_ray_collects(
 
 @pytest.mark.usefixtures("here")
 def test_another_cluster_than_the_one_there_is_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(UprightError, match="is connected with Ray at .*, and not at 10.0.0.1:6379"):
+    with pytest.raises(UprightError, match=r"is connected with Ray at .*, and not at 10\.0\.0\.1"):
         on_ray("CartPole-v1", ray_address="10.0.0.1:6379")
 
 
@@ -279,7 +280,7 @@ def test_an_address_without_a_token_is_refused_and_what_to_set_is_said(
     monkeypatch.setenv("HOME", str(tmp_path))
     for name, value in env.items():
         monkeypatch.setenv(name, value)
-    with pytest.raises(UprightError, match="Without a token, whoever reaches Ray at 10.0") as said:
+    with pytest.raises(UprightError, match="Without a token, whoever reaches") as said:
         on_ray("CartPole-v1", ray_address="10.0.0.1:6379")
     assert "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in said.value.hint
 

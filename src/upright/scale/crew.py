@@ -9,7 +9,6 @@ from upright.ground import UprightError
 from upright.scale.engine import Engine, Fault, Lost, Reply, Response, Unit
 
 
-
 class Crew:
     """The workers of an engine, and what each of them has to do.
 

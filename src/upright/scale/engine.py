@@ -9,7 +9,6 @@ from upright.policy import Policy, Weights
 from upright.rollout import Rollout
 from upright.settings import Backend, Settings
 
-
 if TYPE_CHECKING:
     from upright.policy import ModuleFactory
 

@@ -70,7 +70,7 @@ class ProcessEngine:
             process may have no others.
     """
 
-    waits = WAITS
+    waits: tuple[float, ...] = WAITS
 
     def __init__(self, job: Job, workers: int, seconds: float = 60.0) -> None:
         if current_process().daemon:

@@ -5,6 +5,7 @@ import sys
 from collections import defaultdict, deque
 from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 from typing import Any
 
 from upright.policy import Weights
@@ -34,14 +35,18 @@ class RayEngine:
     """
 
     # The last one goes past the moment at which Ray knows that a node is dead: after 15 s.
-    waits = (0.1, 1.0, 20.0)
+    waits: tuple[float, ...] = (0.1, 1.0, 20.0)
 
     def __init__(self, job: Job, workers: int, address: str = "") -> None:
         self.workers, spec = workers, sendable(job)
         with without_main():
             common = bytes(ForkingPickler.dumps((job, spec)))
         self._ray = attached(address, workers)
-        self._begins_with = ([*map(os.path.abspath, sys.path)], os.getcwd(), self._ray.put(common))
+        self._begins_with = (
+            [*map(os.path.abspath, sys.path)],
+            str(Path.cwd()),
+            self._ray.put(common),
+        )
         # No share of a CPU is held for one: whoever is left on fewer nodes shares what is there.
         chosen: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": "SPREAD"}
         self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **chosen)(RayWorker)
