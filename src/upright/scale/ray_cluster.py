@@ -24,14 +24,15 @@ from upright.ground import UprightError, shortened, write_secret
 STORE_BYTES = 128 << 20
 LOOPBACK = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# What counts only where it is said before Ray is imported. The first name says nothing of what it
-# does on Linux too: without a cluster, Ray's processes listen on the loopback and nowhere else.
-HERE = {
-    ONLY_HERE: "0",
-    "RAY_USAGE_STATS_ENABLED": "0",
-    "RAY_AUTH_MODE": "token",
+# What counts only where it is said before Ray is imported. Every line that Ray would print on
+# stdout is one to be passed over: what there is to say of lost workers, `Crew` says.
+EVERYWHERE = {
+    "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
+# The first name says nothing of what it does on Linux too: without a cluster, Ray's processes
+# listen on the loopback and nowhere else.
+HERE = {ONLY_HERE: "0", "RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "token"}
 # Ray's sockets lie in its folder, and their paths may have 107 letters.
 LONGEST_FOLDER = 40
 
@@ -68,8 +69,8 @@ def attached(address: str, cpus: int) -> Any:
     """
     if address:
         _refuse_open(address)
-    if not _held.holders and "ray" not in sys.modules and not address:
-        os.environ.update(HERE)
+    if "ray" not in sys.modules:
+        os.environ.update(EVERYWHERE if address else EVERYWHERE | HERE)
     ray = _imported()
     if ray.is_initialized():
         _refuse_another(address, ray.get_runtime_context().gcs_address)
@@ -137,7 +138,7 @@ def _begin(ray: Any, cpus: int) -> None:
             log_to_driver=False,
             logging_level=logging.ERROR,
             _node_ip_address=LOOPBACK,
-            _temp_dir=str(folder),
+            _temp_dir=str(folder / "ray"),  # Ray lets everybody into its own folder
         )
     except BaseException as error:
         _end()

@@ -42,11 +42,8 @@ class RayEngine:
         with without_main():
             common = bytes(ForkingPickler.dumps((job, spec)))
         self._ray = attached(address, workers)
-        self._begins_with = (
-            [*map(os.path.abspath, sys.path)],
-            str(Path.cwd()),
-            self._ray.put(common),
-        )
+        path = [*map(os.path.abspath, sys.path)]
+        self._begins_with = (path, str(Path.cwd()), self._ray.put(common))
         # No share of a CPU is held for one: whoever is left on fewer nodes shares what is there.
         chosen: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": "SPREAD"}
         self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **chosen)(RayWorker)
