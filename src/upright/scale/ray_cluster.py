@@ -7,8 +7,8 @@ import atexit
 import logging
 import os
 import secrets
-import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 import threading
@@ -21,7 +21,7 @@ from typing import Any
 
 from upright.ground import UprightError, shortened, write_secret
 
-STORE_BYTES = 128 << 20
+STORE_BYTES, CLOSING = 128 << 20, 15.0
 LOOPBACK = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # What counts only where it is said before Ray is imported. Every line that Ray would print on
@@ -43,12 +43,12 @@ class _Held:
 
     Attributes:
         holders: How many need it; 0 where it is not there.
-        folder: Where it keeps what it writes, where it was begun here.
+        reaper: What leaves nothing of it, nor of its folder, where it was begun here.
         token: What its processes show each other; it stays, since Ray reads it once.
     """
 
     holders: int = 0
-    folder: Path | None = None
+    reaper: "subprocess.Popen[bytes] | None" = None
     token: str = ""
 
 
@@ -95,13 +95,14 @@ def detached() -> None:
 
 
 def _end() -> None:
-    ray, folder = sys.modules.get("ray"), _held.folder
-    _held.holders, _held.folder = 0, None
-    with suppress(Exception):  # what cannot be ended well ends with this process
+    ray, reaper = sys.modules.get("ray"), _held.reaper
+    _held.holders, _held.reaper = 0, None
+    with suppress(Exception):  # what cannot be ended well is killed
         if ray is not None:
-            ray.shutdown(**({} if folder is None else {"wait_for_processes": True}))
-    if folder is not None:
-        shutil.rmtree(folder, ignore_errors=True)
+            ray.shutdown()
+    if reaper is not None:
+        with suppress(Exception):
+            reaper.communicate(timeout=CLOSING)
 
 
 def _imported() -> Any:
@@ -124,7 +125,11 @@ def _begin(ray: Any, cpus: int) -> None:
         )
     where = tempfile.gettempdir()
     place = where if len(where) <= LONGEST_FOLDER else "/tmp"
-    folder = _held.folder = Path(tempfile.mkdtemp(prefix="upright-ray-", dir=place))
+    folder = Path(tempfile.mkdtemp(prefix="upright-ray-", dir=place))
+    reaper = [sys.executable, "-I", "-S", str(Path(__file__).with_name("ray_reaper.py"))]
+    _held.reaper = subprocess.Popen(
+        [*reaper, str(folder)], stdin=subprocess.PIPE, start_new_session=True
+    )
     _held.token = _held.token or secrets.token_hex(32)
     write_secret(folder / "token", _held.token)
     os.environ["RAY_AUTH_TOKEN_PATH"] = str(folder / "token")
