@@ -1,11 +1,12 @@
-"""Shards in worker processes: what an iteration costs beyond the work, speed, faults, and lag.
+"""Shards in worker processes and on Ray: an iteration's cost beyond the work, speed, faults, lag.
 
-    python benchmarks/scale.py --parts overhead,rates
+    python benchmarks/scale.py --parts overhead,rates --engines process,ray
 
-Parts: overhead (of one collect beyond the work, in this process and in workers), rates (steps per
-second while collecting, workers against this process), faults (workers that are killed or stopped:
-what was seen, what it cost, and whether anything was lost), lag (steps to a verified policy where
-the next rollout is collected while learning from this one; it sees no clock).
+Ray (extra ray) is begun for this machine alone, where it is asked for. Parts: overhead (of one
+collect beyond the work, in this process and in workers), rates (steps per second while collecting,
+workers against this process), faults (workers that are killed or stopped: what was seen, what it
+cost, and whether anything was lost), lag (steps to a verified policy where the next rollout is
+collected while learning from this one; it sees no clock).
 """
 
 import argparse
@@ -18,7 +19,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -28,18 +29,56 @@ from report import Ratios, Requirement, requirements_table, spread, table
 from throughput import parse_list, say
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
+from upright.policy import Policy
 from upright.rollout import Rollout
-from upright.scale import Engine, InProcess, Job, ProcessEngine, Reply, ShardedCollector
+from upright.scale import (
+    Engine,
+    InProcess,
+    Job,
+    ProcessEngine,
+    RayEngine,
+    Reply,
+    ShardedCollector,
+)
 
 PARTS = ("overhead", "rates", "faults", "lag")
 ENVS = ("LunarLander-v3", "HalfCheetah-v5")
 SHARDS, WIDTH, STEPS = 4, 4, 128
-OVERHEAD_MS = 1.0  # at most, of worker processes
-FASTER = 1.6  # at least, with two workers
+OVERHEAD_MS = {"process": 1.0, "ray": 12.0}  # at most, of two workers
+FASTER = 1.6  # at least, with two worker processes
 HUNG_AFTER = 5.0  # seconds
 # Tasks of the part lag, and the timesteps between their evaluations.
 LAGGED = {"CartPole-v1": 512, "Acrobot-v1": 1024, "LunarLander-v3": 4096}
 FAULTS = {"killed (SIGKILL)": signal.SIGKILL, "frozen (SIGSTOP)": signal.SIGSTOP}
+
+
+class Who(NamedTuple):
+    """Who collects: so many workers of an engine; 0 is this process.
+
+    Attributes:
+        engine: "process" or "ray".
+        workers: How many.
+    """
+
+    engine: str
+    workers: int
+
+    def __str__(self) -> str:
+        if not self.workers:
+            return "this process"
+        of_ray = " of Ray" if self.engine == "ray" else ""
+        return f"{self.workers} worker{'s'[: self.workers > 1]}{of_ray}"
+
+    def of(self, job: Job, policy: Policy, seconds: float) -> Engine:
+        """The engine."""
+        if not self.workers:
+            return InProcess(job, policy)
+        if self.engine == "ray":
+            return RayEngine(job, self.workers)
+        return ProcessEngine(job, self.workers, seconds)
+
+
+HERE = Who("process", 0)
 
 
 class Timed:
@@ -65,17 +104,16 @@ class Timed:
 
 
 class Bench:
-    """Shards of an environment, collected by so many workers; 0 for this process."""
+    """Shards of an environment, and who collects them."""
 
-    def __init__(self, env: str, workers: int, steps: int, seconds: float = 60.0) -> None:
+    def __init__(self, env: str, who: Who, steps: int, seconds: float = 60.0) -> None:
         self.steps, num_envs = steps * SHARDS * WIDTH, SHARDS * WIDTH
         chosen: dict[str, Any] = {"num_envs": num_envs, "num_steps": steps, "shards": SHARDS}
         trainer = upright.Trainer(env, "ppo", seed=0, **chosen)
         trainer.close()
         job = Job(trainer.env, trainer.settings, 0, trainer.backend, trainer.device)
-        here = InProcess(job, trainer.policy)
-        self._work = max if workers else sum
-        self.engine = Timed(ProcessEngine(job, workers, seconds) if workers else here)
+        self._work = max if who.workers else sum
+        self.engine = Timed(who.of(job, trainer.policy, seconds))
         policy, settings = trainer.policy, trainer.settings
         self.collector = ShardedCollector(self.engine, policy, settings, seconds)
         self.collect()  # what begins, begins now
@@ -97,9 +135,9 @@ class Bench:
 
 
 @contextmanager
-def benches(env: str, workers: Sequence[int], steps: int) -> Iterator[list[Bench]]:
-    """One for each number of workers, measured in turn, so that a busy machine is so for all."""
-    made = [Bench(env, each, steps) for each in workers]
+def benches(env: str, everybody: Sequence[Who], steps: int) -> Iterator[list[Bench]]:
+    """One for each who collects, measured in turn, so that a busy machine is so for all."""
+    made = [Bench(env, each, steps) for each in everybody]
     try:
         yield made
     finally:
@@ -107,29 +145,26 @@ def benches(env: str, workers: Sequence[int], steps: int) -> Iterator[list[Bench
             each.close()
 
 
-def named(workers: int) -> str:
-    """Who collects, in words."""
-    return f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
-
-
-def overhead_section(laps: int) -> str:
+def overhead_section(laps: int, engines: Sequence[str]) -> str:
     """What one collect takes beyond the work; the report on it."""
     rows, promises = [], []
     for env, steps, what in (
         ("CartPole-v1", 1, "a single step: next to no work"),
         (ENVS[0], STEPS, f"{STEPS} steps"),
     ):
-        with benches(env, (0, 2), steps) as made:
-            for bench, workers in zip(made, (0, 2), strict=True):
+        everybody = [HERE, *(Who(engine, 2) for engine in engines)]
+        with benches(env, everybody, steps) as made:
+            for bench, who in zip(made, everybody, strict=True):
                 beyond = []
                 for _ in range(laps):
                     whole, work = bench.timed()
                     beyond.append(1000 * (whole - work))
-                say(f"{env}, {steps}, {workers}: {spread(beyond, '.2f')} ms")
-                rows.append((f"{env}, {what}", named(workers), spread(beyond, ".2f")))
-        found = float(np.median(beyond))
-        promise = f"{env}, {steps} steps: at most {OVERHEAD_MS:g} ms beyond the work, 2 workers"
-        promises.append(Requirement(promise, f"{found:.2f} ms", found <= OVERHEAD_MS))
+                say(f"{env}, {steps}, {who}: {spread(beyond, '.2f')} ms")
+                rows.append((f"{env}, {what}", str(who), spread(beyond, ".2f")))
+                if who.workers:
+                    most, found = OVERHEAD_MS[who.engine], float(np.median(beyond))
+                    promise = f"{env}, {steps} steps: at most {most:g} ms beyond the work, {who}"
+                    promises.append(Requirement(promise, f"{found:.2f} ms", found <= most))
     text = (
         f"{SHARDS} shards of {WIDTH} environments. What a collect takes less the time of the "
         "worker that had most to do, which it reports itself: sending weights, units and states, "
@@ -140,32 +175,33 @@ def overhead_section(laps: int) -> str:
     return "\n\n".join(parts)
 
 
-def rates_section(envs: Sequence[str], laps: int) -> str:
+def rates_section(envs: Sequence[str], laps: int, engines: Sequence[str]) -> str:
     """Steps per second while collecting; the report on it."""
     rows, promises = [], []
     for env in envs:
-        with benches(env, (0, 2), STEPS) as made:
-            here, there = made
-            seconds = [(here.timed()[0], there.timed()[0]) for _ in range(laps)]
-        alone, shared = zip(*seconds, strict=True)
-        ratio = Ratios.between(alone, shared)
-        say(f"{env}: {ratio}")
-        for workers, every in ((0, alone), (2, shared)):
-            rows.append((env, named(workers), spread([here.steps / s for s in every], ",.0f")))
-        promises.append(
-            Requirement(
-                f"{env}: 2 workers at least {FASTER:g} times as fast",
-                f"{ratio}",
-                ratio.smaller >= FASTER,
-            )
-        )
+        everybody = [HERE, *(Who(engine, 2) for engine in engines)]
+        with benches(env, everybody, STEPS) as made:
+            laps_of = [[bench.timed()[0] for bench in made] for _ in range(laps)]
+        alone, *others = zip(*laps_of, strict=True)
+        for who, every in zip(everybody, (alone, *others), strict=True):
+            ratio = Ratios.between(alone, every)
+            rates = [made[0].steps / seconds for seconds in every]
+            rows.append((env, str(who), spread(rates, ",.0f"), f"{ratio.of_medians:.2f}"))
+            say(f"{env}, {who}: {ratio}")
+            if who == Who("process", 2):
+                promise = f"{env}: 2 workers at least {FASTER:g} times as fast"
+                promises.append(Requirement(promise, f"{ratio}", ratio.smaller >= FASTER))
     text = (
         f"{SHARDS} shards of {WIDTH} environments, {STEPS} steps a rollout, an untrained policy of "
         "two times 64 units; collects in turn. Median (least to greatest)."
     )
     parts = ["## Steps per second while collecting", text]
     return "\n\n".join(
-        [*parts, table(("environment", "by", "steps/s"), rows), requirements_table(promises)]
+        [
+            *parts,
+            table(("environment", "by", "steps/s", "times as fast"), rows),
+            requirements_table(promises),
+        ]
     )
 
 
@@ -176,40 +212,54 @@ def same(one: Rollout, other: Rollout) -> bool:
     return alike and one.episodes == other.episodes
 
 
-def faults_section(env: str, laps: int) -> str:
+def faults_section(env: str, laps: int, engines: Sequence[str]) -> str:
     """Workers that are killed or stopped, each time in one collect; the report on it."""
-    rows = []
-    for what, how in FAULTS.items():
-        with (
-            closing(Bench(env, 0, STEPS)) as calm,
-            closing(Bench(env, 2, STEPS, HUNG_AFTER)) as struck,
-        ):
-            usual = float(np.median([_struck(struck, None)[0] for _ in range(5)]))
-            for _ in range(5):
-                calm.collect()
-            cost, said, lost = [], set(), 0
-            for _ in range(laps):
-                seconds, rollout = _struck(struck, how)
-                cost.append(seconds - usual)
-                said |= {note.partition("its process ")[2].split(".")[0] for note in rollout.notes}
-                lost += not same(rollout, calm.collect())
-        say(f"{what}: {spread(cost, '.2f')} s")
-        nothing = "nothing" if not lost else f"{lost} rollouts were OTHERS"
-        rows.append((what, "; ".join(sorted(said)), spread(cost, ".2f"), nothing))
+    rows = [_faults(env, laps, Who(engine, 2), what) for engine in engines for what in FAULTS]
     text = (
         f"{env}, {SHARDS} shards, 2 workers, of which one is struck in the middle of every "
         f"collect; --env-timeout {HUNG_AFTER:g}. What is lost: every rollout is compared, to the "
         "last bit, with that of a process that nobody disturbs."
     )
-    header = ("a worker is", 'the run says "its process ..."', "s that it cost", "lost")
+    header = ("one of", "is", 'the run says "its process ..."', "s that it cost", "lost")
     return "\n\n".join(["## Faults", text, table(header, rows)])
 
 
-def _struck(bench: Bench, how: signal.Signals | None) -> tuple[float, Rollout]:
+def _faults(env: str, laps: int, who: Who, what: str) -> tuple[str, ...]:
+    """One kind of fault, again and again; its row."""
+    with (
+        closing(Bench(env, HERE, STEPS)) as calm,
+        closing(Bench(env, who, STEPS, HUNG_AFTER)) as struck,
+    ):
+        usual = float(np.median([_struck(struck, who, None)[0] for _ in range(5)]))
+        for _ in range(5):
+            calm.collect()
+        cost, said, lost = [], set(), 0
+        for _ in range(laps):
+            seconds, rollout = _struck(struck, who, FAULTS[what])
+            cost.append(seconds - usual)
+            said |= {note.partition("its process ")[2].split(".")[0] for note in rollout.notes}
+            lost += not same(rollout, calm.collect())
+    say(f"{who}, {what}: {spread(cost, '.2f')} s")
+    nothing = "nothing" if not lost else f"{lost} rollouts were OTHERS"
+    return str(who), what, "; ".join(sorted(said)), spread(cost, ".2f"), nothing
+
+
+def _victim(who: Who) -> int:
+    """The process of a worker."""
+    if who.engine == "process":
+        return min(each.pid or 0 for each in multiprocessing.active_children())
+    import psutil
+
+    descendants = psutil.Process().children(recursive=True)
+    pids = [each.pid for each in descendants if "ray::RayWorker" in " ".join(each.cmdline())]
+    return int(min(pids))
+
+
+def _struck(bench: Bench, who: Who, how: signal.Signals | None) -> tuple[float, Rollout]:
     """One collect, and its seconds, in which a worker gets a signal after a few milliseconds."""
+    victim = 0 if how is None else _victim(who)
     began = time.perf_counter()
     if how is not None:
-        victim = min(each.pid or 0 for each in multiprocessing.active_children())
         signal.signal(signal.SIGALRM, lambda *_: os.kill(victim, how))
         signal.setitimer(signal.ITIMER_REAL, 0.01)
     rollout = bench.collect()
@@ -253,6 +303,8 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--parts", type=parse_list, default=[*PARTS], help="default: all, comma-separated")
+    text = "process, ray or both, comma-separated; default process"
+    add("--engines", type=parse_list, default=["process"], help=text)
     add("--envs", type=parse_list, default=[*ENVS], help=f"of rates; default {','.join(ENVS)}")
     add("--laps", type=count, default=30, help="collects of each measurement; default 30")
     add("--faults", type=count, default=5, help="workers struck of each kind; default 5")
@@ -260,6 +312,8 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--first-seed", type=first_seed, default=400, help="the first of them; default 400")
     add("--out", type=Path, default=Path(__file__).with_name("scale.md"), help="the report")
     args = parser.parse_args(words)
+    if unknown := {*args.engines} - {*OVERHEAD_MS}:
+        parser.error(f"no engine {', '.join(sorted(unknown))}; there are {', '.join(OVERHEAD_MS)}")
     if unknown := {*args.parts} - {*PARTS}:
         parser.error(f"no part {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
     return args
@@ -270,11 +324,11 @@ def main(words: Sequence[str] | None = None) -> None:
     args = read_arguments(words)
     parts = [machine.head("scale.py", "Shards in worker processes")]
     if "overhead" in args.parts:
-        parts.append(overhead_section(args.laps))
+        parts.append(overhead_section(args.laps, args.engines))
     if "rates" in args.parts:
-        parts.append(rates_section(args.envs, args.laps))
+        parts.append(rates_section(args.envs, args.laps, args.engines))
     if "faults" in args.parts:
-        parts.append(faults_section(args.envs[0], args.faults))
+        parts.append(faults_section(args.envs[0], args.faults, args.engines))
     if "lag" in args.parts:
         parts.append(lag_section(range(args.first_seed, args.first_seed + args.seeds)))
     report = "\n\n".join(parts) + "\n"

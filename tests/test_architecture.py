@@ -67,6 +67,7 @@ HEAVY = (
     "filelock",
     "asyncio",
     "libcst",
+    "ray",
 )
 WRITING = {"open", "write", "write_text", "write_bytes", "mkdir", "touch", "unlink", "rename"}
 # What makes doors stands behind none.

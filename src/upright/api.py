@@ -158,6 +158,8 @@ def resume(
     outside_space: str | None = None,
     env_timeout: float | None = None,
     workers: int | None = None,
+    engine: str | None = None,
+    ray_address: str | None = None,
     media: bool | None = None,
     policy: "ModuleFactory | None" = None,
     loss: Callable[..., Any] | None = None,
@@ -177,6 +179,8 @@ def resume(
         outside_space: Likewise.
         env_timeout: Likewise.
         workers: Likewise.
+        engine: Likewise; with processes, or no workers, a recorded `ray_address` counts no more.
+        ray_address: Likewise.
         media: As in `train`.
         policy: What made the policy's module, where it was one of your own.
         loss: The loss, where it was one of your own.
@@ -201,6 +205,8 @@ def resume(
         "outside_space": outside_space,
         "env_timeout": env_timeout,
         "workers": workers,
+        "engine": engine,
+        "ray_address": ray_address,
     }
     folder = experiment.resume(
         run, total_timesteps=total_timesteps, out=out, listener=listener, operation=operation

@@ -4,6 +4,7 @@ import sys
 import tomllib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -174,6 +175,43 @@ def test_workers_are_measured_and_lose_nothing(
         "| CartPole-v1 | 0 | 1 of 1 | ",
         "| CartPole-v1 | 1 | 1 of 1 | ",
     ]
+
+
+def test_a_simulation_says_to_how_many_workers_a_task_scales(
+    benchmark: Any, tmp_path: Path
+) -> None:
+    scaling, report = benchmark("scaling"), tmp_path / "report.md"
+    scaling.main(["--laps", "2", "--out", str(report)])
+    text = report.read_text()
+    assert text.count("| HalfCheetah | ") == 3
+    tasks, wires = scaling.read_costs(scaling.COSTS)
+    free = replace(wires, process_ms=0.0, ray_ms=0.0, network_per_s=1e30, copied_per_s=1e30)
+    even = replace(tasks[0], jitter=0.0, collect_us=9.0, update_us=1.0)
+    free = replace(free, latency_ms=0.0, losses_per_hour=0.0)
+    rates = [scaling.rate(even, free, n, scaling.SYNCHRONOUS, 1) for n in (0, 1, 2, 256)]
+    assert [each / rates[0] for each in rates] == pytest.approx(
+        [1.0, 1.0, 10 / (9 / 2 + 1), 10 / (9 / 256 + 1)]
+    )
+    assert scaling.rate(even, free, 16, scaling.NEXT[0], 1) == pytest.approx(10 * rates[0])
+    lossy = replace(free, losses_per_hour=1e9, recovery_s=1e3)
+    assert scaling.rate(even, lossy, 2, scaling.SYNCHRONOUS, 1) < rates[0]
+
+
+@pytest.mark.long
+@pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
+def test_actors_of_ray_are_measured_and_lose_nothing(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scale, report = benchmark("scale"), tmp_path / "report.md"
+    for name, value in (("STEPS", 16), ("ENVS", ("CartPole-v1", "CartPole-v1"))):
+        monkeypatch.setattr(scale, name, value)
+    words = ["--laps", "1", "--faults", "1", "--envs", "CartPole-v1", "--engines", "process,ray"]
+    monkeypatch.setattr(scale, "FAULTS", dict([*scale.FAULTS.items()][:1]))
+    scale.main([*words, "--out", str(report)])
+    text = report.read_text()
+    assert "| CartPole-v1, 16 steps | 2 workers of Ray | " in text
+    assert "| 2 workers of Ray | killed (SIGKILL) | ended" in text
+    assert "OTHERS" not in text
 
 
 def test_a_third_look_plays_what_the_verdict_did_not(benchmark: Any, tmp_path: Path) -> None:

@@ -33,6 +33,8 @@ class Stormy:
         seed: Decides the order, and who is lost when; nobody is over one unit three times.
     """
 
+    waits = (0.0, 0.0, 0.0)
+
     def __init__(self, job: Job, workers: int, seed: int) -> None:
         self.workers, self._job, self._rng = workers, job, random.Random(seed)
         self._alive: dict[int, Shards] = {}
@@ -132,13 +134,17 @@ def workers_of_this() -> list[Any]:
 
 
 def differing(one: Path, other: Path) -> list[str]:
-    """What two runs do not have in common, save how many workers they had last."""
+    """What two runs do not have in common, save who their workers were last."""
     ours, theirs = (
-        [line for line in (run / "settings.toml").read_text().splitlines() if "workers" not in line]
+        [line for line in _lines(run) if not line.startswith(("workers", "engine", "ray_address"))]
         for run in (one, other)
     )
     assert ours == theirs
     return [name for name in kills.differences(one, other) if name != "settings.toml"]
+
+
+def _lines(run: Path) -> list[str]:
+    return (run / "settings.toml").read_text().splitlines()
 
 
 def seed_of(env: int, width: int, episode: int = 0) -> int:

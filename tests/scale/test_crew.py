@@ -7,12 +7,14 @@ import pytest
 
 from upright.ground import State
 from upright.ground.errors import UprightError
-from upright.scale.crew import WAITS, Crew
-from upright.scale.engine import Fault, Lost, Reply, Response, Unit
+from upright.scale.crew import Crew
+from upright.scale.engine import WAITS, Fault, Lost, Reply, Response, Unit
 
 
 class Scripted:
     """Workers of whom a script says who answers what; None is nobody in time."""
+
+    waits = WAITS
 
     def __init__(self, workers: int, script: list[tuple[int, str] | None]) -> None:
         self.workers, self._script = workers, script

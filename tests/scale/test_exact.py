@@ -72,7 +72,7 @@ def matrix() -> list[Any]:
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upright.scale.crew.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("upright.scale.processes.ProcessEngine.waits", (0.0,) * 3)
 
 
 @pytest.mark.parametrize(("algo", "backend", "option"), matrix())

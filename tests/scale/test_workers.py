@@ -56,7 +56,7 @@ def trainer_of(env: Any, workers: int, **settings: Any) -> upright.Trainer:
 
 @pytest.fixture
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upright.scale.crew.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("upright.scale.processes.ProcessEngine.waits", (0.0,) * 3)
 
 
 @pytest.mark.parametrize("workers", [0, 2])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         sync_folder,
         write_atomically,
         write_new,
+        write_secret,
         write_synced,
     )
     from upright.ground.lock import RunLock, status_of

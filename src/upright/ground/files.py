@@ -144,6 +144,12 @@ def write_synced(path: Path, data: bytes | str) -> None:
         os.fsync(file.fileno())
 
 
+def write_secret(path: Path, text: str) -> None:
+    """Write a new file that nobody else may read, from its first moment on."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(text)
+
+
 def sync_folder(folder: Path) -> None:
     """Flush a folder's entries to the disk, where the system can (Windows cannot)."""
     if os.name == "nt":

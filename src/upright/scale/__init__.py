@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from upright.scale.engine import Engine, Job, Reply
     from upright.scale.inprocess import InProcess
     from upright.scale.processes import ProcessEngine
+    from upright.scale.ray_engine import RayEngine
     from upright.scale.sharded import ShardedCollector
 
 __getattr__, __dir__, __all__ = opened(__name__)

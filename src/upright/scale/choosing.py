@@ -48,6 +48,20 @@ def collector_of(
     job = Job(env, chosen, recipe.seed, envs.backend, device, own.policy)
     engine: Engine = InProcess(job, policy, recipe.threads)
     if workers:
-        engine = ProcessEngine(job, min(workers, chosen.shards), recipe.env_timeout)
+        engine = _workers_of(recipe, job)
     envs.close()
     return ShardedCollector(engine, policy, chosen, recipe.env_timeout)
+
+
+def _workers_of(recipe: Recipe, job: Job) -> Engine:
+    """The workers that a recipe asks for, no more than there are shards.
+
+    Raises:
+        UprightError: There can be none.
+    """
+    workers = min(recipe.workers, recipe.settings.shards)
+    if recipe.engine == "process":
+        return ProcessEngine(job, workers, recipe.env_timeout)
+    from upright.scale.ray_engine import RayEngine
+
+    return RayEngine(job, workers, recipe.ray_address or "")

@@ -8,9 +8,6 @@ from dataclasses import replace
 from upright.ground import UprightError
 from upright.scale.engine import Engine, Fault, Lost, Reply, Response, Unit
 
-# Seconds before a unit whose worker was lost is tried again: the first, second and third time.
-WAITS = (0.1, 1.0, 5.0)
-
 
 class Crew:
     """The workers of an engine, and what each of them has to do.
@@ -140,7 +137,7 @@ class Crew:
         what = f"shard {shard} (environments {first} to {last})"
         self._losses[shard] += 1
         times = self._losses[shard]
-        if times > len(WAITS):
+        if times > len(self._engine.waits):
             raise UprightError(
                 f"Worker {worker} was lost {times} times over {what}; the last time, its process "
                 f"{lost.how}.",
@@ -152,7 +149,7 @@ class Crew:
             f"Worker {worker} was lost over {what}: its process {lost.how}. Another takes its "
             "place, and nothing else is lost."
         )
-        time.sleep(WAITS[times - 1])
+        time.sleep(self._engine.waits[times - 1])
         self._give(worker, units)
 
     def _dismiss(self, worker: int) -> list[Unit]:

@@ -12,6 +12,9 @@ from upright.settings import Backend, Settings
 if TYPE_CHECKING:
     from upright.policy import ModuleFactory
 
+# Seconds before a unit whose worker was lost is tried again: the first, second and third time.
+WAITS = (0.1, 1.0, 5.0)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -110,9 +113,11 @@ class Engine(Protocol):
 
     Attributes:
         workers: How many there may be.
+        waits: Seconds before a unit whose worker was lost is tried again, each time that it may be.
     """
 
     workers: int
+    waits: tuple[float, ...]
 
     def publish(self, weights: Weights) -> None:
         """What the units that are submitted from now on act with, taken as it is now."""

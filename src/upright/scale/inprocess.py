@@ -20,6 +20,7 @@ class InProcess:
     """
 
     workers = 1
+    waits: tuple[float, ...] = ()  # nobody is lost here
 
     def __init__(self, job: Job, policy: Policy, threads: int = 1) -> None:
         self._acts_apart = job.settings.collects_ahead

@@ -4,7 +4,6 @@ import os
 import signal
 import socket
 import struct
-import sys
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,13 +12,12 @@ from multiprocessing import current_process, get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
-from types import ModuleType
 from typing import Any
 
-from upright.envs import name_of, registration_of
 from upright.ground import State, UprightError
-from upright.policy import Weights, called
-from upright.scale.engine import Job, Lost, Reply, Response, Unit
+from upright.policy import Weights
+from upright.scale.engine import WAITS, Job, Lost, Reply, Response, Unit
+from upright.scale.sending import sendable, without_main
 from upright.scale.worker import Message, serve
 
 CLOSING_SECONDS = 1.0
@@ -76,19 +74,15 @@ class ProcessEngine:
             process may have no others.
     """
 
+    waits: tuple[float, ...] = WAITS
+
     def __init__(self, job: Job, workers: int, seconds: float = 60.0) -> None:
         if current_process().daemon:
             raise UprightError(
                 "This process is a worker of another one, and may not have workers of its own.",
                 "Say workers = 0 for what it trains.",
             )
-        self.workers, self._spec = workers, registration_of(job.env)
-        own = {
-            f"the environment {name_of(job.env)}": (job.env, self._spec),
-            f"the policy {called(job.make_module)}": job.make_module,
-        }
-        for what, value in own.items():
-            _refuse_unsendable(what, value)
+        self.workers, self._spec = workers, sendable(job)
         self._job, self._seconds = job, seconds
         self._running: dict[int, _Running] = {}
         self._failed: dict[int, str] = {}
@@ -189,7 +183,7 @@ class ProcessEngine:
             name=f"upright-worker-{worker}",
             daemon=True,
         )
-        with _interrupts_held(), _without_main():
+        with _interrupts_held(), without_main():
             process.start()
         theirs.close()
         _limit_waiting(ours, 2 * self._seconds)
@@ -216,17 +210,6 @@ def _limit_waiting(pipe: "Connection[Any, Any]", seconds: float) -> None:
 
 
 @contextmanager
-def _without_main() -> Iterator[None]:
-    """A worker needs nothing of the script that is running, which it would run from its top."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main
-
-
-@contextmanager
 def _interrupts_held() -> Iterator[None]:
     """What is begun meanwhile holds Ctrl-C back, until it has said that it ignores it."""
     if not hasattr(signal, "pthread_sigmask"):
@@ -240,21 +223,3 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _refuse_unsendable(what: str, value: object) -> None:
-    """Refuse what another process cannot import; `what` says whose it is.
-
-    Raises:
-        UprightError: It cannot.
-    """
-    try:
-        with _without_main():
-            ForkingPickler.dumps(value)
-    except Exception as error:
-        raise UprightError(
-            f"No worker process can import {what}: it is defined in the running script or "
-            "notebook, or inside a function.",
-            "Put it into a file of its own and import or name it (file.py:Name), or say "
-            "workers = 0.",
-        ) from error

@@ -40,11 +40,12 @@ def serve(pipe: "Connection[Response, Message]", job: Job, spec: EnvSpec | None)
                 shards.load(ForkingPickler.loads(weights))
             # What hangs in C holds this process, and no thread of it can end it then.
             with alarm(2 * unit.seconds):
-                answer = _answered(shards, unit)
+                answer = answered(shards, unit)
             pipe.send(answer)
 
 
-def _answered(shards: Shards, unit: Unit) -> Response:
+def answered(shards: Shards, unit: Unit) -> Response:
+    """What comes of a unit, or who is at fault."""
     try:
         return shards.do(unit)
     except UprightError as error:

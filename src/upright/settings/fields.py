@@ -124,6 +124,7 @@ Kwargs = Annotated[dict[str, Any], BeforeValidator(_parse_kwargs)]
 Wrappers = Annotated[tuple[str, ...], _each(parse_wrapper)]
 Modules = Annotated[tuple[str, ...], _each(_check_module)]
 EnvName = Annotated[str, BeforeValidator(_parse_name)]
+RayAddress = Annotated[str, BeforeValidator(_parse_name)]
 
 
 def setting(default: Any, what: str, unit: str = "", source: str = "", **bounds: Any) -> Any:

@@ -1,9 +1,15 @@
 """A recipe: all that a run depends on, complete and frozen."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    SerializeAsAny,
+    ValidationError,
+    model_validator,
+)
 
 from upright.ground import UprightError, shortened
 from upright.settings.fields import (
@@ -12,6 +18,7 @@ from upright.settings.fields import (
     Int,
     Kwargs,
     Modules,
+    RayAddress,
     Wrappers,
     bounds,
     described,
@@ -115,7 +122,24 @@ class Recipe(BaseModel):
     workers: Int = described(
         0, "processes that collect the shards; 0 for this one", "N", ge=0, le=1024
     )
+    engine: Literal["process", "ray"] = described(
+        "process", "what the workers are: processes of this machine, or Ray's (extra ray)", "NAME"
+    )
+    ray_address: RayAddress | None = described(
+        None,
+        "the cluster that Ray's workers are on, HOST:PORT, or auto for the one of this machine",
+        "ADDR",
+        "none, this machine alone",
+    )
     settings: SerializeAsAny[Settings]
+
+    @model_validator(mode="after")
+    def _fitting(self) -> Self:
+        if self.engine == "ray" and not self.workers:
+            raise ValueError("engine = ray is of workers, and there are none (--workers)")
+        if self.ray_address is not None and self.engine != "ray":
+            raise ValueError("ray_address is of Ray's workers alone (--engine ray)")
+        return self
 
     def flat(self) -> dict[str, Any]:
         """The recipe as one table of TOML values; `resolve` reads it back unchanged."""
@@ -127,11 +151,16 @@ class Recipe(BaseModel):
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
         """The recipe with some of its own fields changed; None means not given.
 
+        What it says of Ray is gone where no worker is Ray's any more.
+
         Raises:
             UprightError: One of them is out of range.
         """
         given = {key: value for key, value in changes.items() if value is not None}
-        return validated({**self.flat(), **given}, SETTINGS[self.algo])
+        recorded = self.flat()
+        if given.get("engine") == "process" or str(given.get("workers")) == "0":
+            recorded = {key: value for key, value in recorded.items() if key not in OF_RAY}
+        return validated({**recorded, **given}, SETTINGS[self.algo])
 
     @property
     def judged_in(self) -> str:
@@ -158,7 +187,11 @@ class Recipe(BaseModel):
 # What runs did that are older than the setting.
 OLDER = {"mask": "off", "backend": "auto"}
 # Fields that change nothing of what is learned, so that a run may go on with others.
-OPERATION = ("checkpoint_every", "keep", "outside_space", "env_timeout", "workers")
+OPERATION = (
+    "checkpoint_every", "keep", "outside_space", "env_timeout", "workers", "engine", "ray_address",
+)  # fmt: skip
+# Those of them that say something only of workers that Ray runs.
+OF_RAY = ("engine", "ray_address")
 # Fields that say of what an environment is made; a recipe that says nothing of it has no such key.
 ENVIRONMENT = (
     "env_kwargs", "wrapper", "imports", "frame_stack", "eval_env", "eval_env_kwargs",

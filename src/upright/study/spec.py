@@ -80,7 +80,14 @@ def refuse_unfit(env: object, jobs: int | None, settings: Mapping[str, Any]) -> 
 
 
 _ALONE = "Train each seed with upright.train, which takes it."
-_UNFIT = {"seed": "Say which with seeds=.", "policy": _ALONE, "loss": _ALONE}
+_HERE = "Every seed is trained in a process of this machine."
+_UNFIT = {
+    "seed": "Say which with seeds=.",
+    "policy": _ALONE,
+    "loss": _ALONE,
+    "engine": _HERE,
+    "ray_address": _HERE,
+}
 
 
 def _refuse_many(seeds: list[int]) -> None:

@@ -172,7 +172,8 @@ def _places(recipe: Recipe) -> str:
     shards, workers = recipe.settings.shards, recipe.workers
     if not shards:
         return ""
-    here = f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
+    of_ray = " of Ray" if recipe.engine == "ray" else ""
+    here = f"{workers} worker{'s'[: workers > 1]}{of_ray}" if workers else "this process"
     ahead = ", one update behind" * recipe.settings.collects_ahead
     return f", {shards} shard{'s'[: shards > 1]} in {here}{ahead}"
 

@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--seeds", type=parse_seeds, metavar="SEEDS", default="0-15", help=text)
     text = "trainings at a time; default: as many as there are cores for"
     add("--jobs", type=_jobs, metavar="N", help=text)
-    add_training(parser, without=("seed",))
+    add_training(parser, without=("seed", "engine", "ray_address"))
 
 
 def _jobs(text: str) -> int:

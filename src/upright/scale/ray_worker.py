@@ -1,0 +1,37 @@
+"""A worker that Ray runs, on this machine or another: it does one unit after the other."""
+
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from multiprocessing.reduction import ForkingPickler
+
+from upright.envs import register_as
+from upright.ground import limit_threads
+from upright.scale.shards import Shards
+from upright.scale.worker import answered
+
+
+class RayWorker:
+    """What becomes an actor of Ray's; all that it takes and gives are bytes.
+
+    Args:
+        path: Where the driver imports from; those of its folders that are here too, count here.
+        folder: The one that the driver runs in.
+        job: What the run's units have in common, and what the driver knows of the environment's id.
+    """
+
+    def __init__(self, path: Sequence[str], folder: str, job: bytes) -> None:
+        sys.path += [each for each in path if each not in sys.path]
+        with suppress(OSError):  # on another machine there may be none
+            os.chdir(folder)
+        limit_threads(1)
+        common, spec = ForkingPickler.loads(job)
+        register_as(spec)
+        self._shards = Shards(common)
+
+    def do(self, unit: bytes, weights: bytes) -> bytes:
+        """What comes of a unit; the weights are empty where they are those of the unit before."""
+        if weights:
+            self._shards.load(ForkingPickler.loads(weights))
+        return bytes(ForkingPickler.dumps(answered(self._shards, ForkingPickler.loads(unit))))

@@ -1,0 +1,129 @@
+"""A training on a cluster of Ray's on this machine, one of whose nodes is lost in the middle.
+
+Run as a script, since Ray's variables count only before it is imported:
+
+    python clusters.py removed|frozen|none FOLDER
+
+It prints one line of JSON: the course of the weights, the notes, and the seconds of the iteration.
+"""
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import upright
+
+TITLE = "ray::RayWorker"
+SETTINGS: dict[str, Any] = {
+    "preset": "default", "num_envs": 8, "num_steps": 32, "shards": 4, "seed": 3,
+}  # fmt: skip
+ITERATIONS, LOST_IN = 6, 2
+# Within how long a node that answers nothing counts as dead: 4 s instead of a minute.
+SOON = {
+    "RAY_health_check_initial_delay_ms": "1000",
+    "RAY_health_check_period_ms": "500",
+    "RAY_health_check_timeout_ms": "1000",
+    "RAY_health_check_failure_threshold": "3",
+}
+
+
+def ray_workers(under: int | None = None) -> list[psutil.Process]:
+    """The actors that a process has among its descendants; of this one where none is named."""
+    return [each for each in psutil.Process(under).children(recursive=True) if _is_actor(each)]
+
+
+def _is_actor(process: psutil.Process) -> bool:
+    try:
+        return process.cmdline()[:1] != [] and process.cmdline()[0].startswith(TITLE)
+    except psutil.Error:
+        return False
+
+
+def hashed(trainer: upright.Trainer) -> str:
+    """The weights, in a word."""
+    found = hashlib.sha256()
+    for name, array in sorted(trainer.policy.weights.items()):
+        found.update(name.encode() + array.tobytes())
+    return found.hexdigest()[:16]
+
+
+def course(trainer: upright.Trainer, struck: Any = None) -> dict[str, Any]:
+    """The weights after each iteration, and what was said of it; `struck` is called in one."""
+    found: dict[str, Any] = {"weights": [], "notes": [], "seconds": []}
+    for number in range(ITERATIONS):
+        began = time.perf_counter()
+        if struck is not None and number == LOST_IN:
+            threading.Timer(0.01, struck).start()
+        found["notes"] += next(trainer).notes
+        found["weights"].append(hashed(trainer))
+        found["seconds"].append(round(time.perf_counter() - began, 3))
+    return found
+
+
+def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
+    """What came of a training in another process, whose cluster's node was lost that way."""
+    (token := Path(folder, "token")).write_text("a token for a test of a cluster")
+    token.chmod(0o600)
+    tests = str(Path(__file__).parents[1])
+    env = {
+        "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_TMPDIR": folder,
+        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "PYTHONPATH": os.pathsep.join([tests, *sys.path]),
+    }  # fmt: skip
+    env |= SOON if how == "frozen" else {}
+    done = subprocess.run(
+        [sys.executable, __file__, how, json.dumps(settings)],
+        capture_output=True,
+        text=True,
+        env=os.environ | env,
+        timeout=300,
+    )
+    assert done.returncode == 0, done.stderr[-4000:]
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+def _main(how: str, settings: dict[str, Any]) -> None:
+    from ray.cluster_utils import Cluster
+
+    small = {"num_cpus": 2, "object_store_memory": 80 << 20}
+    cluster = Cluster(head_node_args={**small, "include_dashboard": False})
+    nodes = [cluster.add_node(**small) for _ in range(2)]
+    trainer = upright.Trainer(
+        "CartPole-v1", "ppo", workers=4, engine="ray", ray_address=cluster.address,
+        **SETTINGS | settings,
+    )  # fmt: skip
+    stopped: list[psutil.Process] = []
+
+    def strike() -> None:
+        raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
+        at = max(range(len(nodes)), key=lambda n: len(ray_workers(raylets[n])))
+        assert ray_workers(raylets[at]), "no worker is on either node"
+        if how == "removed":
+            cluster.remove_node(nodes[at], allow_graceful=False)
+        else:
+            raylet = psutil.Process(raylets[at])
+            stopped.extend([raylet, *raylet.children(recursive=True)])
+            for each in stopped:
+                each.send_signal(signal.SIGSTOP)
+
+    found = course(trainer, None if how == "none" else strike)
+    print(json.dumps(found), flush=True)
+    for each in stopped:
+        each.kill()
+    trainer.close()
+    cluster.shutdown()
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], json.loads(sys.argv[2]))
