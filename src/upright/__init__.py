@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from upright.api import Trainer as Trainer
     from upright.api import load as load
     from upright.api import resume as resume
+    from upright.api import search as search
     from upright.api import seeds as seeds
     from upright.api import train as train
     from upright.api import verify as verify

@@ -233,6 +233,68 @@ def seeds(
     return Seeds.of(every, lambda folder: Run(folder, trust_code=True))
 
 
+def search(
+    env: str | None = None,
+    algo: str | None = None,
+    *,
+    trials: int | None = None,
+    time: str | None = None,
+    jobs: int | None = None,
+    space: str | Path | None = None,
+    seeds_per_trial: int = 2,
+    confirm: int = 5,
+    seed: int = 0,
+    out: str | Path = "searches",
+    onlooker: study.Onlooker | None = None,
+    media: bool | None = None,
+    **settings: Any,
+) -> study.Search:
+    """Search for settings with Optuna, and train fresh seeds with the best; called again, it goes on.
+
+    Args:
+        env: As in `seeds`.
+        algo: As in `train`.
+        trials: How many in all, those of before included; None for 30, or no limit with `time`.
+        time: How long until the confirmation, "90s", "10m" or "2h"; None for no limit.
+        jobs: As in `seeds`.
+        space: A TOML file of what is drawn; None for the algorithm's own.
+        seeds_per_trial: How many trainings a trial is, with seeds from 1,000,000 on.
+        confirm: How many fresh seeds, from 0 on, the best trial is trained again with.
+        seed: Where the draws come from.
+        out: The folder that searches go into.
+        onlooker: As in `seeds`.
+        media: As in `train`, for the confirmation's runs; a trial's have no pictures.
+        **settings: All else that `seeds` takes; what is given is not drawn.
+
+    Raises:
+        UprightError: The input will not do, and nothing was written; or no trial came to its end.
+        Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
+
+    Example:
+        >>> small = {"total_timesteps": 2_000, "media": False}
+        >>> found = upright.search("CartPole-v1", trials=2, seeds_per_trial=1, confirm=1, **small)
+        >>> len(found.trials), len(found.confirmation.runs)
+        (2, 1)
+        >>> run = upright.train("CartPole-v1", config=found.config, seed=7, media=False)
+    """
+    study.refuse_unfit(env, jobs, settings, "search")
+    seconds = None if time is None else study.parse_time(str(time))
+    plan = study.plan_of(trials, seconds, seeds_per_trial, seed)
+    recipe = recipe_for(env, algo, **settings)
+    given = [name for name, value in settings.items() if value is not None]
+    return study.search_settings(
+        recipe,
+        study.space_for(recipe, space, given),
+        plan,
+        confirm=confirm,
+        out=out,
+        jobs=jobs,
+        media=media_wanted(media),
+        onlooker=onlooker or study.Onlooker(),
+        gathered=lambda every: Seeds.of(every, lambda path: Run(path, trust_code=True)),
+    )
+
+
 def resume(
     path: str | Path,
     env: EnvSource | None = None,

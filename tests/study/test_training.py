@@ -39,10 +39,10 @@ class Heard(Onlooker):
         self.notes += notes
 
     def changed(self, one: SeedProgress) -> None:
-        self.changes.append((one.seed, one.state))
+        self.changes.append((one.number, one.state))
 
     def noted(self, one: SeedProgress, note: str) -> None:
-        self.notes.append(f"{one.seed}: {note}")
+        self.notes.append(f"{one.number}: {note}")
 
 
 def folder_of(out: Path, seed: int) -> Path:

@@ -29,5 +29,6 @@ if TYPE_CHECKING:
         recipe_from,
         resolve,
     )
+    from upright.settings.space import SearchSpace, read_space
 
 __getattr__, __dir__, __all__ = opened(__name__)

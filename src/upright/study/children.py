@@ -9,16 +9,16 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, ClassVar, Literal, Self
 
 from upright.ground import ONE_THREAD, shortened
 from upright.settings import Recipe
 
 READING_SECONDS, LONGEST_LINE = 2.0, 1 << 16
-Fate = Literal["waiting", "training", "finished", "stopped", "failed"]
+Fate = Literal["waiting", "training", "finished", "pruned", "stopped", "failed"]
 
 
 @dataclass
@@ -34,7 +34,10 @@ class SeedProgress:
         evaluation: The greedy policy's, when it was last evaluated.
         error: Why it failed.
         solved: What its verdict says.
+        evaluations: What every evaluation since it began gave, by the timesteps behind it.
     """
+
+    noun: ClassVar[str] = "seed"
 
     seed: int
     state: Fate = "waiting"
@@ -44,6 +47,12 @@ class SeedProgress:
     evaluation: float | None = None
     error: str = ""
     solved: bool | None = None
+    evaluations: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Which of its kind it is."""
+        return self.seed
 
 
 class Onlooker:
@@ -133,6 +142,8 @@ class Child:
                 event = json.loads(self._told.get_nowait())
                 if note := event.pop("note", ""):
                     notes.append(note)
+                if "evaluation" in event:
+                    self.progress.evaluations[event["timesteps"]] = event["evaluation"]
                 if folder := event.pop("folder", None):
                     self.progress.folder = Path(folder)
                 for name, value in event.items():
@@ -183,10 +194,11 @@ class Children:
         """Begin one more."""
         self._children.append(Child(progress, task))
 
-    def stop(self) -> None:
-        """Ask all of them to write a checkpoint and end."""
+    def stop(self, only: SeedProgress | None = None) -> None:
+        """Ask all of them, or one, to write a checkpoint and end."""
         for child in self._children:
-            child.stop()
+            if only is None or child.progress is only:
+                child.stop()
 
     def listen(self) -> list[tuple[SeedProgress, str]]:
         """Take in what all of them told since; what of it is for a person."""
