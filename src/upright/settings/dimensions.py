@@ -11,7 +11,7 @@ RANGE_KEYS = {"low", "high", "log", "falls_to"}
 FORM = "should have low and high (and log, falls_to), or choices, or same_as"
 
 
-class Draws(Protocol):
+class Drawer(Protocol):
     """What draws, such as a trial of Optuna's."""
 
     def suggest_float(self, name: str, low: float, high: float, *, log: bool = False) -> float:
@@ -41,7 +41,7 @@ class Range(NamedTuple):
     falls_to: float | None = None
     whole: bool = False
 
-    def draw(self, name: str, source: Draws) -> float:
+    def draw(self, name: str, source: Drawer) -> float:
         """A number."""
         if self.whole:
             return source.suggest_int(name, int(self.low), int(self.high), log=self.log)
@@ -57,7 +57,7 @@ class Range(NamedTuple):
         return f"{number!r}:{float(f'{number * self.falls_to:.{DIGITS}g}')!r}"
 
     def extremes(self) -> list[float]:
-        """Draws between which all others lie; of whole numbers a next one, which divides others."""
+        """Drawer between which all others lie; of whole numbers a next one, which divides others."""
         ends = {self.low, self.high} | ({self.low + 1} if self.whole else set())
         return sorted(ends)
 
@@ -74,7 +74,7 @@ class Choice(NamedTuple):
 
     choices: tuple[Any, ...]
 
-    def draw(self, name: str, source: Draws) -> Any:
+    def draw(self, name: str, source: Drawer) -> Any:
         """A choice."""
         return source.suggest_categorical(name, self.choices)
 

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from upright.ground import UprightError, did_you_mean, shortened
 from upright.settings.config import Config, read_config
-from upright.settings.dimensions import Choice, Dimension, Draws, Range, Same, dimension_of
+from upright.settings.dimensions import Choice, Dimension, Drawer, Range, Same, dimension_of
 from upright.settings.hyperparameters import SETTINGS
 from upright.settings.recipe import Recipe
 
@@ -109,7 +109,7 @@ class SearchSpace:
                     f"{self._place(names[-1])}: {which} will not do. {error.message}", error.hint
                 ) from error
 
-    def draw(self, source: Draws) -> dict[str, Any]:
+    def draw(self, source: Drawer) -> dict[str, Any]:
         """What is drawn for each setting."""
         return {name: each.draw(name, source) for name, each in self._drawn().items()}
 
@@ -138,7 +138,7 @@ class SearchSpace:
         return {name: each for name, each in self.dimensions.items() if not isinstance(each, Same)}
 
     def _corners(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
-        """Draws that try every two settings at their ends, and which these are."""
+        """Drawer that try every two settings at their ends, and which these are."""
         drawn = self._drawn()
         first = {name: each.extremes()[0] for name, each in drawn.items()}
         if len(drawn) == 1:

@@ -84,9 +84,9 @@ class Search:
     def sentences(self) -> list[str]:
         """All of it in words."""
         return [
-            counted(self.trials),
+            counted_trials(self.trials),
             _best(self.best),
-            *confirmed(len(self.ranked), self.confirmation),
+            *worth_of(len(self.ranked), self.confirmation),
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def row_of_trial(folder: Path, told: "FrozenTrial", settings: Mapping[str, Any])
     )
 
 
-def counted(trials: Sequence[TrialRow]) -> str:
+def counted_trials(trials: Sequence[TrialRow]) -> str:
     """How many trials there are, and what became of them."""
     states = Counter(row.state for row in trials)
     words = {
@@ -140,7 +140,7 @@ def counted(trials: Sequence[TrialRow]) -> str:
     return f"{len(trials)} trial{'s'[: len(trials) > 1]}: {', '.join(parts)}."
 
 
-def confirmed(tried: int, confirmation: SeedRuns | None) -> list[str]:
+def worth_of(tried: int, confirmation: SeedRuns | None) -> list[str]:
     """What the best trial's own numbers are worth, and what came of fresh seeds."""
     flattered = (
         f"It is the best of {tried}, so that its own numbers flatter it"

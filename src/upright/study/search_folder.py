@@ -65,7 +65,7 @@ def description_of(
     return dict(json.loads(as_json(found)))
 
 
-def search_folder(
+def folder_of_search(
     out: str | Path, recipe: Recipe, described: Mapping[str, Any], space: str
 ) -> tuple[Path, list[str]]:
     """The folder of this search, made if there is none, and a sentence about others.

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 from upright.ground import Interrupted, Interruption, UprightError
 from upright.settings import Recipe, SearchSpace, read_space
 from upright.study.children import Children, Onlooker, SeedProgress
-from upright.study.found import Search, TrialRow, counted, row_of_trial
+from upright.study.found import Search, TrialRow, counted_trials, row_of_trial
 from upright.study.outcome import SeedRuns
 from upright.study.search_folder import (
     description_of,
+    folder_of_search,
     opened_study,
     refuse_without_optuna,
-    search_folder,
     trial_folder,
     write_best,
 )
@@ -102,7 +102,7 @@ def search_settings(
         raise UprightError(f"confirm = {confirm!r} is out of range: should be 0 to {MOST_SEEDS}.")
     refuse_untrainable(recipe)
     described = description_of(recipe, space, plan.seeds_per_trial, plan.seed)
-    folder, notes = search_folder(out, recipe, described, space.text)
+    folder, notes = folder_of_search(out, recipe, described, space.text)
     with opened_study(folder) as study:
         trials = Trials(study, folder, recipe, space, plan, onlooker)
         trials.pick_up()
@@ -142,7 +142,7 @@ def _rows(
     if not ranked:
         failed = [f" Trial {row.trial} failed: {row.error}" for row in rows if row.error]
         raise UprightError(
-            f"No trial came to its end in {folder}: {counted(rows)}{''.join(failed[:1])}",
+            f"No trial came to its end in {folder}: {counted_trials(rows)}{''.join(failed[:1])}",
             "The same command goes on; give it more --trials, or more --time.",
         )
     by_number = {row.trial: row for row in rows}

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FIRST_SEARCH_SEED = 1_000_000
 # So often a trial is looked at in the course of its budget, and can be pruned.
-LOOKS = 20
+LOOKS_AT_TRIAL = 20
 
 
 class Plan(NamedTuple):
@@ -110,7 +110,7 @@ class Trials(Work, Onlooker):
         is_race = threshold is not None and recipe.until == "solved"
         # A return beyond what is enough is no better: who gets there sooner is.
         self._enough = threshold if is_race and threshold is not None else float("inf")
-        self._look_every = max(1, recipe.settings.total_timesteps // LOOKS)
+        self._look_every = max(1, recipe.settings.total_timesteps // LOOKS_AT_TRIAL)
         self.every: list[TrialProgress] = []
         self._one((plan.trials or 1) - 1)
 
@@ -277,7 +277,7 @@ class Trials(Work, Onlooker):
     def _conclude(self, one: TrialProgress) -> None:
         """Tell what a trial came to; from its end on, its first seed counts with its proof."""
         assert one.asked is not None
-        for look in range(max(one.looks, default=0) + 1, LOOKS + 1):
+        for look in range(max(one.looks, default=0) + 1, LOOKS_AT_TRIAL + 1):
             self._report(one, look, one.rows[0].mean)
         for name in ("solved", "mean", "steps"):
             one.asked.set_user_attr(name, [getattr(row, name) for row in one.rows])

@@ -4,8 +4,8 @@ What is drawn stands in the algorithm's space, or in a file of your own (--space
 given as flags stay as they are, all else is the preset's. A trial is trained with seeds from
 1,000,000 on, each in a process and a run folder of its own. Where there is a threshold the best
 trial solves on the most of its seeds, and then in the fewest steps; where there is none, or with
---until budget, it has the highest mean return. From the sixth trial on, one that falls behind half
-of the others is stopped (pruned). The best is left as best.toml, for `upright train --config`, and
+--until budget, it has the highest mean return. Once five trials have ended, one that falls behind
+half of them is stopped (pruned). The best is left as best.toml, for `upright train --config`, and
 trained again with seeds that the search never used: what counts is what those come to.
 The first Ctrl-C lets every training write its checkpoint and ends. The same command picks up. Exit
 code 1 if a training failed.
