@@ -249,7 +249,7 @@ def search(
     media: bool | None = None,
     **settings: Any,
 ) -> study.Search:
-    """Search for settings with Optuna, and train fresh seeds with the best; called again, it goes on.
+    """Search for settings, and train fresh seeds with the best ones; called again, it goes on.
 
     Args:
         env: As in `seeds`.

@@ -22,7 +22,9 @@ from upright.runs.run import Run
 from upright.study import search_folder
 from upright.study.children import Children, SeedProgress
 from upright.study.found import Search, TrialRow
+from upright.study.outcome import SeedRow
 from upright.study.search_folder import opened_study
+from upright.study.trials import cost_of
 
 pytest.importorskip("optuna", reason="needs the extra tune")
 
@@ -164,9 +166,7 @@ def test_a_search_of_other_settings_gets_a_folder_of_its_own(
     assert bytes_in(out / "CartPole-v1" / "ppo") == before
 
 
-def test_where_there_is_something_to_solve_the_soonest_is_best(
-    space: Path, tmp_path: Path
-) -> None:
+def test_where_there_is_something_to_solve_the_soonest_is_best(space: Path, tmp_path: Path) -> None:
     words = TINY | {"until": "solved", "reward_threshold": 5.0, "eval_every": 128}
     found = upright.search(
         "CartPole-v1", trials=3, seeds_per_trial=1, confirm=1, space=space, out=tmp_path, **words
@@ -175,6 +175,32 @@ def test_where_there_is_something_to_solve_the_soonest_is_best(
     assert found.best.steps == min(row.steps for row in found.trials if row.steps is not None)
     assert found.confirmation is not None
     assert found.confirmation.sentences()[0] == "Solved and verified: 1 of 1"
+
+
+def a_trial(*seeds: tuple[bool, float, int]) -> list[SeedRow]:
+    return [
+        SeedRow(n, "", solved, mean, steps, 0.0) for n, (solved, mean, steps) in enumerate(seeds)
+    ]
+
+
+def test_more_solved_seeds_come_first_then_fewer_steps_then_higher_returns() -> None:
+    best_first = [
+        a_trial((True, 480, 10), (True, 480, 990)),
+        a_trial((True, 480, 1100), (True, 480, 1000)),  # an iteration may pass the budget
+        a_trial((True, 480, 10), (False, 474, 1000)),
+        a_trial((True, 480, 900), (False, 474, 10)),
+        a_trial((False, 100.2, 10), (False, 100, 10)),
+        a_trial((False, 150, 10), (False, 50, 10)),
+        a_trial((False, 100, 10), (False, -150, 10)),
+        a_trial((False, -1e6, 10), (False, -1e6, 10)),
+    ]
+    costs = [cost_of(rows, 1000, is_race=True) for rows in best_first]
+    assert costs == sorted(costs)
+    assert len(set(costs)) == len(costs)
+    assert costs[0] == 500.0
+    returns = [cost_of(rows, 1000, is_race=False) for rows in best_first]
+    assert returns[4] == pytest.approx(-100.1)
+    assert returns[4:] == sorted(returns[4:])
 
 
 @pytest.fixture
@@ -211,9 +237,7 @@ def test_a_trial_behind_half_of_the_others_is_stopped_and_its_run_stays(
     assert stopped == [row.trial for row in lazy]
     assert ((lazy[0].trial, "pruned")) in heard.changes
     for row in lazy:
-        run = upright.load(
-            Path(row.folder) / "bandit.py-Bandit" / "ppo-s1000000", trust_code=True
-        )
+        run = upright.load(Path(row.folder) / "bandit.py-Bandit" / "ppo-s1000000", trust_code=True)
         assert run.status in ("interrupted", "finished")
         assert len(run.metrics()) > 0
     assert found.best.settings == {"learning_rate": 0.05}
@@ -280,9 +304,7 @@ def test_two_do_not_search_in_one_folder(
         lock.release()
 
 
-def test_without_optuna_nothing_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_optuna_nothing_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "optuna", None)
     with pytest.raises(upright.UprightError, match=r"pip install 'upright\[tune\]'"):
         upright.search("CartPole-v1", out=tmp_path, **TINY)

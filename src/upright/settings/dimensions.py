@@ -57,7 +57,7 @@ class Range(NamedTuple):
         return f"{number!r}:{float(f'{number * self.falls_to:.{DIGITS}g}')!r}"
 
     def extremes(self) -> list[float]:
-        """Drawer between which all others lie; of whole numbers a next one, which divides others."""
+        """Draws between which all others lie; of whole numbers also the one beside the least."""
         ends = {self.low, self.high} | ({self.low + 1} if self.whole else set())
         return sorted(ends)
 

@@ -125,8 +125,7 @@ class SearchSpace:
     def params(self, recipe: Recipe) -> dict[str, Any]:
         """What would be drawn to be the recipe's own settings, wherever the space has them."""
         own = {
-            name: each.drawn(getattr(recipe.settings, name))
-            for name, each in self._drawn().items()
+            name: each.drawn(getattr(recipe.settings, name)) for name, each in self._drawn().items()
         }
         return {name: value for name, value in own.items() if value is not None}
 
@@ -138,7 +137,7 @@ class SearchSpace:
         return {name: each for name, each in self.dimensions.items() if not isinstance(each, Same)}
 
     def _corners(self) -> Iterator[tuple[list[str], dict[str, Any]]]:
-        """Drawer that try every two settings at their ends, and which these are."""
+        """Draws that try every two settings at their ends, and which these are."""
         drawn = self._drawn()
         first = {name: each.extremes()[0] for name, each in drawn.items()}
         if len(drawn) == 1:

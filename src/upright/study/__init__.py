@@ -1,4 +1,4 @@
-"""Many runs: whole trainings as processes, of several seeds or searched settings; sides compared."""
+"""Many runs as processes: several seeds, or settings that are searched; and sides compared."""
 
 from typing import TYPE_CHECKING
 

@@ -166,7 +166,7 @@ def _mend(journal: Path) -> None:
 
 
 def sampler_for(seed: int, number: int) -> "BaseSampler":
-    """What draws a trial's settings; its own randomness, so that going on draws as never stopped."""
+    """What draws a trial's settings; each has its own randomness, whenever the search went on."""
     from optuna.exceptions import ExperimentalWarning
     from optuna.samplers import TPESampler
 

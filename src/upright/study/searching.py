@@ -117,7 +117,9 @@ def search_settings(
         config = write_best(folder, best, _head(ranked))
         confirmation = None
         if confirm:
-            onlooker.noted(trials.every[ranked[0].trial], "the best; fresh seeds say what it is worth:")
+            onlooker.noted(
+                trials.every[ranked[0].trial], "the best; fresh seeds say what it is worth:"
+            )
             runs = trial_folder(folder, ranked[0].trial)
             seeds = range(confirm)
             confirmation = gathered(

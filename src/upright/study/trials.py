@@ -107,9 +107,9 @@ class Trials(Work, Onlooker):
         self._until: float | None = None
         self._children: Children | None = None
         threshold = reward_threshold(evaluation_env(recipe), recipe.reward_threshold)
-        is_race = threshold is not None and recipe.until == "solved"
-        # A return beyond what is enough is no better: who gets there sooner is.
-        self._enough = threshold if is_race and threshold is not None else float("inf")
+        self._is_race = threshold is not None and recipe.until == "solved"
+        # In a race a return beyond what is enough is no better: who gets there sooner is.
+        self._enough = threshold if self._is_race and threshold is not None else float("inf")
         self._look_every = max(1, recipe.settings.total_timesteps // LOOKS_AT_TRIAL)
         self.every: list[TrialProgress] = []
         self._one((plan.trials or 1) - 1)
@@ -281,22 +281,29 @@ class Trials(Work, Onlooker):
             self._report(one, look, one.rows[0].mean)
         for name in ("solved", "mean", "steps"):
             one.asked.set_user_attr(name, [getattr(row, name) for row in one.rows])
-        self._study.tell(one.asked, self._cost(one.rows))
+        budget = self._recipe.settings.total_timesteps
+        self._study.tell(one.asked, cost_of(one.rows, budget, self._is_race))
         _recall(one, self._study.get_trials(deepcopy=False)[one.trial])
 
-    def _cost(self, rows: Sequence[SeedRow]) -> float:
-        """What the best trial has least of.
 
-        Where there is something to solve, the mean steps until that; a seed that did not counts
-        more than any steps, and the less the higher its mean return. Else the mean return.
-        """
-        budget = self._recipe.settings.total_timesteps
-        if self._enough == float("inf"):
-            return -fmean(row.mean for row in rows)
-        unsolved = [row for row in rows if not row.solved]
-        steps = sum(min(row.steps, budget) for row in rows if row.solved)
-        short = sum(budget * (1.0 - row.mean / (1.0 + abs(row.mean))) / 2.0 for row in unsolved)
-        return 2.0 * budget * len(unsolved) + (steps + short) / len(rows)
+def cost_of(rows: Sequence[SeedRow], budget: int, is_race: bool) -> float:
+    """What the best trial has least of.
+
+    Args:
+        rows: What its trainings came to.
+        budget: The most timesteps of each.
+        is_race: Whether they were to solve something, and the soonest is the best: the mean steps
+            until that, where each that did not counts more than all steps of the others together,
+            and the more the lower their mean return. Else it is the mean return alone.
+    """
+    if not is_race:
+        return -fmean(row.mean for row in rows)
+    unsolved = [row.mean for row in rows if not row.solved]
+    lost = float(sum(min(row.steps, budget) for row in rows if row.solved))
+    if unsolved:
+        mean = fmean(unsolved)
+        lost += budget * len(unsolved) * (1.0 - mean / (1.0 + abs(mean))) / 2.0
+    return 2.0 * budget * len(unsolved) + lost / len(rows)
 
 
 def _recall(one: TrialProgress, told: "FrozenTrial") -> None:

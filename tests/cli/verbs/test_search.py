@@ -54,7 +54,12 @@ def test_json_ends_stdout_with_one_object_and_nothing_else(inside: Typed) -> Non
     pytest.importorskip("optuna", reason="needs the extra tune")
     words = ("--trials", "1", "--confirm", "1", "--reward-threshold", "5", "--json", *SMALL)
     told = json.loads(inside("search", "CartPole-v1", *words).out)
-    assert (told["env"], told["algo"], told["best"], told["failed"]) == ("CartPole-v1", "ppo", 0, [])
+    assert (told["env"], told["algo"], told["best"], told["failed"]) == (
+        "CartPole-v1",
+        "ppo",
+        0,
+        [],
+    )
     assert told["folder"] == "searches/CartPole-v1/ppo"
     (trial,) = told["trials"]
     assert (trial["state"], trial["solved"], trial["seeds"]) == ("finished", 1, 1)
@@ -64,9 +69,7 @@ def test_json_ends_stdout_with_one_object_and_nothing_else(inside: Typed) -> Non
     )
 
 
-def test_a_trial_that_failed_is_named_and_the_exit_code_is_1(
-    inside: Typed, tmp_path: Path
-) -> None:
+def test_a_trial_that_failed_is_named_and_the_exit_code_is_1(inside: Typed, tmp_path: Path) -> None:
     pytest.importorskip("optuna", reason="needs the extra tune")
     (tmp_path / "space.toml").write_text("[num_envs]\nlow = 1\nhigh = 16\n")
     words = ("--algo", "reinforce", "--preset", "default", "--num-episodes", "16", "--trials", "6",

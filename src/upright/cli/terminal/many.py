@@ -47,7 +47,7 @@ class ManyLines(SilentOnlooker):
     def began(self, recipe: Recipe, every: Sequence[SeedProgress], notes: Sequence[str]) -> None:
         """Say what trains, and what of it is there."""
         self._every, self._recipe = every, recipe
-        states = Counter(one.state for one in every)
+        states = Counter[str](one.state for one in every)
         there = sum(one.folder is not None and one.state == "waiting" for one in every)
         parts = [f"{states[state]} {state} before" for state in OVER if states[state]]
         parts += [f"{there} to be gone on with"] if there else []
