@@ -123,9 +123,10 @@ def test_the_best_is_left_as_a_config_file_and_confirmed_on_fresh_seeds(
     assert count == "3 trials: 3 came to an end."
     assert f"The best is trial {found.best.trial}: 0 of 2 seeds solved, mean return" in best
     assert worth == (
-        "It is the best of 3, so that its own numbers flatter it. What counts is what seeds 0, 1 "
-        "came to, of which the search knew none:"
+        "It was chosen as the best of 3, which flatters its own numbers. What counts is 2 seeds "
+        "that the search never used:"
     )
+    assert "that the search never used: Solved and verified: 0 of 2; Mean" in repr(found)
 
 
 def test_the_same_search_is_read_and_more_trials_are_added(

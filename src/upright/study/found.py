@@ -67,7 +67,8 @@ class Search:
         self.recipe, self.config, self.confirmation = recipe, config, confirmation
 
     def __repr__(self) -> str:
-        return f"<{self.folder}: {' '.join(self.sentences())}>"
+        worth = self.confirmation.sentences() if self.confirmation else []
+        return f"<{self.folder}: {' '.join(self.sentences())} {'; '.join(worth)}>"
 
     @property
     def best(self) -> TrialRow:
@@ -86,7 +87,7 @@ class Search:
         return [
             counted_trials(self.trials),
             _best(self.best),
-            *worth_of(len(self.ranked), self.confirmation),
+            worth_of(len(self.ranked), self.confirmation),
         ]
 
     def as_dict(self) -> dict[str, Any]:
@@ -140,18 +141,17 @@ def counted_trials(trials: Sequence[TrialRow]) -> str:
     return f"{len(trials)} trial{'s'[: len(trials) > 1]}: {', '.join(parts)}."
 
 
-def worth_of(tried: int, confirmation: SeedRuns | None) -> list[str]:
-    """What the best trial's own numbers are worth, and what came of fresh seeds."""
-    flattered = (
-        f"It is the best of {tried}, so that its own numbers flatter it"
+def worth_of(tried: int, confirmation: SeedRuns | None) -> str:
+    """What the best trial's own numbers are worth, and what counts."""
+    chosen = (
+        f"It was chosen as the best of {tried}, which flatters its own numbers"
         if tried > 1
         else "It is a single trial"
     )
     if confirmation is None:
-        return [f"{flattered}, and no fresh seed confirms it: `upright seeds` trains some."]
-    seeds = [row.seed for row in confirmation.rows]
-    named = f"seed{'s'[: len(seeds) > 1]} {', '.join(map(str, seeds))}"
-    return [f"{flattered}. What counts is what {named} came to, of which the search knew none:"]
+        return f"{chosen}, and no fresh seed confirms it: `upright seeds` trains some."
+    seeds = len(confirmation.rows)
+    return f"{chosen}. What counts is {seeds} seed{'s'[: seeds > 1]} that the search never used:"
 
 
 def _best(row: TrialRow) -> str:

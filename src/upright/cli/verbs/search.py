@@ -100,7 +100,9 @@ def _tell(found: "Search", args: argparse.Namespace) -> int:
         if found.confirmation is not None:
             print(table_of_seeds(found.confirmation))
             print("\n".join(["", *found.confirmation.sentences(), ""]))
-        print(f"Its settings: {plain(str(found.config))}, for `upright train --config`.")
+        drawn = ", ".join(f"{name} {value}" for name, value in found.best.settings.items())
+        print(f"The settings of trial {found.best.trial}: {plain(drawn)}")
+        print(f"upright train {plain(found.recipe.env)} --config {plain(str(found.config))}")
     for name, error in found.failures.items():
         announce(f"error: {name} failed: {error}")
     return 1 if found.failures else 0
