@@ -37,6 +37,7 @@ ORDER = (
     "show",
     "study",
     "classes",
+    "recipes",
     "api",
     "doctor",
     "migration",
@@ -68,6 +69,7 @@ HEAVY = (
     "asyncio",
     "libcst",
     "ray",
+    "optuna",
 )
 WRITING = {"open", "write", "write_text", "write_bytes", "mkdir", "touch", "unlink", "rename"}
 # What makes doors stands behind none.
@@ -483,6 +485,17 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "play": ["CartPole-v1", "--random"],
         "train": ["CartPole-v1", "--preset", "default", *small],
         "seeds": ["CartPole-v1", "--seeds", "5-6", "--out", "seeds", "--no-media", *small[:2]],
+        "search": [
+            "CartPole-v1",
+            "--preset",
+            "default",
+            "--trials",
+            "1",
+            "--confirm",
+            "1",
+            "--no-media",
+            *small[:2],
+        ],
         "resume": ["bundled.zip", "--total-timesteps", "4096", "--out", "resumed", "--no-media"],
         "evaluate": [run, "--episodes", "1"],
         "verify": [run],

@@ -18,6 +18,7 @@ from upright.ground.version import VERSION
 if TYPE_CHECKING:
     from upright.api import load as load
     from upright.api import resume as resume
+    from upright.api import search as search
     from upright.api import seeds as seeds
     from upright.api import train as train
     from upright.api import verify as verify

@@ -1,6 +1,6 @@
 """The functions that `import upright` gives: train, seeds, resume, load and verify."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +9,7 @@ from upright.classes import Run, Seeds
 from upright.envs import EnvSource, recipe_for
 from upright.experiment import Listener
 from upright.policy import Own
-from upright.settings import Recipe
-from upright.show.pages import media_wanted
+from upright.recipes import illustrated, search_around, train_recipe, train_several
 
 if TYPE_CHECKING:
     from upright.policy import ModuleFactory
@@ -68,21 +67,6 @@ def train(
     return train_recipe(recipe, source, out=out, listener=listener, media=media, own=own)
 
 
-def train_recipe(
-    recipe: Recipe,
-    env: EnvSource,
-    *,
-    out: str | Path = "runs",
-    listener: Listener | None = None,
-    media: bool | None = None,
-    own: Own | None = None,
-) -> Run:
-    """`train`, of a complete recipe; `env` is the recipe's name for it, or a function."""
-    listener, own = listener or Listener(), own or Own()
-    folder = experiment.train(recipe, env, out, listener, own)
-    return _illustrated(Run(folder, env, trust_code=True, own=own), listener, media)
-
-
 def seeds(
     env: str | None = None,
     algo: str | None = None,
@@ -124,25 +108,58 @@ def seeds(
     return train_several(recipe, chosen, out=out, jobs=jobs, onlooker=onlooker, media=media)
 
 
-def train_several(
-    recipe: Recipe,
-    seeds: Sequence[int],
+def search(
+    env: str | None = None,
+    algo: str | None = None,
     *,
-    out: str | Path = "runs",
+    trials: int | None = None,
+    time: str | None = None,
     jobs: int | None = None,
+    space: str | Path | None = None,
+    seeds_per_trial: int = 2,
+    confirm: int = 5,
+    seed: int = 0,
+    out: str | Path = "searches",
     onlooker: study.Onlooker | None = None,
     media: bool | None = None,
-) -> Seeds:
-    """`seeds`, of a complete recipe."""
-    every = study.train_seeds(
-        recipe,
-        seeds,
-        out=out,
-        jobs=jobs,
-        media=media_wanted(media),
-        onlooker=onlooker or study.Onlooker(),
-    )
-    return Seeds.of(every, lambda folder: Run(folder, trust_code=True))
+    **settings: Any,
+) -> study.Search:
+    """Search for settings, and train fresh seeds with the best ones; called again, it goes on.
+
+    Args:
+        env: As in `seeds`.
+        algo: As in `train`.
+        trials: How many in all, those of before included; None for 30, or no limit with `time`.
+        time: How long until the confirmation, "90s", "10m" or "2h"; None for no limit.
+        jobs: As in `seeds`.
+        space: A TOML file of what is drawn; None for the algorithm's own.
+        seeds_per_trial: How many trainings a trial is, with seeds from 1,000,000 on.
+        confirm: How many fresh seeds, from 0 on, the best trial is trained again with.
+        seed: Where the draws come from.
+        out: The folder that searches go into.
+        onlooker: As in `seeds`.
+        media: As in `train`, for the confirmation's runs; a trial's have no pictures.
+        **settings: All else that `seeds` takes; what is given is not drawn.
+
+    Raises:
+        UprightError: The input will not do, and nothing was written; or no trial came to its end.
+        Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
+
+    Example:
+        >>> small = {"total_timesteps": 2_000, "media": False}
+        >>> found = upright.search("CartPole-v1", trials=2, seeds_per_trial=1, confirm=1, **small)
+        >>> len(found.trials), len(found.confirmation.runs)
+        (2, 1)
+        >>> run = upright.train("CartPole-v1", config=found.config, seed=7, media=False)
+    """
+    study.refuse_unfit(env, jobs, settings, "search")
+    seconds = None if time is None else study.parse_time(str(time))
+    plan = study.plan_of(trials, seconds, seeds_per_trial, seed)
+    recipe = recipe_for(env, algo, **settings)
+    given = [name for name, value in settings.items() if value is not None]
+    drawn = study.space_for(recipe, space, given)
+    chosen: dict[str, Any] = {"out": out, "jobs": jobs, "onlooker": onlooker, "media": media}
+    return search_around(recipe, drawn, plan, confirm=confirm, **chosen)
 
 
 def resume(
@@ -213,7 +230,7 @@ def resume(
     )
     if folder is None:
         return run.again()
-    return _illustrated(Run(folder, run.env, trust_code=True, own=run.own), listener, media)
+    return illustrated(Run(folder, run.env, trust_code=True, own=run.own), listener, media)
 
 
 def load(
@@ -257,17 +274,3 @@ def verify(run: runs.Run) -> judging.Verification:
         True
     """
     return runs.replayed(run)
-
-
-def _illustrated(run: Run, listener: Listener, media: bool | None) -> Run:
-    """Leave what can be looked at; the run is finished and whole with or without it."""
-    if not media_wanted(media):
-        return run
-    from upright.show.pages import leave_media
-
-    try:
-        listener.illustrated(*leave_media(run))
-    except KeyboardInterrupt:
-        listener.illustrated([], ["Interrupted in its pictures; the run is finished."])
-        raise
-    return run

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from upright.ground.errors import UprightError
-from upright.study.spec import MOST_SEEDS, parse_seeds, refuse_seeds, refuse_unfit
+from upright.study.spec import MOST_SEEDS, parse_seeds, parse_time, refuse_seeds, refuse_unfit
 
 
 @pytest.mark.parametrize(
@@ -82,3 +82,17 @@ def test_what_no_other_process_can_be_handed_is_refused() -> None:
     for jobs in (0, -1, 1001, True, 1.5):
         with pytest.raises(UprightError, match=r"jobs = .* is out of range"):
             refuse_unfit("CartPole-v1", jobs, {})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90.0), ("10m", 600.0), ("2h", 7200.0), (" 1.5h ", 5400.0)]
+)
+def test_a_number_and_a_unit_are_a_time(text: str, seconds: float) -> None:
+    assert parse_time(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "0s", "-1m", "1d", "1 h 5m", "٣m", "1e3s", "\x1b"])
+def test_a_text_that_is_no_time_is_refused_in_a_sentence(text: str) -> None:
+    with pytest.raises(UprightError, match=r"is no time\. Say it as 90s, 10m or 2h\.") as refused:
+        parse_time(text)
+    assert "\x1b" not in refused.value.message

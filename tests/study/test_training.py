@@ -16,8 +16,10 @@ import upright
 from kills import differences
 from upright.ground.signals import Interrupted
 from upright.runs.run import Run
+from upright.settings.recipe import resolve
 from upright.study import training
-from upright.study.children import Children, Onlooker, SeedProgress
+from upright.study.children import Child, Children, Onlooker, SeedProgress
+from upright.study.training import task_of
 
 TINY: dict[str, Any] = {
     "algo": "ppo", "preset": "default", "num_envs": 4, "num_steps": 32, "num_epochs": 1,
@@ -39,10 +41,10 @@ class Heard(Onlooker):
         self.notes += notes
 
     def changed(self, one: SeedProgress) -> None:
-        self.changes.append((one.seed, one.state))
+        self.changes.append((one.number, one.state))
 
     def noted(self, one: SeedProgress, note: str) -> None:
-        self.notes.append(f"{one.seed}: {note}")
+        self.notes.append(f"{one.number}: {note}")
 
 
 def folder_of(out: Path, seed: int) -> Path:
@@ -370,3 +372,12 @@ def test_an_interruption_is_raised_when_the_checkpoints_are_there(tmp_path: Path
 
     with pytest.raises(Interrupted):
         upright.seeds("CartPole-v1", seeds=[0, 1], out=tmp_path, onlooker=Impatient(), **LONGER)
+
+
+def test_a_training_that_is_stopped_before_it_began_did_not_fail(tmp_path: Path) -> None:
+    recipe = resolve("CartPole-v1", "ppo", preset="default")
+    child = Child(SeedProgress(0), task_of(recipe, SeedProgress(0), tmp_path, media=False))
+    child.stop()
+    while not child.is_over():
+        time.sleep(0.01)
+    assert child.was_stopped

@@ -18,6 +18,7 @@ VERBS = {
     "play": "act at random in an environment, and print what comes of it",
     "train": "train a policy until it is solved and verified",
     "seeds": "train several seeds, and say what they come to",
+    "search": "search for settings, and confirm the best on fresh seeds",
     "resume": "go on with a run that was interrupted, or past its end",
     "evaluate": "play episodes with a trained policy",
     "verify": "repeat a run's recorded verdict",

@@ -18,6 +18,7 @@ class Stream(IntEnum):
     SELECTION = 4
     PROOF = 5
     EVALUATION = 6
+    SEARCH = 7
 
 
 def derive_seed(seed: int, stream: Stream | int, *indices: int) -> int:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         copy_of_run,
         folder_name,
         new_run_folder,
+        placed,
         recipe_files,
     )
     from upright.runs.listing import find_runs, handed_in

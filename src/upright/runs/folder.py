@@ -42,7 +42,7 @@ def new_run_folder(out: str | Path, recipe: "Recipe", files: Mapping[str, bytes 
         with hidden_folder(parent, files) as written:
             (written / CHECKPOINTS).mkdir(exist_ok=True)
             sync_folder(written)
-            return _placed(written, parent, f"{recipe.algo}-s{recipe.seed}")
+            return placed(written, parent, f"{recipe.algo}-s{recipe.seed}")
     except OSError as error:
         raise UprightError(
             f"Cannot write the run below {out}: {error.strerror}.",
@@ -70,7 +70,7 @@ def recipe_files(recipe: "Recipe") -> dict[str, bytes]:
     }
 
 
-def _placed(written: Path, parent: Path, name: str) -> Path:
+def placed(written: Path, parent: Path, name: str) -> Path:
     """The folder under the first name, of `name`, name-2, name-3 ..., that is not taken."""
     while True:
         folder = free_name(parent / name)

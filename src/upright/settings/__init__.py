@@ -27,5 +27,6 @@ if TYPE_CHECKING:
         flag_of,
     )
     from upright.settings.resolving import read_recipe, recipe_from, resolve
+    from upright.settings.space import SearchSpace, read_space
 
 __getattr__, __dir__, __all__ = opened(__name__)

@@ -66,13 +66,13 @@ def main() -> int:
     """Do the task; the exit code: 0, 1 (it failed), 2 (an UprightError) or 143 (stopped)."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8")
     orders = os.fdopen(os.dup(0), "rb", buffering=0)
-    nothing = os.open(os.devnull, os.O_RDONLY)
+    nothing, asked = os.open(os.devnull, os.O_RDONLY), threading.Event()
     os.dup2(nothing, 0)
     os.dup2(2, 1)  # what an environment prints is no event
     try:
         with interrupting(signal.SIGTERM):
             line = orders.readline()
-            threading.Thread(target=_heed, args=(orders,), daemon=True).start()
+            threading.Thread(target=_heed, args=(orders, asked), daemon=True).start()
             _do(json.loads(line), Reporter(events))
     except UprightError as error:
         print(in_a_line(str(error)), file=sys.stderr)
@@ -80,13 +80,20 @@ def main() -> int:
     except KeyboardInterrupt as error:
         print(error, file=sys.stderr)
         return 128 + signal.SIGTERM
+    except Exception as error:
+        if not asked.is_set():
+            raise
+        # What a library makes of being interrupted, such as Pydantic while it builds a class.
+        print(in_a_line(str(error)), file=sys.stderr)
+        return 128 + signal.SIGTERM
     return 0
 
 
-def _heed(orders: BinaryIO) -> None:
+def _heed(orders: BinaryIO, asked: threading.Event) -> None:
     """Wait until the parent closes its end, then stop the training as a signal would."""
     with suppress(OSError):
         orders.read()
+    asked.set()
     _thread.interrupt_main(signal.SIGTERM)
 
 

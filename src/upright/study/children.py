@@ -9,17 +9,17 @@ import threading
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from queue import Empty, SimpleQueue
-from typing import IO, Any, Literal, Self
+from typing import IO, Any, ClassVar, Literal, Self
 
 from upright.ground import ONE_THREAD, shortened
 from upright.judging import Verdict
 from upright.settings import Recipe
 
 READING_SECONDS, LONGEST_LINE = 2.0, 1 << 16
-Fate = Literal["waiting", "training", "finished", "stopped", "failed"]
+Fate = Literal["waiting", "training", "finished", "pruned", "stopped", "failed"]
 
 
 @dataclass
@@ -36,7 +36,10 @@ class SeedProgress:
         verdict: What held against all of its run's files, once it came to one.
         error: Why it failed.
         solved: What its verdict says.
+        evaluations: What every evaluation since it began gave, by the timesteps behind it.
     """
+
+    noun: ClassVar[str] = "seed"
 
     seed: int
     state: Fate = "waiting"
@@ -47,6 +50,12 @@ class SeedProgress:
     verdict: Verdict | None = None
     error: str = ""
     solved: bool | None = None
+    evaluations: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def number(self) -> int:
+        """Which of its kind it is."""
+        return self.seed
 
 
 class Onlooker:
@@ -136,6 +145,8 @@ class Child:
                 event = json.loads(self._told.get_nowait())
                 if note := event.pop("note", ""):
                     notes.append(note)
+                if "evaluation" in event:
+                    self.progress.evaluations[event["timesteps"]] = event["evaluation"]
                 if folder := event.pop("folder", None):
                     self.progress.folder = Path(folder)
                 for name, value in event.items():
@@ -186,10 +197,11 @@ class Children:
         """Begin one more."""
         self._children.append(Child(progress, task))
 
-    def stop(self) -> None:
-        """Ask all of them to write a checkpoint and end."""
+    def stop(self, only: SeedProgress | None = None) -> None:
+        """Ask all of them, or one, to write a checkpoint and end."""
         for child in self._children:
-            child.stop()
+            if only is None or child.progress is only:
+                child.stop()
 
     def listen(self) -> list[tuple[SeedProgress, str]]:
         """Take in what all of them told since; what of it is for a person."""

@@ -9,6 +9,8 @@ from upright.ground import UprightError, printable, shortened
 
 MOST_SEEDS, MOST_JOBS, LARGEST_SEED = 1000, 1000, 2**63 - 1
 _RANGE = re.compile(r"(\d{1,19})(?:-(\d{1,19}))?", re.ASCII)
+_TIME = re.compile(r"(\d{1,6}(?:\.\d{1,3})?)([smh])", re.ASCII)
+_SECONDS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 _HINT = "Say it as 0-15 or 0,3,5-7."
 
 
@@ -61,20 +63,42 @@ def refuse_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     return tuple(found)
 
 
-def refuse_unfit(env: object, jobs: int | None, settings: Mapping[str, Any]) -> None:
+def parse_time(text: str) -> float:
+    """The seconds that a text such as 90s, 10m or 2h names.
+
+    Raises:
+        UprightError: It names none.
+    """
+    match = _TIME.fullmatch(text.strip())
+    seconds = float(match[1]) * _SECONDS[match[2]] if match else 0.0
+    if seconds <= 0.0:
+        shown = printable(shortened(text, 40))
+        raise UprightError(f"'{shown}' is no time.", "Say it as 90s, 10m or 2h.")
+    return seconds
+
+
+def refuse_unfit(
+    env: object, jobs: int | None, settings: Mapping[str, Any], verb: str = "seeds"
+) -> None:
     """Refuse what no process of its own can be handed, and what is no number of them.
+
+    Args:
+        env: What was named as the environment.
+        jobs: How many processes at a time.
+        settings: All else that was given.
+        verb: Who takes them.
 
     Raises:
         UprightError: It is such.
     """
     if env is not None and not isinstance(env, str):
         raise UprightError(
-            "Every seed is trained in a process of its own, which has no function of this one.",
+            "Every training is a process of its own, which has no function of this one.",
             "Name the environment as module:Name or file.py:Name.",
         )
     for name, instead in _UNFIT.items():
         if settings.get(name) is not None:
-            raise UprightError(f"seeds takes no {name}.", instead)
+            raise UprightError(f"{verb} takes no {name}.", instead)
     if jobs is not None and not (type(jobs) is int and 1 <= jobs <= MOST_JOBS):
         raise UprightError(f"jobs = {jobs!r} is out of range: should be 1 to {MOST_JOBS}.")
 

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from upright.settings import OPERATION, Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
 
 LOOKING_SECONDS, LISTENING_SECONDS = 0.05, 3.0
+Begun = tuple[SeedProgress, dict[str, Any]]
 
 
 def train_seeds(
@@ -47,55 +48,82 @@ def train_seeds(
             nothing was written then.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
-    there, notes = _there(recipe, set(seeds), Path(out))
-    _refuse_busy(there)
+    there, notes = runs_there(recipe, set(seeds), Path(out))
+    refuse_busy(there)
     every = [SeedProgress(seed, folder=there.get(seed)) for seed in seeds]
     for one in every:
         if one.folder is not None and Run(one.folder).status == "finished":
-            _conclude(one)
+            conclude(one)
     if any(one.state == "waiting" for one in every):
-        Experiment(recipe, recipe.env, Listener(), Own()).close()  # it is refused here, and once
+        refuse_untrainable(recipe)
     onlooker.began(recipe, every, notes)
-    tasks = [(one, _task(recipe, one, out, media)) for one in every if one.state == "waiting"]
+    tasks = [(one, task_of(recipe, one, out, media)) for one in every if one.state == "waiting"]
     with Interruption(onlooker.stopping) as interruption, Children() as children:
-        at_once = jobs or _usual_jobs(recipe)
-        _work_off(deque(tasks), children, at_once, interruption, onlooker)
+        at_once = jobs or usual_jobs(recipe)
+        work_off(Work(tasks), children, at_once, interruption, onlooker)
     if interruption.signum is not None:
         raise Interrupted(interruption.signum)
     return every
 
 
-def _work_off(
-    waiting: deque[tuple[SeedProgress, dict[str, Any]]],
+class Work:
+    """Trainings that are to be done, in their order; each with its task, as `Child` takes it."""
+
+    def __init__(self, tasks: Iterable[Begun] = ()) -> None:
+        self.waiting = deque(tasks)
+
+    def next(self) -> Begun | None:
+        """The training to begin now that there is room for one; None where there is none."""
+        return self.waiting.popleft() if self.waiting else None
+
+    def stop(self) -> None:
+        """Begin no more."""
+        self.waiting.clear()
+
+
+def work_off(
+    work: Work,
     children: Children,
     jobs: int,
     interruption: Interruption,
     onlooker: Onlooker,
 ) -> None:
     """Start, listen and bury until nothing is left; after a signal nothing more is started."""
-    while children or waiting:
-        while waiting and len(children) < jobs:
-            one, task = waiting.popleft()
+    while True:
+        while len(children) < jobs and (begun := work.next()) is not None:
+            one, task = begun
             one.state = "training"
             children.start(one, task)
             onlooker.changed(one)
+        if not children:
+            break
         for one, note in children.listen():
             onlooker.noted(one, note)
         for child in children.bury():
             _bury(child, onlooker)
         if interruption.signum is not None:
-            waiting.clear()
+            work.stop()
             children.stop()
         onlooker.moved()
         time.sleep(LOOKING_SECONDS)
 
 
-def _usual_jobs(recipe: Recipe) -> int:
+def refuse_untrainable(recipe: Recipe) -> None:
+    """Refuse once what every process would refuse.
+
+    Raises:
+        UprightError: The recipe cannot be trained.
+    """
+    Experiment(recipe, recipe.env, Listener(), Own()).close()
+
+
+def usual_jobs(recipe: Recipe) -> int:
     """As many trainings at a time as there are cores for their threads."""
     return max(1, usable_cores() // recipe.threads)
 
 
-def _task(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:
+def task_of(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:
+    """What `Child` takes to train a recipe with a seed."""
     table = recipe.model_copy(update={"seed": one.seed}).flat()
     run = None if one.folder is None else str(one.folder)
     return {"recipe": table, "out": str(out), "run": run, "media": media}
@@ -111,11 +139,11 @@ def _bury(child: Child, onlooker: Onlooker) -> None:
     elif failure := child.failure:
         one.state, one.error = "failed", failure
     else:
-        _conclude(one)
+        conclude(one)
     onlooker.changed(one)
 
 
-def _conclude(one: SeedProgress) -> None:
+def conclude(one: SeedProgress) -> None:
     """Read what a finished run says of itself."""
     assert one.folder is not None
     try:
@@ -128,7 +156,7 @@ def _conclude(one: SeedProgress) -> None:
     one.timesteps = run.record.timesteps or 0
 
 
-def _there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path], list[str]]:
+def runs_there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path], list[str]]:
     """The runs of these seeds that are there already, and a sentence about those that differ."""
     found: dict[int, Run] = {}
     others: set[int] = set()
@@ -155,7 +183,7 @@ def _there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Path],
     return {seed: run.path for seed, run in found.items()}, notes
 
 
-def _refuse_busy(there: dict[int, Path]) -> None:
+def refuse_busy(there: dict[int, Path]) -> None:
     """Refuse what another process trains; one whose parent was killed has a moment to end."""
     until = time.monotonic() + LISTENING_SECONDS
     for seed, path in there.items():

@@ -15,6 +15,7 @@ from upright.cli.terminal.display import onlooker_for
 from upright.cli.terminal.many import ManyLines, ManyTable, SilentOnlooker
 from upright.settings.resolving import resolve
 from upright.study.children import SeedProgress
+from upright.study.trials import TrialProgress
 
 RECIPE = resolve("CartPole-v1", "ppo")
 WORDS = (
@@ -129,3 +130,23 @@ def test_a_terminal_shows_a_table_that_moves_and_stays(tmp_path: Path, columns: 
         assert re.search(r"\n *7 +training", text)
         assert re.search(r"\n *7 +not solved +1,\d{3} +[\d.]+ +[\d.]+", text)
         assert "Interquartile mean: " in text.split("2 finished")[-1]
+
+
+def test_trials_are_called_by_their_numbers_and_a_pruned_one_is_over(height: None) -> None:
+    every = [TrialProgress(1_000_000, trial=number) for number in range(3)]
+    every[0].state, every[0].solved, every[0].evaluation = "finished", True, 480.0
+    for stream in (io.StringIO(), Terminal()):
+        table = isinstance(stream, Terminal)
+        with ManyTable(stream) if table else ManyLines(stream) as shows:
+            shows.began(RECIPE, every, ["The search is in searches."])
+            every[1].state, every[1].timesteps = "pruned", 1024
+            shows.changed(every[1])
+            shows.noted(every[0], "the best")
+            shows.began(RECIPE, [SeedProgress(0)], [])
+        text = shown(stream.getvalue())
+        assert "ppo (preset tuned), 3 trials: 1 finished before\nThe search is in searches." in text
+        assert "trial 0: the best\n" in text
+        assert "ppo (preset tuned), 1 seed\n" in text
+        assert "1 waiting, 1 pruned, 1 finished" in text or not table
+        assert "trial 1 pruned after 1,024 steps   (2 of 3)" in text or table
+        every[1].state = "waiting"

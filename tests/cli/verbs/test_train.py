@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import upright
-from upright.api import train_recipe
+from upright.recipes import train_recipe
 from upright.runs.run import Run
 from upright.settings.resolving import resolve
 

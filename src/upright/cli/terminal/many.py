@@ -18,8 +18,15 @@ from upright.study import Onlooker, SeedProgress
 
 DRAWING_SECONDS = 0.2
 # Which trainings give way last where a terminal has not the height for all.
-INTEREST = ("training", "failed", "stopped", "finished", "waiting")
-SHADES = {"training": "bold", "failed": "red", "waiting": "dim", "stopped": "yellow"}
+INTEREST = ("training", "failed", "stopped", "finished", "pruned", "waiting")
+SHADES = {
+    "training": "bold",
+    "failed": "red",
+    "waiting": "dim",
+    "pruned": "dim",
+    "stopped": "yellow",
+}
+OVER = ("finished", "pruned", "failed")
 
 
 class SilentOnlooker(Onlooker, contextlib.AbstractContextManager["SilentOnlooker"]):
@@ -40,12 +47,13 @@ class ManyLines(SilentOnlooker):
     def began(self, recipe: Recipe, every: Sequence[SeedProgress], notes: Sequence[str]) -> None:
         """Say what trains, and what of it is there."""
         self._every, self._recipe = every, recipe
-        states = Counter(one.state for one in every)
-        there = sum(one.folder is not None for one in every) - states["finished"]
-        parts = [f"{states['finished']} finished before"] if states["finished"] else []
+        states = Counter[str](one.state for one in every)
+        there = sum(one.folder is not None and one.state == "waiting" for one in every)
+        parts = [f"{states[state]} {state} before" for state in OVER if states[state]]
         parts += [f"{there} to be gone on with"] if there else []
+        noun = f"{every[0].noun}{'s'[: len(every) > 1]}"
         self.say(
-            f"{recipe.algo} (preset {recipe.preset}), {len(every)} seed{'s'[: len(every) > 1]}"
+            f"{recipe.algo} (preset {recipe.preset}), {len(every)} {noun}"
             f"{': ' * bool(parts)}{', '.join(parts)}"
         )
         for note in notes:
@@ -54,20 +62,22 @@ class ManyLines(SilentOnlooker):
     def changed(self, one: SeedProgress) -> None:
         """One line."""
         if one.state == "training":
-            self.say(f"seed {one.seed} goes on" if one.folder else f"seed {one.seed} begins")
+            self.say(f"{_name(one)} goes on" if one.folder else f"{_name(one)} begins")
             return
-        over = sum(each.state in ("finished", "failed") for each in self._every)
+        over = sum(each.state in OVER for each in self._every)
         so_far = f"   ({over} of {len(self._every)})"
         if one.state == "failed":
-            self.say(f"seed {one.seed} failed: {one.error}{so_far}")
+            self.say(f"{_name(one)} failed: {one.error}{so_far}")
         elif one.state == "stopped":
-            self.say(f"seed {one.seed} stopped after {one.timesteps:,} steps")
+            self.say(f"{_name(one)} stopped after {one.timesteps:,} steps")
+        elif one.state == "pruned":
+            self.say(f"{_name(one)} pruned after {one.timesteps:,} steps{so_far}")
         else:
-            self.say(f"seed {one.seed} {in_a_word(one)}, {_reached(one)}{so_far}")
+            self.say(f"{_name(one)} {in_a_word(one)}, {_reached(one)}{so_far}")
 
     def noted(self, one: SeedProgress, note: str) -> None:
         """One line."""
-        self.say(f"seed {one.seed}: {note}")
+        self.say(f"{_name(one)}: {note}")
 
     def stopping(self, signum: int) -> None:
         """Remember to say that the signal was heard: a handler may interrupt any line."""
@@ -101,9 +111,11 @@ class ManyTable(ManyLines):
         if self._live is not None:
             self._live.update(self._table(), refresh=True)
             self._live.stop()
+            self._live = None
 
     def began(self, recipe: Recipe, every: Sequence[SeedProgress], notes: Sequence[str]) -> None:
-        """Draw it."""
+        """Draw it, below one of before."""
+        self.__exit__()
         super().began(recipe, every, notes)
         self._live = Live(
             self._table(),
@@ -135,19 +147,19 @@ class ManyTable(ManyLines):
     def _table(self) -> Table:
         room = max(3, self._console.height - 6)
         ranked = sorted(self._every, key=lambda one: INTEREST.index(one.state))
-        shown = {one.seed for one in ranked[:room]}
+        shown = {one.number for one in ranked[:room]}
         table = Table(box=None, pad_edge=False, caption=self._caption(len(shown)))
         table.caption_justify, table.caption_style = "left", "dim"
-        for name in ("seed", "", "steps", "return", "evaluated"):
+        for name in (self._every[0].noun, "", "steps", "return", "evaluated"):
             table.add_column(name, justify="right", no_wrap=True)
         table.add_column("", no_wrap=True)
         budget = self._recipe.settings.total_timesteps
         for one in self._every:
-            if one.seed in shown:
+            if one.number in shown:
                 table.add_row(
-                    str(one.seed),
+                    str(one.number),
                     Text(in_a_word(one), SHADES.get(one.state, "green" if one.solved else "")),
-                    f"{one.timesteps:,}" if one.folder else "",
+                    f"{one.timesteps:,}" if one.folder or one.timesteps else "",
                     "" if one.mean is None else f"{one.mean:z,.1f}",
                     "" if one.evaluation is None else f"{one.evaluation:z,.1f}",
                     ProgressBar(budget, one.timesteps, 16) if one.state == "training" else "",
@@ -166,6 +178,10 @@ def in_a_word(one: SeedProgress) -> str:
     if one.state != "finished":
         return one.state
     return {True: "solved", False: "not solved", None: "finished"}[one.solved]
+
+
+def _name(one: SeedProgress) -> str:
+    return f"{one.noun} {one.number}"
 
 
 def _reached(one: SeedProgress) -> str:

@@ -29,9 +29,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add = parser.add_argument
     text = "0-15, or 0,3,5-7; default 0-15"
     add("--seeds", type=parse_seeds, metavar="SEEDS", default="0-15", help=text)
-    text = "trainings at a time; default: as many as there are cores for"
-    add("--jobs", type=_jobs, metavar="N", help=text)
+    add_jobs(parser)
     add_training(parser, without=("seed", "engine", "ray_address"))
+
+
+def add_jobs(parser: argparse.ArgumentParser) -> None:
+    """The flag that says how many trainings go on at a time."""
+    text = "trainings at a time; default: as many as there are cores for"
+    parser.add_argument("--jobs", type=_jobs, metavar="N", help=text)
 
 
 def _jobs(text: str) -> int:
@@ -46,8 +51,8 @@ def run(args: argparse.Namespace) -> int:
         announce(
             f"Upright: training {len(args.seeds)} seeds of {args.env or args.config or ''} ..."
         )
-    from upright.api import train_several
     from upright.cli.terminal import onlooker_for
+    from upright.recipes import train_several
 
     recipe = recipe_of_words(args, "seeds", "jobs")
     chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs}
@@ -68,11 +73,15 @@ def _tell(found: "SeedRuns", as_json: bool) -> int:
         record = found.runs[0].record
         print_json({"env": record.env, "algo": record.algo, **found.as_dict(), "failed": failed})
     else:
-        print(columns(HEADER_OF_SEEDS, map(_row, found.rows)))
-        print("\n".join(["", *found.sentences()]))
+        print("\n".join([table_of_seeds(found), "", *found.sentences()]))
     for each in failed:
         announce(f"error: seed {each['seed']} failed: {each['error']}")
     return 1 if failed else 0
+
+
+def table_of_seeds(found: "SeedRuns") -> str:
+    """A row for each run."""
+    return columns(HEADER_OF_SEEDS, map(_row, found.rows))
 
 
 def _row(row: "SeedRow") -> tuple[str, ...]:

@@ -17,8 +17,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_training(parser)
 
 
-def add_training(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -> None:
-    """What a training takes: the run's own flags but for some, and every setting by its name."""
+def add_training(
+    parser: argparse.ArgumentParser, without: Sequence[str] = (), out: str = "runs"
+) -> None:
+    """What a training takes: the run's own flags but for some, and every setting by its name.
+
+    Args:
+        parser: Takes them.
+        without: Which of the run's own are left out.
+        out: The folder that it leaves its own in.
+    """
     from upright.settings import FLAGS
 
     add = parser.add_argument
@@ -26,7 +34,7 @@ def add_training(parser: argparse.ArgumentParser, without: Sequence[str] = ()) -
     add("--algo", metavar="NAME", help="reinforce, actor-critic or ppo; default: the preset's")
     add("--preset", metavar="NAME", help=_preset_help())
     add("--config", metavar="FILE", help="TOML file of settings; flags go before it")
-    add("--out", metavar="FOLDER", default="runs", help="where run folders go; default runs")
+    add("--out", metavar="FOLDER", default=out, help=f"where run folders go; default {out}")
     add_fields(parser, [name for name in FLAGS if name not in without])
     add_switches(parser, "--json", "--quiet", "--no-media", "--trust-code")
     _add_settings(parser)
@@ -92,8 +100,8 @@ def run(args: argparse.Namespace) -> None:
         announce(f"Upright: training {args.env or args.config or ''} ...")
     recipe = recipe_of_words(args)
 
-    from upright.api import train_recipe
     from upright.cli.terminal import listener_for
+    from upright.recipes import train_recipe
 
     results = sys.stderr if args.json else sys.stdout
     with listener_for(sys.stderr, results, recipe.preset == "lesson", args.quiet) as listener:
