@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         OPERATION,
         Recipe,
         flag_of,
+        parse_recipe,
         read_recipe,
         recipe_from,
         resolve,

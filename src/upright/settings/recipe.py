@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, SerializeAsAny, ValidationError
 
-from upright.ground import UprightError, did_you_mean, shortened
-from upright.settings.config import Config, read_config, read_settings_file
+from upright.ground import TOML_BYTES, UprightError, did_you_mean, read_bytes, shortened
+from upright.settings.config import Config, parse_settings, read_config
 from upright.settings.fields import (
     EnvName,
     Float,
@@ -233,7 +233,16 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises:
         UprightError: The file is not one, or is a link.
     """
-    file = read_settings_file(Path(path))
+    return parse_recipe(read_bytes(Path(path), TOML_BYTES), path)
+
+
+def parse_recipe(data: bytes, path: str | Path) -> Recipe:
+    """`read_recipe`, of bytes that were read already.
+
+    Raises:
+        UprightError: They are not those of one.
+    """
+    file = parse_settings(data, path)
     algo = file.table.get("algo")
     if algo not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")
