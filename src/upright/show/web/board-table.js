@@ -60,7 +60,7 @@ function newRow(run) {
     if (!event.target.closest("button") && !getSelection().toString()) openRun(run.id);
   };
   for (const column of COLUMNS) {
-    const cell = make(column.id === "path" ? "th" : "td", { "data-name": column.name, class: `${column.id} ${column.digits ? "digits" : ""}` });
+    const cell = make(column.id === "path" ? "th" : "td", { "data-name": column.name, class: `c-${column.id} ${column.digits ? "digits" : ""}` });
     if (column.id === "path") cell.setAttribute("scope", "row");
     line.cells[column.id] = cell;
     line.element.append(cell);

@@ -94,7 +94,7 @@ async function ask(path) {
 async function openRun(id) {
   opened = id;
   for (const each of ["details-more", "details-verdict"]) at(each).replaceChildren();
-  at("details-verdict").className = "verdict";
+  at("details-verdict").className = "judgement";
   paintDetails();
   if (!at("details").open) at("details").showModal();
   at("details-name").focus();
@@ -129,7 +129,7 @@ function paintDetails() {
 
 function tellMore(id, found) {
   const box = at("details-verdict");
-  box.className = `verdict is-${found.solved ?? "open"}`;
+  box.className = `judgement is-${found.solved ?? "open"}`;
   box.replaceChildren(make("strong", {}, found.headline), found.sentence);
   const parts = [];
   if (found.files.includes("replay.mp4")) {
