@@ -23,7 +23,7 @@ import upright
 SEEDS, LIMIT = 10, 2.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-PAINTED = "() => rows.childElementCount > 0 && performance.getEntriesByName('first-contentful-paint')[0]"
+PAINTED = "() => rows.childElementCount > 0 && [...panels.values()].some((panel) => panel.scale)"
 WHOLE = "wanted => runs.size === wanted && heard.waiting === 0"
 
 
@@ -48,7 +48,10 @@ class Opening(NamedTuple):
 def make_runs(folder: Path, count: int) -> None:
     """So many run folders: copies of one, of other seeds and settings."""
     source = upright.train("CartPole-v1", seed=0, out=folder / "source").path
-    text, record = (source / "settings.toml").read_text(), json.loads((source / "run.json").read_text())
+    text, record = (
+        (source / "settings.toml").read_text(),
+        json.loads((source / "run.json").read_text()),
+    )
     for number in range(count):
         kind, seed = divmod(number, SEEDS)
         made = folder / "runs" / f"CartPole-v1-{kind % 5}" / f"ppo-{kind}-s{seed}"
@@ -110,7 +113,9 @@ def main(words: Sequence[str] | None = None) -> None:
     """Make the runs, open the board on them, say how long it took."""
     from playwright.sync_api import sync_playwright
 
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--runs", type=int, default=1000, help="default 1000")
     parser.add_argument("--repeats", type=int, default=5, help="openings; default 5, after one")
     args = parser.parse_args(words)

@@ -75,7 +75,7 @@ def test_only_the_file_that_changed_is_opened(run_copy: Path, opened: Opened) ->
     assert glance.log.returns[-1] == (99_999, 5.0)
     (run_copy / "evaluation.json").unlink()
     assert glance.look()
-    assert (glance.judged, opened()) == (None, [])
+    assert (glance.judged, opened()) == (None, ["evaluation.json"])
 
 
 def test_a_run_that_says_running_has_died_where_nothing_runs(run_copy: Path) -> None:

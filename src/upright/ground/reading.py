@@ -52,7 +52,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
     return data
 
 
-
+@contextmanager
 def regular_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """A regular file, open to be read, and its size in bytes.
 

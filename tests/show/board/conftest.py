@@ -59,7 +59,7 @@ class Shown:
         if self._thread.is_alive():
             self._thread.join(SECONDS)
         self._served.__exit__(None, None, None)
-        self.page._socket.close()
+        self.page.close()
 
 
 Opened = Callable[..., Shown]

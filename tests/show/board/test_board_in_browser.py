@@ -71,9 +71,7 @@ def wait_for_ink(page: Any, panel: int, colour: str, there: bool = True) -> None
     page.wait_for_function(f"wanted => ({INKED})(wanted) {compared}", arg=[panel, colour])
 
 
-def test_runs_are_curves_by_group_and_rows(
-    several: Path, opened: Opened, visited: Visited
-) -> None:
+def test_runs_are_curves_by_group_and_rows(several: Path, opened: Opened, visited: Visited) -> None:
     page = visited(opened(several))
     wait_for_rows(page, 7)
     assert page.locator(".panel h2").all_inner_texts() == ["CartPole-v1", "Other-v0"]

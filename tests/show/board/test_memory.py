@@ -76,9 +76,7 @@ def test_only_what_changed_is_news(several: Path) -> None:
     assert (row["path"], row["steps"], row["recent"]) == ("CartPole-v1/ppo-s3", 4096, 123.0)
 
 
-def test_an_unchanged_run_is_not_read_again(
-    several: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_unchanged_run_is_not_read_again(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     open_file = os.open
 
@@ -106,7 +104,10 @@ def test_runs_that_begin_appear_and_those_that_are_deleted_go(
     several: Path, finished_run: Path
 ) -> None:
     board = looked(several)
-    seen, numbers = board.changes()["version"], {row["path"]: row["id"] for row in board.changes()["runs"]}
+    seen, numbers = (
+        board.changes()["version"],
+        {row["path"]: row["id"] for row in board.changes()["runs"]},
+    )
     copy_of(finished_run, several / "CartPole-v1" / "ppo-s9", {"seed": "9"}, seed=9)
     shutil.rmtree(several / "Other-v0")
     while board.look():

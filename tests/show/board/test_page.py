@@ -51,7 +51,11 @@ def test_no_other_page_reaches_it(several: Path, opened: Opened) -> None:
     for site in ("cross-site", "same-site"):
         for path in PATHS:
             assert shown.ask(path, sec_fetch_site=site).status == 403
-    link = {"sec_fetch_site": "cross-site", "sec_fetch_mode": "navigate", "sec_fetch_dest": "document"}
+    link = {
+        "sec_fetch_site": "cross-site",
+        "sec_fetch_mode": "navigate",
+        "sec_fetch_dest": "document",
+    }
     assert shown.ask("/", **link).status == 200
     assert shown.ask("/changes?since=0", **link).status == 403
 
@@ -136,7 +140,9 @@ def test_details_say_what_a_run_is(several: Path, finished_run: Path, opened: Op
     assert found["headline"] == "Not solved"
     assert found["solved"] is False
     assert found["sentence"].startswith("Mean return ")
-    changed = {name: (here, preset) for name, here, preset in found["settings"] if preset is not None}
+    changed = {
+        name: (here, preset) for name, here, preset in found["settings"] if preset is not None
+    }
     assert changed["gamma"] == ("0.9", "0.99")
     assert "learning_rate" not in changed
     assert found["typed"].startswith("upright train CartPole-v1")

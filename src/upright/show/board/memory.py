@@ -81,8 +81,8 @@ class Board:
             began = time.monotonic()
             if self.look():
                 continue
-            time.sleep(max(LEAST_SECONDS, PATIENCE * (time.monotonic() - began)))
             self._asked.clear()
+            time.sleep(max(LEAST_SECONDS, PATIENCE * (time.monotonic() - began)))
             while not self._asked.wait(LEAST_SECONDS):
                 pass
 

@@ -5,6 +5,7 @@ named by numbers that the board gave them, so that no address names a file. Noth
 """
 
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from string import Template
 
@@ -60,11 +61,12 @@ class BoardPage:
 
     def serve(self) -> None:
         """Serve, and look at the runs in this thread, until a signal comes."""
-        try:
-            with served(_app(self.board, self.port), self._socket):
-                self.board.keep_looking()
-        finally:
-            self._socket.close()
+        with served(_app(self.board, self.port), self._socket):
+            self.board.keep_looking()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
 
 
 def show_board(folder: str | Path, port: int | None, say: Callable[[str], None]) -> None:
@@ -79,8 +81,7 @@ def show_board(folder: str | Path, port: int | None, say: Callable[[str], None])
         UprightError: There is no such folder, or it cannot listen there.
     """
     try:
-        with interrupting(*STOPPING):
-            page = BoardPage(folder, port)
+        with interrupting(*STOPPING), closing(BoardPage(folder, port)) as page:
             say("On a page that this machine alone can open: Ctrl-C ends it.")
             print(page.address, flush=True)
             page.serve()

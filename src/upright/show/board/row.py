@@ -13,7 +13,12 @@ LONGEST_CELL, LARGEST_COUNT = 200, 2**53
 
 def row_at(glance: Glance, path: str) -> dict[str, Any]:
     """The row of a run; `path` is what its folder is called."""
-    record, recipe, judged, last = glance.record, glance.sheet.recipe, glance.judged, glance.log.last
+    record, recipe, judged, last = (
+        glance.record,
+        glance.sheet.recipe,
+        glance.judged,
+        glance.log.last,
+    )
     threshold = glance.sheet.bar if glance.sheet.is_told or not judged else judged.threshold
     state = STATES.get(glance.status, glance.status)
     return {

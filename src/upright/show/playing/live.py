@@ -140,5 +140,3 @@ async def _order(request: Request) -> dict[str, Any] | None:
         order = json.loads(body)
         return order if isinstance(order, dict) else None
     return None
-
-

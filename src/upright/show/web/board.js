@@ -1,7 +1,7 @@
 // What the page knows, how it hears what is new, and a run's details.
 const EVERY = 1000, HIDDEN_EVERY = 5000, READING_EVERY = 60;
 const runs = new Map();
-let groups = new Map(), heard = { born: "", version: 0 }, clock = 0, opened = null;
+let groups = new Map(), heard = { born: "", version: 0, waiting: 0 }, clock = 0, opened = null;
 
 function fits(run) {
   if (chosenStates.size && !chosenStates.has(run.state)) return false;
@@ -31,7 +31,7 @@ function hear(news) {
     rowElements.clear();
     groups = new Map();
   }
-  heard = news;
+  heard = { born: news.born, version: news.version, waiting: news.waiting };
   clock = news.now;
   const changed = new Set();
   const note = (run) => { if (run) changed.add((groups.get(run.group) ?? run).env); };
