@@ -20,7 +20,11 @@ OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElemen
 # How many pixels of a panel's picture are of a colour, within what smoothing makes of it.
 INKED = """([panel, colour]) => {
   const canvas = document.querySelectorAll("#panels canvas")[panel];
-  const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+  const copy = document.createElement("canvas");
+  [copy.width, copy.height] = [canvas.width, canvas.height];
+  const pen = copy.getContext("2d", { willReadFrequently: true });
+  pen.drawImage(canvas, 0, 0);
+  const { data } = pen.getImageData(0, 0, copy.width, copy.height);
   const wanted = [1, 3, 5].map((at) => parseInt(colour.slice(at, at + 2), 16));
   let found = 0;
   for (let n = 0; n < data.length; n += 4) {

@@ -201,6 +201,8 @@ def test_nothing_of_a_run_is_executed_or_written(
     run = several / "evil"
     shutil.copytree(finished_run, run)
     renamed(run, f"{evil}:Env")
+    verdict = read_json(run / "evaluation.json")
+    write_json(run / "evaluation.json", verdict | {"env": f"{evil}:Env"})
     shown = opened(several, look=False)
     with watched(tmp_path / "nowhere"):
         rows = filled(shown)

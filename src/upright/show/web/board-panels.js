@@ -124,7 +124,7 @@ function drawPanel(panel, ink) {
   panel.traces = picture.traces.filter((trace) => trace.run);
   const words = told.length ? told.join("; ") : "nothing is shown";
   panel.canvas.setAttribute("aria-label", `Learning curves of ${panel.env}: ${words}`);
-  put(panel.bar, picture.bars.length ? `solved from ${picture.bars.map(number).join(" or ")}` : "no threshold");
+  put(panel.bar, picture.bars.length ? `solved from ${picture.bars.join(" or ")}` : "no threshold");
   const several = picture.bands.length > 0, empty = picture.traces.length === 0;
   const key = several ? "Thick: median of the seeds; band: their middle half; dashed: some have ended." : "";
   const none = kind === "returns" ? "No episode has ended yet." : "No evaluation yet.";

@@ -10,9 +10,9 @@ const COLUMNS = [
   { id: "seed", name: "seed", digits: true },
   { id: "state", name: "state", key: (run) => Object.keys(MARKS).indexOf(run.state) },
   { id: "steps", name: "steps", digits: true, down: true },
-  { id: "recent", name: "recent return", digits: true, down: true },
+  { id: "recent", name: "return", digits: true, down: true },
   { id: "evaluation", name: "evaluation", digits: true, down: true },
-  { id: "verdict", name: "verdict, 95% interval", digits: true, down: true, key: (run) => run.judged && run.judged.mean },
+  { id: "verdict", name: "verdict", digits: true, down: true, key: (run) => run.judged && run.judged.mean },
   { id: "changed", name: "changed", digits: true, down: true, key: changedKey },
 ];
 
@@ -65,19 +65,20 @@ function newRow(run) {
     line.cells[column.id] = cell;
     line.element.append(cell);
   }
-  line.cells.path.append(swatch(), name);
+  line.cells.path.append(make("span", { class: "named" }, swatch(), name));
+  line.name = name;
   rowElements.set(run.id, line);
   return line;
 }
 
 function paintRow(line, run, group, ink, now) {
   const { cells } = line;
-  paintSwatch(cells.path.firstChild, lookOf(group ? group.rank : 0, ink));
+  paintSwatch(line.name.previousSibling, lookOf(group ? group.rank : 0, ink));
   put(cells.changed, run.state === "training" ? "now" : ago(now - run.changed));
   if (line.run === run) return;
   line.run = run;
-  put(cells.path.lastChild, run.path);
-  cells.path.lastChild.title = run.note || run.path;
+  put(line.name, run.path);
+  line.name.title = run.note || run.path;
   for (const id of ["env", "algo"]) put(cells[id], run[id]);
   put(cells.seed, run.seed === null ? NOTHING : String(run.seed));
   cells.state.replaceChildren(stateBadge(run.state));

@@ -51,9 +51,9 @@ function plural(count, word) {
 
 function ago(seconds) {
   if (!(seconds >= 0)) return "now";
-  const units = [[86400, "day"], [3600, "hour"], [60, "minute"]];
-  const [unit, word] = units.find(([unit]) => seconds >= unit) ?? [1, "second"];
-  return seconds < 5 ? "now" : `${plural(Math.floor(seconds / unit), word)} ago`;
+  if (seconds >= 86400) return `${plural(Math.floor(seconds / 86400), "day")} ago`;
+  const [unit, word] = [[3600, "h"], [60, "min"]].find(([unit]) => seconds >= unit) ?? [1, "s"];
+  return seconds < 5 ? "now" : `${Math.floor(seconds / unit)} ${word} ago`;
 }
 
 function verdictWords(judged) {

@@ -121,7 +121,7 @@ function paintDetails() {
   if (run.judged) picture.stars.push(starOf(run, look.colour));
   if (run.threshold !== null) picture.bars.push(run.threshold);
   drawChart(at("details-chart"), picture);
-  const bar = run.threshold === null ? "" : `; dashes: solved from ${number(run.threshold)}`;
+  const bar = run.threshold === null ? "" : `; dashes: solved from ${run.threshold}`;
   const words = x.length || places.length ? `Line: mean return of recent training episodes; diamonds: evaluations${bar}.` : "No episode has ended yet.";
   put(at("details-key"), words);
   at("details-chart").setAttribute("aria-label", `Learning curve of ${run.path}, now ${number(run.recent)}`);
@@ -169,7 +169,7 @@ for (const button of at("kinds").children) {
 }
 at("more-panels").onclick = () => { allPanels = !allPanels; refresh(null); };
 at("details").onclose = () => {
-  const name = rowElements.get(opened)?.cells.path.lastChild;
+  const name = rowElements.get(opened)?.name;
   opened = null;
   at("details-more").replaceChildren();
   if (name?.isConnected) name.focus();
