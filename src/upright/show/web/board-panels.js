@@ -160,7 +160,7 @@ function paintLegend(panel, ink) {
   for (const group of panel.groups) {
     let button = panel.buttons.get(group.id);
     if (!button) {
-      button = make("button", { type: "button" }, swatch(), make("span"), make("small", { class: "soft" }));
+      button = make("button", { type: "button" }, swatch(), make("span"), " ", make("small", { class: "soft" }));
       button.onclick = () => toggleGroup(panel, group.id);
       panel.buttons.set(group.id, button);
       panel.legend.append(button);

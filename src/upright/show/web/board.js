@@ -5,9 +5,11 @@ let groups = new Map(), heard = { born: "", version: 0, waiting: 0 }, clock = 0,
 
 function fits(run) {
   if (chosenStates.size && !chosenStates.has(run.state)) return false;
-  const wanted = at("filter").value.toLowerCase().split(/\s+/).filter(Boolean);
-  const words = wanted.length ? wordsOf(run, groups.get(run.group)) : "";
-  return wanted.every((word) => words.includes(word));
+  const wanted = at("filter").value.toLowerCase().split(/[\s,]+/).filter(Boolean);
+  if (!wanted.length) return true;
+  const text = wordsOf(run, groups.get(run.group)), words = new Set(text.split(/[\s,]+/));
+  // A part of a word will do, of a number all of it.
+  return wanted.every((word) => (Number.isNaN(Number(word)) ? text.includes(word) : words.has(word)));
 }
 
 // Puts everything in its place; `changed` are the environments of which there is news, else all are.
