@@ -28,7 +28,7 @@ if TYPE_CHECKING:
         new_run_folder,
         recipe_files,
     )
-    from upright.runs.glance import Glance
+    from upright.runs.glance import Glance, Sheet
     from upright.runs.listing import find_runs, handed_in, run_folders
     from upright.runs.logs import EpisodeRow, Metric
     from upright.runs.manifest import LogMarks

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from upright.ground import UprightError
-from upright.runs import Glance, run_folders
+from upright.runs import Glance, Sheet, run_folders
 from upright.show.board.row import in_a_cell, row_at
 from upright.show.curves import names_apart, shared_settings
 
@@ -54,6 +54,7 @@ class Board:
         self._by_number: dict[int, Known] = {}
         self._gone: list[tuple[int, int]] = []
         self._groups: dict[str, tuple[int, dict[str, Any]]] = {}
+        self._sheets: dict[int, tuple[Sheet, int]] = {}
         self._named: list[dict[str, Any]] = []
         self._version = self._groups_version = self._numbers = 0
         self._problem = ""
@@ -168,10 +169,13 @@ class Board:
         return {"id": known.number, "group": self._group_of(glance), **row_at(glance, str(name))}
 
     def _group_of(self, glance: Glance) -> int:
-        recipe = glance.sheet.recipe
-        settings = shared_settings(recipe) if recipe else _garbled(glance)
-        key = json.dumps(settings, sort_keys=True, default=str)
-        return self._groups.setdefault(key, (len(self._groups), settings))[0]
+        sheet = glance.sheet
+        if id(sheet) not in self._sheets:  # many seeds are of one
+            settings = shared_settings(sheet.recipe) if sheet.recipe else _garbled(glance)
+            key = json.dumps(settings, sort_keys=True, default=str)
+            number, _ = self._groups.setdefault(key, (len(self._groups), settings))
+            self._sheets[id(sheet)] = (sheet, number)
+        return self._sheets[id(sheet)][1]
 
     def _names(self) -> list[dict[str, Any]]:
         every = [settings for _, settings in self._groups.values()]
