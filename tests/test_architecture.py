@@ -509,13 +509,14 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "export": [run, "--html", "policy.html", "--onnx", "policy.onnx"],
         "bundle": [run, "--out", "run.zip"],
         "runs": ["runs"],
+        "board": ["runs"],
         "envs": ["CartPole"],
         "doctor": [],
         "migrate": ["new.py"],
     }
     assert words.keys() == VERBS.keys()
     report = run_python(
-        "import contextlib, io, os, sys\n"
+        "import contextlib, io, os, signal, sys\n"
         "from upright.cli import main\n"
         "os.environ.pop('UPRIGHT_NO_MEDIA')\n"
         f"os.chdir({str(tmp_path)!r})\n"
@@ -524,6 +525,10 @@ def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
         "    encoding = 'utf-8'\n"
         "    def isatty(self):\n"
         "        return True\n"
+        "    def write(self, text):\n"
+        "        if verb == 'board' and text.startswith('http://'):\n"
+        "            signal.raise_signal(signal.SIGINT)\n"  # as a person ends it
+        "        return super().write(text)\n"
         "for verb, words in " + repr(words) + ".items():\n"
         "    with contextlib.redirect_stdout(Terminal()), contextlib.redirect_stderr(Terminal()):\n"
         "        code = main([verb, *words])\n"

@@ -12,7 +12,7 @@ from support import write_json
 from upright.ground.errors import UprightError
 from upright.ground.reading import read_json
 from upright.policy.catalogue import describe, find_environments, is_supported
-from upright.runs.listing import find_runs
+from upright.runs.listing import find_runs, run_folders
 
 
 def test_the_newest_version_is_listed_with_what_can_be_done() -> None:
@@ -104,6 +104,19 @@ def test_a_verdict_is_listed_from_its_episodes_whatever_run_json_says(
         write_json(run_copy / "run.json", info | {"env": "Mine-v0"})
         ((_, found),) = find_runs(run_copy)
         assert (found["mean_return"] == record["mean"], found["solved"]) == expected
+
+
+def test_hidden_folders_links_and_checkpoints_are_not_looked_into(
+    run_copy: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".hidden" / "run").mkdir(parents=True)
+    (run_copy / "checkpoints" / "deep").mkdir()
+    for folder in (tmp_path / ".hidden" / "run", run_copy / "checkpoints" / "deep"):
+        write_json(folder / "run.json", {"schema": 2})
+    (tmp_path / "link").symlink_to(run_copy, target_is_directory=True)
+    (tmp_path / "checkpoints" / "mine").mkdir(parents=True)
+    write_json(tmp_path / "checkpoints" / "mine" / "run.json", {"schema": 2})
+    assert run_folders(tmp_path) == [tmp_path / "checkpoints" / "mine", run_copy]
 
 
 def test_a_folder_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:

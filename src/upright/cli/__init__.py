@@ -32,6 +32,7 @@ VERBS = {
     "export": "make a playable page, or an ONNX model, of a run",
     "bundle": "pack a run into one file to share",
     "runs": "list the runs in a folder",
+    "board": "show every run in a folder as it trains, on one page",
     "envs": "list what can be trained",
     "doctor": "say what this machine has and lacks, and what to do about it",
     "migrate": "point out what of old gym a script or notebook has, and write it anew",

@@ -78,6 +78,11 @@ def seed(text: str) -> int:
     return within(int(text), 0, 2**63 - 1, "0 to 2**63 - 1")
 
 
+def port(text: str) -> int:
+    """An argument that is a port."""
+    return within(int(text), 1, 65535, "1 to 65535")
+
+
 def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise: str = "") -> None:
     """Flags of a recipe's own fields; `otherwise` is what holds without them, if not a default."""
     from upright.settings import Recipe, flag_of

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         parse_json,
         read_bytes,
         read_json,
+        regular_file,
     )
     from upright.ground.seeding import Stream, derive_seed, generator
     from upright.ground.signals import STOPPING, Interrupted, Interruption, alarm, interrupting

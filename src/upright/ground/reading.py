@@ -9,8 +9,10 @@ import os
 import re
 import stat
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from upright.ground.errors import UprightError
 
@@ -41,20 +43,31 @@ def read_bytes(path: Path, limit: int) -> bytes:
     Raises:
         UprightError: It is missing, larger, a link, or no regular file.
     """
+    with regular_file(path) as (file, size):
+        if size > limit:
+            raise _too_large(path, size, limit, file.read(512))
+        data = file.read(size + 1)
+    if len(data) > size:
+        raise UprightError(f"{path} grew while it was read.")
+    return data
+
+
+@contextmanager
+def regular_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """A regular file, open to be read, and its size in bytes.
+
+    Raises:
+        UprightError: It is missing, a link, or no regular file, or cannot be read.
+    """
     descriptor = _open(path)
     try:
         with os.fdopen(descriptor, "rb") as file:
             status = os.fstat(descriptor)
             if not stat.S_ISREG(status.st_mode):
                 raise UprightError(f"{path} is not a regular file.")
-            if status.st_size > limit:
-                raise _too_large(path, status.st_size, limit, file.read(512))
-            data = file.read(status.st_size + 1)
+            yield file, status.st_size
     except OSError as error:
         raise UprightError(f"Cannot read {path}: {error.strerror}.") from error
-    if len(data) > status.st_size:
-        raise UprightError(f"{path} grew while it was read.")
-    return data
 
 
 def _open(path: Path) -> int:

@@ -29,7 +29,8 @@ if TYPE_CHECKING:
         placed,
         recipe_files,
     )
-    from upright.runs.listing import find_runs, handed_in
+    from upright.runs.glance import Glance, Sheet
+    from upright.runs.listing import find_runs, handed_in, run_folders
     from upright.runs.logs import EpisodeRow, Metric
     from upright.runs.manifest import LogMarks
     from upright.runs.records import (
@@ -41,5 +42,6 @@ if TYPE_CHECKING:
         judged,
     )
     from upright.runs.run import Run
+    from upright.runs.tail import Point
 
 __getattr__, __dir__, __all__ = opened(__name__)

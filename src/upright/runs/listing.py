@@ -1,11 +1,11 @@
 """The runs that there are in a folder."""
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from upright.envs import is_code, reward_threshold
 from upright.ground import UprightError, read_json, status_of
 from upright.runs.folder import (
     BUNDLE_SUFFIX,
@@ -15,6 +15,7 @@ from upright.runs.folder import (
     VERDICT_FILE,
     checkpoint_folders,
 )
+from upright.runs.glance import bar_of, judgement_of
 from upright.runs.records import VerdictRecord
 from upright.settings import read_recipe
 
@@ -25,11 +26,34 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
     Raises:
         UprightError: There is no such folder.
     """
-    for path in _visible(folder, f"**/{RUN_FILE}", "Runs go to ./runs by default."):
+    for path in run_folders(folder):
         with suppress(UprightError):
-            table = read_json(path)
+            table = read_json(path / RUN_FILE)
             if "schema" in table:
-                yield path.parent, _facts(path.parent, table)
+                yield path, _facts(path, table)
+
+
+def run_folders(folder: str | Path) -> list[Path]:
+    """The folders at or below `folder` that hold a run.json, by path.
+
+    What is hidden is passed over, and so is a link to a folder, and the checkpoints of a run.
+
+    Raises:
+        UprightError: There is no such folder.
+    """
+    if not Path(folder).is_dir():
+        raise UprightError(f"There is no folder {folder}.", "Runs go to ./runs by default.")
+    found, waiting = [], [Path(folder)]
+    while waiting:
+        place = waiting.pop()
+        with suppress(OSError), os.scandir(place) as entries:
+            folders = {each.name: each.is_dir(follow_symlinks=False) for each in entries}
+            if RUN_FILE in folders:
+                found.append(place)
+                folders.pop(CHECKPOINTS, None)
+            inside = (name for name, is_one in folders.items() if is_one and name[0] != ".")
+            waiting += [place / name for name in inside]
+    return sorted(found)
 
 
 def handed_in(folder: str | Path) -> Iterator[tuple[str, Path | None]]:
@@ -89,14 +113,12 @@ def _judged(folder: Path) -> tuple[float | None, bool | None]:
 
     `upright verify` also holds them against the weights, and plays them again.
     """
+    bar, is_told = None, False
     try:
         recorded = VerdictRecord.read(folder / VERDICT_FILE)
-        mean, solved = recorded.outcome()
+        with suppress(UprightError):  # of an environment that is not known here
+            bar, is_told = bar_of(read_recipe(folder / SETTINGS_FILE)), True
+        found = judgement_of(recorded, bar, is_told)
     except UprightError:
         return None, None
-    with suppress(UprightError):  # of an environment that is not known here
-        recipe = read_recipe(folder / SETTINGS_FILE)
-        if not is_code(recipe.judged_in):
-            threshold = reward_threshold(recipe.judged_in, recipe.reward_threshold)
-            solved = solved if recorded.threshold == threshold else None
-    return mean, solved
+    return found.mean, found.solved

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
         Recipe,
         flag_of,
     )
-    from upright.settings.resolving import read_recipe, recipe_from, resolve
+    from upright.settings.resolving import parse_recipe, read_recipe, recipe_from, resolve
     from upright.settings.space import SearchSpace, read_space
 
 __getattr__, __dir__, __all__ = opened(__name__)

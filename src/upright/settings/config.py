@@ -6,7 +6,7 @@ from collections.abc import Container
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from upright.ground import TOML_BYTES, UprightError, read_bytes
+from upright.ground import TOML_BYTES, UprightError
 
 # A key of n parts takes the parser n * n steps.
 LINE = 2000
@@ -64,13 +64,13 @@ def read_config(path: str | Path) -> Config:
     return _parsed(path, data, f"Cannot read the config file {path}: it is not UTF-8 text.")
 
 
-def read_settings_file(path: Path) -> Config:
-    """The settings in a run's own file, which is never followed as a link.
+def parse_settings(data: bytes, path: str | Path) -> Config:
+    """The settings in the bytes of a run's own file; `path` is what messages call it.
 
     Raises:
         UprightError: As `read_config`.
     """
-    return _parsed(path, read_bytes(path, TOML_BYTES), f"{path} is not UTF-8 text.")
+    return _parsed(path, data, f"{path} is not UTF-8 text.")
 
 
 def _parsed(path: str | Path, data: bytes, not_text: str) -> Config:

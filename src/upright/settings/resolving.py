@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from upright.ground import UprightError, did_you_mean
+from upright.ground import TOML_BYTES, UprightError, did_you_mean, read_bytes
 from upright.settings.backends import successor
-from upright.settings.config import Config, read_config, read_settings_file
+from upright.settings.config import Config, parse_settings, read_config
 from upright.settings.hyperparameters import SETTINGS, Settings
 from upright.settings.presets import NONE, presets_of
 from upright.settings.recipe import OLDER, RUN_KEYS, TABLES, Recipe, validated
@@ -74,7 +74,16 @@ def read_recipe(path: str | Path) -> Recipe:
     Raises:
         UprightError: The file is not one, or is a link.
     """
-    file = read_settings_file(Path(path))
+    return parse_recipe(read_bytes(Path(path), TOML_BYTES), path)
+
+
+def parse_recipe(data: bytes, path: str | Path) -> Recipe:
+    """`read_recipe`, of bytes that were read already.
+
+    Raises:
+        UprightError: They are not those of one.
+    """
+    file = parse_settings(data, path)
     algo = file.table.get("algo")
     if algo not in SETTINGS:
         raise UprightError(f"{path} names no algorithm.", f"There are {', '.join(SETTINGS)}.")

@@ -123,9 +123,9 @@ def test_a_checkpoint_that_is_not_there_is_named(finished_run: Path, inside: Typ
 
 
 def test_a_port_that_is_taken_is_named(finished_run: Path, inside: Typed) -> None:
-    from upright.show.playing.live import _listening
+    from upright.show.serving import listening
 
-    with _listening(None) as taken:
+    with listening(None) as taken:
         port = taken.getsockname()[1]
         assert_refused(inside("watch", finished_run, "--port", port), f"port {port} of 127.0.0.1")
 

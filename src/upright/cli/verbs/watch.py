@@ -2,7 +2,7 @@
 
 import argparse
 
-from upright.cli.arguments import add_switches, announce, count, seed, within
+from upright.cli.arguments import add_switches, announce, count, port, seed, within
 from upright.ground import UprightError
 from upright.show.playing import MAX_SPEED, MIN_SPEED, WAYS, watch
 
@@ -33,11 +33,6 @@ def add_way(parser: argparse.ArgumentParser, default: str | None = "auto") -> No
 def speed(text: str) -> float:
     """An argument that is a factor."""
     return within(float(text), MIN_SPEED, MAX_SPEED, f"{MIN_SPEED:g} to {MAX_SPEED:g}")
-
-
-def port(text: str) -> int:
-    """An argument that is a port."""
-    return within(int(text), 1, 65535, "1 to 65535")
 
 
 def run(args: argparse.Namespace) -> None:

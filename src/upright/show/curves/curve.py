@@ -132,7 +132,7 @@ def curve_of(
             threshold = run.threshold
     return Curve(
         seed=recipe.seed,
-        settings=_settings(recipe),
+        settings=shared_settings(recipe),
         x=x,
         raw=raw,
         smooth=moving_mean(raw, window),
@@ -145,7 +145,7 @@ def curve_of(
     )
 
 
-def _settings(recipe: Recipe) -> dict[str, Any]:
+def shared_settings(recipe: Recipe) -> dict[str, Any]:
     """What runs that are drawn as one have alike."""
     flat = recipe.flat()
     own = ("env", "algo", *ENVIRONMENT, *type(recipe.settings).model_fields)

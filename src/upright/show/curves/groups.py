@@ -24,7 +24,12 @@ def grouped(curves: Sequence[Curve]) -> list[tuple[str, list[Curve]]]:
             same[0].append(curve)
     groups = [[curve for curve in group if len(curve.x)] or group for group in groups]
     groups.sort(key=lambda group: min(map(curves.index, group)))
-    return [(_name_of(group, [each[0] for each in groups]), group) for group in groups]
+    names = names_apart([group[0].settings for group in groups])
+    several = len({group[0].settings["env"] for group in groups}) > 1
+    return [
+        (f"{env_of(group[0])}, " * several + f"{name}: {_who(group)}", group)
+        for name, group in zip(names, groups, strict=True)
+    ]
 
 
 def env_of(curve: Curve) -> str:
@@ -44,17 +49,27 @@ def dots_of(curve: Curve) -> str:
     return "each evaluation" if curve.metric.startswith("eval/") else "each iteration"
 
 
-def _name_of(group: list[Curve], every: list[Curve]) -> str:
-    """Environment where there are several, algorithm, and in what it differs from those like it."""
-    own, settings = group[0].settings, [curve.settings for curve in every]
-    words = [env_of(group[0])] if len({each["env"] for each in settings}) > 1 else []
-    words.append(abbreviated(own["algo"], LONGEST_NAME))
-    told, more = _telling(
-        [each for each in settings if (each["env"], each["algo"]) == (own["env"], own["algo"])]
-    )
+def names_apart(every: Sequence[dict[str, Any]]) -> list[str]:
+    """The algorithm, and in what it differs from those of the same environment and algorithm.
+
+    Args:
+        every: Settings as `shared_settings` gives them, none twice.
+
+    Returns:
+        A name for each.
+    """
+    kinds: dict[tuple[str, str], list[dict[str, Any]]] = {}
+    for each in every:
+        kinds.setdefault((each["env"], each["algo"]), []).append(each)
+    telling = {kind: _telling(alike) for kind, alike in kinds.items()}
+    return [_name_of(each, *telling[each["env"], each["algo"]]) for each in every]
+
+
+def _name_of(own: dict[str, Any], told: list[str], more: int) -> str:
+    words = [abbreviated(own["algo"], LONGEST_NAME)]
     words += [f"{key} {abbreviated(str(own.get(key)), LONGEST_VALUE)}" for key in told]
     words += [f"... and {more} more"] if more else []
-    return f"{', '.join(words)}: {_who(group)}"
+    return ", ".join(words)
 
 
 def _telling(every: list[dict[str, Any]]) -> tuple[list[str], int]:

@@ -4,37 +4,26 @@ GET / is the page, GET /stream its events, POST /control what a viewer wants. No
 and no other web page reaches it.
 """
 
-import asyncio
 import json
-import os
-import re
-import socket
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from typing import Any
 
-import uvicorn
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response, StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from upright.ground import UprightError
-from upright.show.html import asset, digest_source
+from upright.show.html import asset
 from upright.show.playing.pace import Show, paced
 from upright.show.playing.player import Moment
 from upright.show.playing.stage import Pictures, Stage, facts_of
+from upright.show.serving import SameOrigin, address_of, listening, own_page, port_of, served
 
-LOOPBACK = "127.0.0.1"
-MOST_VIEWERS, MOST_CONNECTIONS = 32, 100
+MOST_VIEWERS = 32
 CONTROL_BYTES = 1000
 FAREWELL_SECONDS = 1.0
-NEVER_FRAMED = (
-    "default-src 'none'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'"
-)
 
 
 class LivePage:
@@ -51,14 +40,14 @@ class LivePage:
     def __init__(self, show: Show, port: int | None = None) -> None:
         self._show, self._stage, self._pictures = show, Stage(show), Pictures()
         self._skipped: Moment | None = None
-        self._socket = _listening(port)
-        self.port = int(self._socket.getsockname()[1])
-        self.address = f"http://{LOOPBACK}:{self.port}/"
+        self._socket = listening(port, "Try --as terminal.")
+        self.port = port_of(self._socket)
+        self.address = address_of(self.port)
 
     def play(self) -> None:
         """Serve, and play in this thread until the episodes are over or a signal comes."""
         try:
-            with _served(_app(self._stage, self.port), self._socket):
+            with served(_app(self._stage, self.port), self._socket):
                 self._play_and_say_how_it_ended()
         finally:
             self._socket.close()
@@ -104,61 +93,11 @@ class LivePage:
         self._stage.wait(seconds)
 
 
-def _listening(port: int | None) -> socket.socket:
-    """A socket that only this machine reaches."""
-    try:
-        return socket.create_server((LOOPBACK, port or 0), backlog=MOST_CONNECTIONS)
-    except OSError as error:
-        where = f"port {port} of {LOOPBACK}" if port else LOOPBACK
-        raise UprightError(
-            f"Nothing can be served on {where}: {os.strerror(error.errno or 0)}.",
-            "Leave --port out for a free one." if port else "Try --as terminal.",
-        ) from error
-
-
-class Server(uvicorn.Server):
-    """One that is gone when it is to end, whoever does not let go."""
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close what can be closed in good order, and then the rest."""
-        await super().shutdown(sockets)
-        for connection in list(self.server_state.connections):
-            connection.transport.abort()
-        await asyncio.sleep(0)
-
-
-@contextmanager
-def _served(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
-    """The server runs in a thread of its own, and is gone when this is left."""
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        log_level="critical",
-        access_log=False,
-        lifespan="off",
-        ws="none",
-        server_header=False,
-        limit_concurrency=MOST_CONNECTIONS,
-        timeout_graceful_shutdown=1,
-    )
-    server = Server(config)
-    thread = threading.Thread(target=server.run, args=([listener],), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(timeout=3.0)
-
-
 def _app(stage: Stage, port: int) -> ASGIApp:
     html = asset("live.html")
-    # The page's own style and script, and no other, by their digests.
-    inner = re.findall(r"<(style|script)>(.*?)</\1>", html, re.DOTALL)
-    policy = "; ".join([NEVER_FRAMED, *(f"{tag}-src {digest_source(x)}" for tag, x in inner)])
 
     async def page(request: Request) -> Response:
-        return HTMLResponse(html, headers={"content-security-policy": policy})
+        return own_page(html)
 
     async def stream(request: Request) -> Response:
         if len(stage.viewers) >= MOST_VIEWERS:
@@ -201,62 +140,3 @@ async def _order(request: Request) -> dict[str, Any] | None:
         order = json.loads(body)
         return order if isinstance(order, dict) else None
     return None
-
-
-class SameOrigin:
-    """Lets in only what was asked for by this page's own address, from this page.
-
-    Args:
-        app: What is behind it.
-        port: The page's.
-    """
-
-    def __init__(self, app: ASGIApp, port: int) -> None:
-        self._app = app
-        names = [LOOPBACK, "localhost", "[::1]"]
-        self._hosts = {f"{name}:{port}" for name in names} | (set(names) if port == 80 else set())
-        self._origins = {f"http://{host}" for host in self._hosts}
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or refuse with 403."""
-        if not self._admits(scope):
-            refusal = Response("Not from here.", 403, media_type="text/plain")
-            await refusal(scope, receive, send)
-            return
-
-        async def sent(message: Any) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", []), *_HEADERS]
-            await send(message)
-
-        await self._app(scope, receive, sent)
-
-    def _admits(self, scope: Scope) -> bool:
-        given: dict[str, list[str]] = {}
-        for name, value in scope["headers"]:
-            given.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1").lower())
-        hosts, origins = given.get("host", []), given.get("origin", [])
-        if len(hosts) != 1 or hosts[0] not in self._hosts:
-            return False
-        if not self._origins.issuperset(origins):
-            return False
-        # Only a page sends orders, and a browser says which one.
-        if scope["method"] != "GET" and not origins:
-            return False
-        site = given.get("sec-fetch-site", ["none"])
-        return set(site) <= {"same-origin", "none"} or _is_a_link(scope, given)
-
-
-def _is_a_link(scope: Scope, given: dict[str, list[str]]) -> bool:
-    """Whether a person followed a link to the page, which may stand on any other page."""
-    opened = given.get("sec-fetch-mode") == ["navigate"]
-    whole = given.get("sec-fetch-dest") == ["document"]
-    return opened and whole and scope["method"] == "GET" and scope["path"] == "/"
-
-
-_HEADERS = [
-    (b"cache-control", b"no-store"),
-    (b"x-content-type-options", b"nosniff"),
-    (b"referrer-policy", b"no-referrer"),
-    (b"cross-origin-resource-policy", b"same-origin"),
-]
