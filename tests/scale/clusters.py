@@ -4,7 +4,8 @@ Run as a script, since Ray's variables count only before it is imported:
 
     python clusters.py removed|frozen|none FOLDER
 
-It prints one line of JSON: the course of the weights, the notes, and the seconds of the iteration.
+It prints one line of JSON: the course of the weights, the notes, the seconds of every iteration,
+and how many workers the lost node had.
 """
 
 import hashlib
@@ -21,6 +22,7 @@ from typing import Any
 import psutil
 
 import upright
+from upright.scale.ray_cluster import EVERYWHERE
 
 TITLE = "ray::RayWorker"
 SETTINGS: dict[str, Any] = {
@@ -76,8 +78,7 @@ def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
     tests = str(Path(__file__).parents[1])
     env = {
         "RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token), "RAY_USAGE_STATS_ENABLED": "0",
-        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_TMPDIR": folder,
-        "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+        "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_TMPDIR": folder, **EVERYWHERE,
         "PYTHONPATH": os.pathsep.join([tests, *sys.path]),
     }  # fmt: skip
     env |= SOON if how == "frozen" else {}
@@ -89,11 +90,18 @@ def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-4000:]
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    (line,) = done.stdout.splitlines()
+    found: dict[str, Any] = json.loads(line)
     return found
 
 
+def _raylet(node: Any) -> int:
+    pid: int = node.all_processes["raylet"][0].process.pid
+    return pid
+
+
 def _main(how: str, settings: dict[str, Any]) -> None:
+    import ray
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 2, "object_store_memory": 80 << 20}
@@ -103,22 +111,24 @@ def _main(how: str, settings: dict[str, Any]) -> None:
         "CartPole-v1", "ppo", workers=4, engine="ray", ray_address=cluster.address,
         **SETTINGS | settings,
     )  # fmt: skip
+    own = ray.get_runtime_context().get_node_id()
     stopped: list[psutil.Process] = []
+    struck: list[int] = []
 
     def strike() -> None:
-        raylets = [node.all_processes["raylet"][0].process.pid for node in nodes]
-        at = max(range(len(nodes)), key=lambda n: len(ray_workers(raylets[n])))
-        assert ray_workers(raylets[at]), "no worker is on either node"
+        others = [each for each in nodes if each.node_id != own]  # the driver's stays
+        victim = max(others, key=lambda each: len(ray_workers(_raylet(each))))
+        struck.append(len(ray_workers(_raylet(victim))))
         if how == "removed":
-            cluster.remove_node(nodes[at], allow_graceful=False)
+            cluster.remove_node(victim, allow_graceful=False)
         else:
-            raylet = psutil.Process(raylets[at])
+            raylet = psutil.Process(_raylet(victim))
             stopped.extend([raylet, *raylet.children(recursive=True)])
             for each in stopped:
                 each.send_signal(signal.SIGSTOP)
 
     found = course(trainer, None if how == "none" else strike)
-    print(json.dumps(found), flush=True)
+    print(json.dumps({**found, "struck": struck}), flush=True)
     for each in stopped:
         each.kill()
     trainer.close()

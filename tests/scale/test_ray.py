@@ -432,8 +432,8 @@ def test_a_node_that_is_lost_changes_nothing(how: str) -> None:
     with tempfile.TemporaryDirectory(prefix="up-", dir="/tmp") as folder:
         found = with_nodes(how, folder)
     assert found["weights"] == straight["weights"]
-    assert bool(found["notes"]) is (how != "none"), found
-    print(how, found["seconds"], found["notes"])
+    assert len(found["notes"]) >= sum(found["struck"]), found
+    assert how == "none" or sum(found["struck"]), found
 
 
 @pytest.fixture(scope="module")

@@ -44,8 +44,9 @@ class RayEngine:
         self._ray = attached(address, workers)
         path = [*map(os.path.abspath, sys.path)]
         self._begins_with = (path, str(Path.cwd()), self._ray.put(common))
-        # No share of a CPU is held for one: whoever is left on fewer nodes shares what is there.
-        chosen: dict[str, Any] = {"num_cpus": 0, "scheduling_strategy": "SPREAD"}
+        # Next to no share of a CPU is held for one, so that there is room on fewer nodes too; with
+        # none at all, Ray would not spread them.
+        chosen: dict[str, Any] = {"num_cpus": 0.001, "scheduling_strategy": "SPREAD"}
         self._kind = self._ray.remote(max_restarts=0, max_task_retries=0, **chosen)(RayWorker)
         self._actors: dict[int, Any] = {}
         self._acts_with: dict[int, int] = {}
