@@ -31,6 +31,7 @@ from upright.ground.errors import UprightError
 from upright.policy.networks import Weights
 from upright.rollout import Rollout
 from upright.runs.run import Run
+from upright.scale.engine import Engine, Reply
 from upright.scale.inprocess import InProcess
 
 LAG: dict[str, Any] = kills.small("ppo") | {"lag": 1, "shards": 4}
@@ -107,6 +108,15 @@ def test_the_ratio_is_of_the_policy_that_acted() -> None:
     assert batch.old_log_probs.tobytes() == rollout.log_probs[rollout.valid].tobytes()
     assert divergences[0] == pytest.approx(0.0, abs=1e-6)
     assert min(divergences[1:]) > 1e-6
+
+
+@pytest.mark.parametrize("lag", [0, 1])
+def test_workers_collect_the_next_rollout_unasked(lag: int) -> None:
+    with closing(trainer_of("CartPole-v1", "ppo", LAG | {"lag": lag}, workers=1)) as trainer:
+        next(trainer)
+        engine: Engine = trainer.collector._engine  # type: ignore[attr-defined]
+        came = engine.wait(60.0 * lag)
+        assert (came is not None and isinstance(came[1], Reply)) == (lag == 1)
 
 
 def options() -> list[Any]:

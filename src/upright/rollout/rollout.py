@@ -73,7 +73,7 @@ class Rollout:
 
 
 class Collector(Protocol):
-    """Anything that collects rollouts with the current policy."""
+    """Anything that collects rollouts with the policy, as it is or as it was before it learned."""
 
     def collect(self) -> Rollout:
         """The next rollout."""
