@@ -1,11 +1,13 @@
 """The board with many runs: from the return key to the first paint, and to all of them.
 
-A real run is copied into as many folders as are wanted, ten seeds of each setting, and `upright board`
-is opened on them in a headless Chromium that is there already. Needs Playwright (extra `test`).
+A real run is copied into as many folders as are wanted, ten seeds of each setting, and `upright
+board` is opened on them in a headless Chromium that is there already. Needs Playwright (extra
+`test`).
 """
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -16,9 +18,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import machine
-from report import Requirement, requirements_table, spread, table
-
 import upright
+from report import Requirement, requirements_table, spread, table
 
 SEEDS, LIMIT = 10, 2.0
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -41,6 +42,7 @@ class Opening(NamedTuple):
     address: float
     painted: float
     whole: float
+    cpu: float
     answer: float
     answer_bytes: int
 
@@ -76,13 +78,23 @@ def opened(folder: Path, count: int, browser: object) -> Opening:
         painted = time.perf_counter() - began
         page.wait_for_function(WHOLE, arg=count)
         whole = time.perf_counter() - began
+        cpu = processor_seconds(process.pid)
         version = page.evaluate("heard.version")
         page.close()
         asked = time.perf_counter()
         answer = browser.new_context().request.get(f"{url}changes?since={version}")  # type: ignore[attr-defined]
         seconds, size = time.perf_counter() - asked, len(answer.body())
         process.terminate()
-    return Opening(address, painted, whole, seconds, size)
+    return Opening(address, painted, whole, cpu, seconds, size)
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process took of a processor so far; Linux alone says it."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return float("nan")
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def report_on(count: int, openings: Sequence[Opening]) -> str:
@@ -92,6 +104,7 @@ def report_on(count: int, openings: Sequence[Opening]) -> str:
         ("the address is said", spread([each.address for each in openings], ".2f")),
         ("rows and curves are on the page", spread(painted, ".2f")),
         ("all runs are", spread([each.whole for each in openings], ".2f")),
+        ("of a processor, until then", spread([each.cpu for each in openings], ".2f")),
         ("an answer without news", spread([each.answer for each in openings], ".3f")),
         ("its bytes", spread([each.answer_bytes for each in openings], ".0f")),
     ]
@@ -102,7 +115,8 @@ def report_on(count: int, openings: Sequence[Opening]) -> str:
     return "\n\n".join(
         [
             machine.head("board.py", f"The board with {count:,} runs"),
-            f"Seconds since the command was started, {len(openings)} times; median (least to greatest).",
+            f"Seconds since the command was started, {len(openings)} times; median (least to "
+            "greatest).",
             table(("", "seconds"), rows),
             requirements_table([promise]),
         ]

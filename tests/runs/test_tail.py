@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -98,7 +99,7 @@ def test_a_curve_stays_small_however_long_it_grows(log: Path) -> None:
     steps = [point.timesteps for point in tail.returns]
     assert steps == sorted(set(steps))
     assert steps[-1] == 300_000
-    gaps = [after - before for before, after in zip(steps, steps[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(steps)]
     assert max(gaps) < 300_000 / 50
 
 

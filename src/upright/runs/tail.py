@@ -102,7 +102,7 @@ class LogTail:
     def _added(self, file: BinaryIO, size: int) -> list[bytes]:
         """Some of the whole lines that were added, all evaluations among them."""
         file.seek(self._offset)
-        *lines, torn = file.read(size - self._offset).split(b"\n")
+        *lines, _ = file.read(size - self._offset).split(b"\n")
         self._offset += sum(map(len, lines)) + len(lines)
         rows = set(_evenly(range(len(lines))))
         rows |= set(_evenly([n for n, line in enumerate(lines) if EVALUATED in line]))

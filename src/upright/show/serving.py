@@ -90,7 +90,7 @@ def served(app: ASGIApp, listener: socket.socket) -> Iterator[None]:
 
 
 def own_page(html: str, policy: str = NEVER_FRAMED) -> HTMLResponse:
-    """A page under a policy that allows its own style and script, and no other, by their digests."""
+    """A page whose policy allows its own style and script, by their digests, and no other."""
     inner = re.findall(r"<(style|script)>(.*?)</\1>", html, re.DOTALL)
     allowed = "; ".join([policy, *(f"{tag}-src {digest_source(text)}" for tag, text in inner)])
     return HTMLResponse(html, headers={"content-security-policy": allowed})

@@ -228,7 +228,7 @@ def test_a_run_that_trains_appears_and_moves(
     with subprocess.Popen(command, env=os.environ | {"UPRIGHT_NO_MEDIA": "1"}) as training:
         try:
             page.wait_for_selector("#rows .state.training")
-            seen = "() => Number(document.querySelector('.c-steps').firstChild.data.replaceAll(',', ''))"
+            seen = "() => [...runs.values()][0].steps"
             page.wait_for_function(f"() => ({seen})() > 0")
             before = page.evaluate(seen)
             page.wait_for_function(f"before => ({seen})() > before", arg=before)
@@ -323,9 +323,9 @@ def test_a_board_that_ends_is_said_and_another_is_heard(
 
 MIDDLE = """() => {
   const curve = (x, y) => ({ x, y });
-  const middle = middleOf([curve([0, 10], [0, 10]), curve([0, 10], [2, 12]), curve([0, 20], [4, 24])]);
-  const at = (x) => middle.reduce((best, each) => Math.abs(each.x - x) < Math.abs(best.x - x) ? each : best);
-  return [middle[0], at(5), middle.at(-1), middleOf([curve([0, 10], [0, 1])]).length,
+  const three = [curve([0, 10], [0, 10]), curve([0, 10], [2, 12]), curve([0, 20], [4, 24])];
+  const middle = middleOf(three), half = middle[Math.floor(middle.length / 2)];
+  return [middle[0], half, middle.at(-1), middleOf([curve([0, 10], [0, 1])]).length,
     middleOf([curve([0, 5], [0, 1]), curve([6, 9], [0, 1])]).length];
 }"""
 

@@ -1,7 +1,8 @@
 """The board as a page on this machine, which asks what is new every second.
 
-GET / is the page, /changes what is new, /run a run's details, /replay and /report its files. Runs are
-named by numbers that the board gave them, so that no address names a file. Nothing can be changed.
+GET / is the page, /changes what is new, /run a run's details, /replay and /report its files. Runs
+are called by numbers that the board gave them, so that no address names a file. Nothing can be
+changed.
 """
 
 from collections.abc import Callable
