@@ -172,8 +172,8 @@ def _places(recipe: Recipe) -> str:
     shards, workers = recipe.settings.shards, recipe.workers
     if not shards:
         return ""
-    here = how_many(workers, "worker") if workers else "this process"
-    return f", {how_many(shards, 'shard')} in {here}"
+    here = f"{workers} worker{'s'[: workers > 1]}" if workers else "this process"
+    return f", {shards} shard{'s'[: shards > 1]} in {here}"
 
 
 def of_threshold(evaluation: Evaluation) -> str:
