@@ -487,6 +487,11 @@ LEFT = {
         "import",
         "import gymnasium as gym",
     ),
+    "a logger's level by itself": (
+        "from gym.logger import set_level\nset_level(40)\n",
+        "import",
+        "import gymnasium as gym",
+    ),
     "a robot": (f"{HEADER}e = gym.make('FetchReach-v1')\n", "id", "gymnasium-robotics"),
     "a game where no gym is imported": (
         "ENV = 'PongNoFrameskip-v4'\ndef play(env):\n    o, r, d, i = env.step(0)\n",

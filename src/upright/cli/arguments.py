@@ -132,6 +132,20 @@ def add_switches(parser: argparse.ArgumentParser, *names: str) -> None:
         parser.add_argument(name, action="store_true", help=SWITCHES[name])
 
 
+def file_to_make(given: str | Path, *endings: str) -> Path:
+    """A file that is named for what will be made, refused before any work is done for it.
+
+    Raises:
+        UprightError: It is there already, has no folder, or ends otherwise.
+    """
+    from upright.ground import ending_of, refuse_taken
+
+    path = Path(given)
+    ending_of(path, endings)
+    refuse_taken(path)
+    return path
+
+
 def columns(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A table as text, columns as wide as they need to be."""
     table = [header, *rows]

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from upright.envs.masks import Mask, MaskLayout, MaskReader, sample_allowed
     from upright.envs.parts import LARGEST_SHAPE, Column, in_words, is_image, picture_axes
     from upright.envs.sources import (
+        close_quietly,
         is_gymnasiums_own,
         make_env,
         register_as,

@@ -1,6 +1,5 @@
 """Which family of settings an environment without a preset takes, and the recipe that has it."""
 
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -8,7 +7,7 @@ from gymnasium import spaces
 
 from upright.envs.composition import EnvSource, name_of, refuse_untrusted, training_env
 from upright.envs.parts import Space, columns_of, is_image, leaves_of
-from upright.envs.sources import make_env
+from upright.envs.sources import close_quietly, make_env
 from upright.settings import resolve
 
 if TYPE_CHECKING:
@@ -44,8 +43,7 @@ def family_of(env: EnvSource) -> str:
     try:
         return family_of_spaces(made.observation_space, made.action_space)
     finally:
-        with suppress(Exception, SystemExit):
-            made.close()
+        close_quietly(made)
 
 
 def recipe_for(

@@ -9,8 +9,8 @@ from upright.envs.codec import Codec
 from upright.envs.conformance import SEED_HINT, Answer, gymnasiums_answer
 from upright.envs.making import fastest_backend
 from upright.envs.parts import size_of
-from upright.envs.sources import make_env
-from upright.envs.subject import Subject, close_quietly
+from upright.envs.sources import close_quietly, make_env
+from upright.envs.subject import Subject
 
 # Each value of a Discrete is an input or an output of its own, learned about by itself.
 MANY_VALUES = 1000

@@ -71,6 +71,12 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     return made if whole.frames == 1 else _stacked(made, whole.frames, name_of(env))
 
 
+def close_quietly(env: gym.Env[Any, Any]) -> None:
+    """Release an environment; what it raises then is nobody's loss."""
+    with suppress(Exception, SystemExit):
+        env.close()
+
+
 def _stacked(env: gym.Env[Any, Any], frames: int, name: str) -> gym.Env[Any, Any]:
     """An environment whose newest observations are shown together, the first one repeated."""
     size = frames * math.prod(env.observation_space.shape or ())
@@ -174,8 +180,7 @@ def spec_of(env: EnvSource) -> gym.envs.registration.EnvSpec | None:
     if isinstance(source, str):
         return gym.spec(source)
     made = make_env(env)
-    with suppress(Exception):
-        made.close()
+    close_quietly(made)
     return made.spec
 
 

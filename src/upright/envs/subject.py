@@ -1,6 +1,6 @@
 """An environment under examination: made once, and played at random when that is first needed."""
 
-from contextlib import closing, suppress
+from contextlib import closing
 from functools import cached_property
 from typing import Any
 
@@ -10,7 +10,7 @@ from upright.envs.composition import EnvSource
 from upright.envs.history import Remembered, episodes_repeat, remembered
 from upright.envs.local import SyncEnvs
 from upright.envs.random_play import Played, play_at_random
-from upright.envs.sources import make_env
+from upright.envs.sources import close_quietly, make_env
 from upright.ground import UprightError
 
 # Steps of an episode that is played again to be compared, if it is so long.
@@ -101,9 +101,3 @@ def _time_limit(env: gym.Env[Any, Any]) -> int | None:
     """The smallest of the limits around an environment, in steps."""
     limits = [each for each in layers(env) if isinstance(each, gym.wrappers.TimeLimit)]
     return min((int(each._max_episode_steps) for each in limits), default=None)
-
-
-def close_quietly(env: gym.Env[Any, Any]) -> None:
-    """Release an environment; what it raises then is nobody's loss."""
-    with suppress(Exception, SystemExit):
-        env.close()

@@ -18,6 +18,11 @@ def shortened(text: str, letters: int) -> str:
     return text if len(text) <= letters else f"{text[:letters]} ..."
 
 
+def how_many(number: int, noun: str) -> str:
+    """`1 run`, `3 runs`."""
+    return f"{number} {noun}{'s' if number > 1 else ''}"
+
+
 def in_a_line(text: str) -> str:
     """A text without line breaks and runs of blanks."""
     return " ".join(text.split())

@@ -5,7 +5,7 @@ import libcst as cst
 from upright.migration import registry
 from upright.migration.kinds import VECTOR_MAKE, Kind
 from upright.migration.scene import Scene
-from upright.migration.syntax import chain, code_of, dotted
+from upright.migration.syntax import dotted
 from upright.migration.wrappers import renamed
 
 # Of the tabular environments.
@@ -41,7 +41,7 @@ def reached_inside(
         inner = inner.value
     if name in COUNTS:
         scene.say(original, "The number is its space's.")
-        return chain(f"{code_of(inner)}.{COUNTS[name]}") if dotted(inner) else updated
+        return cst.parse_expression(f"{dotted(inner)}.{COUNTS[name]}") if dotted(inner) else updated
     scene.say(original, f"A wrapper no longer hands on {name} of the environment within.")
     return updated.with_changes(value=cst.Attribute(inner, cst.Name("unwrapped")))
 
@@ -68,7 +68,7 @@ def registry_asked(original: cst.Call, updated: cst.Call, scene: Scene) -> cst.C
     if not gym or scene.known.full_name(original.func) not in ALL:
         return updated
     scene.say(original, "The registry is a dictionary of specs.")
-    return updated.with_changes(func=chain(f"{gym}.registry.values"))
+    return updated.with_changes(func=cst.parse_expression(f"{gym}.registry.values"))
 
 
 def package_asked(
@@ -82,7 +82,7 @@ def package_asked(
     today = {**dict.fromkeys(SPECS, "registry"), **dict.fromkeys(SPEC, "spec")}.get(full)
     if today and gym:
         scene.say(original, "The registry is a dictionary of specs, and spec a function beside it.")
-        return chain(f"{gym}.{today}")
+        return cst.parse_expression(f"{gym}.{today}")
     if full.startswith("gym.logger.") and name in LOG_LEVELS:
         scene.say(original, "Gymnasium has no name for this level.")
         return cst.Integer(LOG_LEVELS[name])
@@ -102,11 +102,10 @@ def level_set(original: cst.Expr, updated: cst.Expr, scene: Scene) -> cst.BaseSm
     call, new = original.value, updated.value
     if not isinstance(call, cst.Call) or not isinstance(new, cst.Call) or len(call.args) != 1:
         return updated
-    if scene.known.full_name(call.func) not in LEVEL:
+    if scene.known.full_name(call.func) not in LEVEL or not isinstance(call.func, cst.Attribute):
         return updated
     scene.say(original, "The level is a number of the module's.")
-    where = dotted(call.func).rpartition(".")[0]
-    target = cst.AssignTarget(cst.ensure_type(chain(f"{where}.min_level"), cst.Attribute))
+    target = cst.AssignTarget(call.func.with_changes(attr=cst.Name("min_level")))
     return cst.Assign([target], new.args[0].value, semicolon=updated.semicolon)
 
 
@@ -124,4 +123,4 @@ def vectors_made(original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Cal
         "It is called make_vec today; a step after an episode's end resets, and its action "
         "does not count.",
     )
-    return updated.with_changes(func=chain(f"{gym}.make_vec"))
+    return updated.with_changes(func=cst.parse_expression(f"{gym}.make_vec"))

@@ -7,7 +7,7 @@ import libcst as cst
 from upright.migration import registry
 from upright.migration.knowledge import OF_WRAPPERS, is_gym
 from upright.migration.scene import Scene
-from upright.migration.syntax import chain, dotted
+from upright.migration.syntax import dotted
 from upright.migration.uses import VIDEO, is_monitor
 from upright.migration.wrappers import renamed
 
@@ -65,7 +65,7 @@ def _of_today(alias: cst.ImportAlias) -> Sequence[cst.ImportAlias]:
 
 
 def _gymnasium(name: str) -> cst.BaseExpression:
-    return chain(f"gymnasium{name.removeprefix('gym')}")
+    return cst.parse_expression(f"gymnasium{name.removeprefix('gym')}")
 
 
 def imported_from(original: cst.ImportFrom, updated: cst.ImportFrom, scene: Scene) -> cst.CSTNode:

@@ -3,7 +3,6 @@
 import libcst as cst
 
 from upright.migration.scene import Scene
-from upright.migration.syntax import chain
 
 # NumPy 1.24 to 2.4 removed them; what has no `np.` is Python's own.
 TODAY = {
@@ -27,4 +26,4 @@ def numpy_named(
     scene.say(original, f"NumPy 2 has no {original.attr.value}.")
     if today.startswith("np."):
         return updated.with_changes(attr=cst.Name(today.removeprefix("np.")))
-    return chain(today).with_changes(lpar=updated.lpar, rpar=updated.rpar)
+    return cst.parse_expression(today).with_changes(lpar=updated.lpar, rpar=updated.rpar)

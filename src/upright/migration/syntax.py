@@ -20,11 +20,6 @@ def dotted(node: cst.CSTNode | None) -> str:
     return ""
 
 
-def chain(text: str) -> cst.BaseExpression:
-    """The node of `a.b.c`."""
-    return cst.parse_expression(text)
-
-
 def literal(node: cst.CSTNode | None) -> str | None:
     """The value of a plain string; None for everything else."""
     value = node.evaluated_value if isinstance(node, cst.SimpleString) else None

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from upright.ground import JSON_BYTES, TOML_BYTES, TORCH_FILE, UprightError, foreign_kind, new_file
+from upright.runs.checkpoint import MANIFEST, STATE, TRAINER, WEIGHTS
 from upright.runs.folder import (
     CHECKPOINTS,
     COMMAND_FILE,
@@ -19,20 +20,21 @@ from upright.runs.folder import (
     WEIGHTS_FILE,
     checkpoint_folders,
 )
+from upright.runs.logs import LOG_BYTES
 
+WEIGHTS_BYTES = 2 << 30
 MEMBERS = {
     RUN_FILE: JSON_BYTES,
     SETTINGS_FILE: TOML_BYTES,
     COMMAND_FILE: TOML_BYTES,
     VERDICT_FILE: JSON_BYTES,
-    METRICS_LOG: 2 << 30,
-    EPISODES_LOG: 2 << 30,
-    WEIGHTS_FILE: 2 << 30,
+    METRICS_LOG: LOG_BYTES,
+    EPISODES_LOG: LOG_BYTES,
+    WEIGHTS_FILE: WEIGHTS_BYTES,
 }
-IN_CHECKPOINT = re.compile(
-    r"checkpoints/[0-9]{1,19}/(policy\.safetensors|trainer\.safetensors|state\.json|manifest\.json)"
-)
-FOLDERS = re.compile(r"checkpoints/([0-9]{1,19}/)?")
+_FILES = "|".join(map(re.escape, (WEIGHTS, TRAINER, STATE, MANIFEST)))
+IN_CHECKPOINT = re.compile(rf"{CHECKPOINTS}/[0-9]{{1,19}}/({_FILES})")
+FOLDERS = re.compile(rf"{CHECKPOINTS}/([0-9]{{1,19}}/)?")
 BUNDLE_BYTES = (2 << 30) - 1  # what a zip without its 64-bit extension can hold
 DIRECTORY_BYTES = 1 << 20
 MAX_MEMBERS, ENTRY_BYTES = 2000, 256
@@ -71,7 +73,7 @@ def _choose(run: Path) -> tuple[list[str], int]:
         if len(names) > MAX_MEMBERS or _size(run, names) > BUNDLE_BYTES:
             kept = [path.name for path in checkpoint_folders(run / CHECKPOINTS)]
             left_out = max(len(kept) - 1, 0)
-            older = tuple(f"checkpoints/{name}/" for name in kept[1:])
+            older = tuple(f"{CHECKPOINTS}/{name}/" for name in kept[1:])
             names = [name for name in names if not name.startswith(older)]
         size = _size(run, names)
     except OSError as error:

@@ -21,15 +21,12 @@ from upright.ground import (
     sync_folder,
 )
 from upright.policy import Policy, Weights, parse_weights, weights_bytes
+from upright.runs.folder import WEIGHTS_FILE
 from upright.runs.manifest import FileRecord, LogMarks, Manifest, StateRecord
 from upright.runs.records import SCHEMA
 
-WEIGHTS, TRAINER, STATE, MANIFEST = (
-    "policy.safetensors",
-    "trainer.safetensors",
-    "state.json",
-    "manifest.json",
-)
+WEIGHTS, TRAINER, STATE = WEIGHTS_FILE, "trainer.safetensors", "state.json"
+MANIFEST = "manifest.json"
 # What a checkpoint may hold besides a few copies of the weights: the episodes under way.
 EPISODE_BYTES = 1 << 30
 

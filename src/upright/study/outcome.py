@@ -6,7 +6,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any, NamedTuple, Self
 
-from upright.ground import UprightError
+from upright.ground import UprightError, how_many
 from upright.judging import Aggregates, Estimate, Verdict, aggregates
 from upright.runs import Metric, Run
 from upright.study.children import SeedProgress
@@ -80,7 +80,7 @@ class Rows:
             )
         ]
         if self._is_unjudged:
-            return [f"{runs} run{'s'[: runs > 1]}, no threshold", *said]
+            return [f"{how_many(runs, 'run')}, no threshold", *said]
         said.insert(0, f"Solved and verified: {len(self.solvers)} of {runs}")
         if self.solvers:
             steps = _words(self.as_dict()["steps_to_solve"], ",.0f")

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from upright.experiment import Experiment, Listener
-from upright.ground import Interrupted, Interruption, UprightError, usable_cores
+from upright.ground import Interrupted, Interruption, UprightError, how_many, usable_cores
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
@@ -176,7 +176,7 @@ def runs_there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Pa
     others -= found.keys()
     notes = []
     if others:
-        few = f"{len(others)} seed{'s'[: len(others) > 1]}"
+        few = how_many(len(others), "seed")
         notes.append(
             f"{folder} has runs of {few} with other settings; they stay, beside the new ones."
         )

@@ -9,7 +9,7 @@ from typing import Any, TextIO
 from upright.cli.arguments import plain, program
 from upright.envs import BACKENDS
 from upright.experiment import Listener
-from upright.ground import UprightError
+from upright.ground import UprightError, how_many
 from upright.judging import HEADLINES, Evaluation, Verdict, verdict_sentence
 from upright.learning import Iteration, Trainer
 from upright.runs import Run, Watch, findings_of
@@ -50,7 +50,7 @@ class Lines(Silent):
         self._watch = Watch(recipe, folder)
         self.say(
             f"{recipe.algo} (preset {recipe.preset}, seed {recipe.seed}), "
-            f"{settings.num_envs} environment{'s'[: settings.num_envs > 1]} ({trainer.backend}"
+            f"{how_many(settings.num_envs, 'environment')} ({trainer.backend}"
             f"{_places(recipe)}), "
             f"up to {settings.total_timesteps:,} steps -> {folder}"
         )

@@ -9,7 +9,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upright.cli.arguments import add_switches, announce, columns, plain, print_json
+from upright.cli.arguments import add_switches, announce, columns, file_to_make, plain, print_json
 
 if TYPE_CHECKING:
     from upright.study import Side
@@ -33,12 +33,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Compare."""
     announce(f"Comparing {', '.join(args.sides)}")
-    from upright.ground import ending_of, free_name, refuse_taken
+    from upright.ground import free_name
     from upright.show.curves import PICTURE_ENDINGS
 
-    out = Path(args.out) if args.out else free_name(Path("compare.png"))
-    ending_of(out, PICTURE_ENDINGS)
-    refuse_taken(out)
+    out = file_to_make(args.out or free_name(Path("compare.png")), *PICTURE_ENDINGS)
 
     from upright.study import compare
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from upright.cli.arguments import add_switches, announce, plain, print_json
+from upright.ground import how_many
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -76,5 +77,5 @@ def _print_row(console: "Console", state: str, name: str, text: str) -> None:
 
 def _summary(problems: list[str]) -> str:
     if problems:
-        return f"{len(problems)} problem{'s'[: len(problems) > 1]}: {', '.join(problems)}."
+        return f"{how_many(len(problems), 'problem')}: {', '.join(problems)}."
     return "What Upright claims works here."

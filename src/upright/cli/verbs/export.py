@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_run, add_switches, announce, plain, run_of_words
+from upright.cli.arguments import add_run, add_switches, announce, file_to_make, plain, run_of_words
 from upright.ground import UprightError
 
 
@@ -21,12 +21,9 @@ def run(args: argparse.Namespace) -> None:
     if not args.html and not args.onnx:
         raise UprightError("There is nothing to export.", "Say --html FILE, --onnx FILE, or both.")
     announce(f"Exporting {args.run} ...")
-    from upright.ground import ending_of, refuse_taken
-
     for given, ending in ((args.html, ".html"), (args.onnx, ".onnx")):
         if given:
-            ending_of(Path(given), (ending,))
-            refuse_taken(Path(given))
+            file_to_make(given, ending)
     opened = run_of_words(args)
     if args.html:
         from upright.show.pages import write_playground

@@ -10,7 +10,8 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from upright.cli.arguments import add_switches, announce, plain, print_json, program
+from upright.cli.arguments import add_switches, announce, file_to_make, plain, print_json, program
+from upright.ground import how_many
 
 if TYPE_CHECKING:
     from upright.migration import Migration, Relic
@@ -27,13 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Migrate."""
     announce(f"Reading {args.file} ...")
-    from upright.ground import ending_of, refuse_taken, write_new
+    from upright.ground import write_new
     from upright.migration import migrated
 
-    file, out = Path(args.file), Path(args.out) if args.out else None
-    if out is not None:
-        ending_of(out, (file.suffix.lower(),))
-        refuse_taken(out)
+    file = Path(args.file)
+    out = file_to_make(args.out, file.suffix.lower()) if args.out else None
     migration = migrated(file)
     if out is not None:
         write_new(out, migration.data)
@@ -71,7 +70,7 @@ def _summary(file: str, migration: "Migration", out: Path | None) -> str:
     if not found:
         copy = "" if out is None else f" {out} is the same, byte for byte."
         return f"Nothing in {file} is of old gym.{copy}"
-    places = f"{len(found)} finding{'s'[: len(found) > 1]}"
+    places = how_many(len(found), "finding")
     done = len(found) - len(left)
     if out is None:
         how = f"`{program()} migrate {file} --out FILE{Path(file).suffix}` writes a copy"

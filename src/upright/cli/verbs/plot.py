@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_switches, announce, count, plain
+from upright.cli.arguments import add_switches, announce, count, file_to_make, plain
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,12 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Plot."""
     announce(f"Drawing {', '.join(args.runs)}")
-    from upright.ground import ending_of, free_name, refuse_taken
+    from upright.ground import free_name
     from upright.show.curves import PICTURE_ENDINGS
 
-    out = Path(args.out) if args.out else free_name(Path("curve.png"))
-    ending_of(out, PICTURE_ENDINGS)
-    refuse_taken(out)
+    out = file_to_make(args.out or free_name(Path("curve.png")), *PICTURE_ENDINGS)
 
     from upright.runs import Run
     from upright.show.curves import plot

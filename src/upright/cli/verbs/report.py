@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from upright.cli.arguments import add_run, add_switches, announce, plain, run_of_words
+from upright.cli.arguments import add_run, add_switches, announce, file_to_make, plain, run_of_words
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -17,12 +17,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> None:
     """Report."""
     announce(f"Reporting on {args.run} ...")
-    from upright.ground import ending_of, free_name, refuse_taken
+    from upright.ground import free_name
 
-    out = Path(args.out) if args.out else None
-    if out is not None:
-        ending_of(out, (".html",))
-        refuse_taken(out)
+    out = file_to_make(args.out, ".html") if args.out else None
     opened = run_of_words(args)
     if out is None and opened.is_bundle:
         out = free_name(Path(f"{opened.name}-report.html"))

@@ -8,7 +8,7 @@ import numpy as np
 from upright.ground import Array
 from upright.judging import Aggregates, Estimate, bootstrap_band, exceeding, iqm_band
 from upright.show.curves.curve import Curve
-from upright.show.curves.drawing import in_lines
+from upright.show.curves.drawing import furnish, in_lines
 from upright.show.curves.groups import LONGEST_NAME, abbreviated
 from upright.show.curves.plotting import LIGHT, ON_LIGHT, ROUNDS, Picture, quietly
 
@@ -75,13 +75,7 @@ def _style(number: int) -> dict[str, Any]:
 
 
 def _furnished(axes: "Axes", title: str, label: str) -> None:
-    axes.set_facecolor(LIGHT["paper"])
-    axes.set_title(title, loc="left", fontsize=12, color=LIGHT["ink"])
-    axes.set_xlabel(label, fontsize=11, color=LIGHT["ink"])
-    axes.tick_params(colors=LIGHT["ink"], labelsize=10, length=0)
-    axes.grid(color=LIGHT["grid"], linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)
+    furnish(axes, title, label, LIGHT, (12, 11, 10), "normal")
 
 
 def _marked(line: Callable[..., Any], at: float) -> None:
@@ -143,8 +137,6 @@ def _efficiencies(axes: "Axes", sides: Sequence[DrawnSide]) -> None:
         axes.plot(x, middle, linewidth=2.4, **style)
     threshold = sides[0].curves[0].threshold
     if threshold is not None:
-        axes.axhline(
-            threshold, color=LIGHT["faint"], linestyle=(0, (5, 4)), linewidth=1.5, zorder=1
-        )
+        _marked(axes.axhline, threshold)
     _furnished(axes, "interquartile mean of the evaluations", "environment steps")
     axes.xaxis.set_major_formatter(EngFormatter(sep=""))

@@ -1,6 +1,7 @@
 """The strokes of a plot, the legend, for which the figure grows, and labels that fit."""
 
 import textwrap
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +23,20 @@ TWO_ROWS = 0.5
 MOST_COLUMNS = 4
 REST = "mean of those that went on"
 MARKS = {True: "verified", False: "judged: not solved", None: "judged"}
+
+
+def furnish(
+    axes: "Axes", title: str, label: str, ink: dict[str, str], sizes: Sequence[int], weight: str
+) -> None:
+    """Paper, grid and names; `sizes` are those of the letters of title, label and ticks."""
+    of_title, of_label, of_ticks = sizes
+    axes.set_facecolor(ink["paper"])
+    axes.set_title(title, loc="left", fontsize=of_title, fontweight=weight, color=ink["ink"])
+    axes.set_xlabel(label, fontsize=of_label, color=ink["ink"])
+    axes.tick_params(colors=ink["ink"], labelsize=of_ticks, length=0)
+    axes.grid(color=ink["grid"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[:].set_visible(False)
 
 
 def draw_one(

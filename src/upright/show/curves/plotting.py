@@ -23,6 +23,7 @@ from upright.show.curves.drawing import (
     draw_one,
     draw_several,
     draw_thresholds,
+    furnish,
     in_lines,
     mark_verified,
     name_in_lines,
@@ -135,7 +136,7 @@ def picture(
 
         figure = Figure(figsize=(size[0], height), layout="constrained", facecolor=ink["paper"])
         axes = figure.add_subplot()
-        _furnish(axes, groups[0][1][0], title, ink, size[1] - 1.8)
+        _labelled(axes, groups[0][1][0], title, ink, size[1] - 1.8)
         for number, (name, group) in enumerate(groups):
             colour = colours[number % len(colours)]
             draw = draw_one if len(group) == 1 else draw_several
@@ -160,19 +161,13 @@ def quietly() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _furnish(axes: "Axes", first: Curve, title: str, ink: dict[str, str], room: float) -> None:
+def _labelled(axes: "Axes", first: Curve, title: str, ink: dict[str, str], room: float) -> None:
     from matplotlib.ticker import EngFormatter, MaxNLocator
 
-    axes.set_facecolor(ink["paper"])
-    axes.set_title(title, loc="left", fontsize=15, fontweight="bold", color=ink["ink"])
-    axes.set_xlabel(AXES[first.axis][0], fontsize=13, color=ink["ink"])
+    furnish(axes, title, AXES[first.axis][0], ink, (15, 13, 12), "bold")
     unit = " (sum of rewards)" if first.metric == EPISODE_RETURN else ""
     name = in_lines(abbreviated(first.metric, LONGEST_METRIC) + unit, room)
     axes.set_ylabel(name, fontsize=13, color=ink["ink"])
-    axes.tick_params(colors=ink["ink"], labelsize=12, length=0)
-    axes.grid(color=ink["grid"], linewidth=0.8)
-    axes.set_axisbelow(True)
-    axes.spines[:].set_visible(False)
     if first.axis != "seconds":
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.xaxis.set_major_locator(

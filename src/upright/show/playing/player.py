@@ -4,13 +4,20 @@ import itertools
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from typing import Any, NamedTuple
 
 import gymnasium as gym
 import numpy as np
 
-from upright.envs import Codec, EnvSource, MaskReader, make_env, name_of, sample_allowed
+from upright.envs import (
+    Codec,
+    EnvSource,
+    MaskReader,
+    close_quietly,
+    make_env,
+    name_of,
+    sample_allowed,
+)
 from upright.ground import Array, Stream, UprightError, derive_seed
 from upright.policy import Policy, refuse_misfit
 
@@ -150,8 +157,7 @@ class Player:
 
     def close(self) -> None:
         """Release the environment."""
-        with suppress(Exception):
-            self._env.close()
+        close_quietly(self._env)
 
     def _ask(self, method: str, *words: Any, **options: Any) -> Any:
         try:
@@ -210,8 +216,7 @@ def drawn_env(env: EnvSource) -> gym.Env[Any, Any]:
     """
     plain = make_env(env)
     modes = plain.metadata.get("render_modes") or []
-    with suppress(Exception):
-        plain.close()
+    close_quietly(plain)
     if "rgb_array" not in modes:
         shown = ", ".join(map(str, modes)) or "none"
         raise UprightError(

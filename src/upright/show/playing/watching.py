@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable
 
-from upright.ground import STOPPING, UprightError, interrupting
+from upright.ground import STOPPING, UprightError, how_many, interrupting
 from upright.show.playing.pace import Show
 
 
@@ -28,8 +28,8 @@ def watch(show: Show, how: str = "auto", port: int | None = None) -> None:
     finally:
         show.player.close()
     if returns := show.player.returns:
-        ended = f"{len(returns)} episode{'s'[: len(returns) > 1]} ended"
-        say(f"{ended}, mean return {sum(returns) / len(returns):z.1f}.")
+        ended = how_many(len(returns), "episode")
+        say(f"{ended} ended, mean return {sum(returns) / len(returns):z.1f}.")
 
 
 def say(text: str) -> None:
