@@ -673,7 +673,7 @@ def test_a_fault_of_a_file_is_one_line_and_a_hint_on_the_command_line(
     file = f"{name.replace(' ', '_')}.py"
     (tmp_path / file).write_text(FILE.format(fault=wrong, made=made))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("upright.scale.crew.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("upright.scale.processes.ProcessEngine.waits", (0.0,) * 3)
     words = ("train", f"{file}:{target}", *where, *WORDS)
     assert_refused(main(words), *capfd.readouterr(), said)
     assert multiprocessing.active_children() == []

@@ -39,7 +39,7 @@ LAG: dict[str, Any] = kills.small("ppo") | {"lag": 1, "shards": 4}
 
 @pytest.fixture(autouse=True)
 def _at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upright.scale.crew.WAITS", (0.0, 0.0, 0.0))
+    monkeypatch.setattr("upright.scale.processes.ProcessEngine.waits", (0.0,) * 3)
 
 
 def played(

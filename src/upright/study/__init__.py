@@ -13,5 +13,6 @@ if TYPE_CHECKING:
     from upright.study.sides import Side
     from upright.study.spec import MOST_JOBS, parse_seeds, parse_time, refuse_seeds, refuse_unfit
     from upright.study.training import train_seeds
+    from upright.study.trials import Plan
 
 __getattr__, __dir__, __all__ = opened(__name__)
