@@ -246,7 +246,8 @@ def _victim(who: Who) -> int:
     import psutil
 
     descendants = psutil.Process().children(recursive=True)
-    return min(each.pid for each in descendants if "ray::RayWorker" in " ".join(each.cmdline()))
+    actors = [each for each in descendants if "ray::RayWorker" in " ".join(each.cmdline())]
+    return min(int(each.pid) for each in actors)
 
 
 def _struck(bench: Bench, who: Who, how: signal.Signals | None) -> tuple[float, Rollout]:
