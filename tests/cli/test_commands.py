@@ -327,7 +327,7 @@ def test_envs_is_a_table_of_what_can_be_trained(shell: Typed) -> None:
     (row,) = [row for row in rows if row.startswith("CartPole-v1 ")]
     assert row.split()[1:5] == ["yes", "Box(4)", "Discrete(2)", "475"]
     assert "lesson" in row
-    assert "10 of 10 at 475" in row
+    assert "30 of 30 at 475" in row
 
 
 def test_a_folders_name_is_no_command_to_a_terminal(

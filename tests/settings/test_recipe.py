@@ -59,7 +59,7 @@ def test_a_flat_recipe_reads_back_as_it_was(tmp_path: Path, algo: str) -> None:
     assert read_recipe(path) == recipe
     assert resolve(config=path) == recipe
     known = {*RUN_KEYS, *SETTINGS[algo].model_fields}
-    unnamed = {"reward_threshold", *ENVIRONMENT}
+    unnamed = {"reward_threshold", "ray_address", *ENVIRONMENT}
     assert set(recipe.flat()) == known - unnamed
 
 

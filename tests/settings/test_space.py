@@ -9,7 +9,7 @@ import pytest
 from upright.ground.errors import UprightError
 from upright.settings.hyperparameters import SETTINGS, Schedule
 from upright.settings.presets import FAMILIES
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 from upright.settings.space import read_space
 
 BASE = resolve("CartPole-v1", "ppo", preset="default")

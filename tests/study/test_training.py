@@ -16,7 +16,7 @@ import upright
 from kills import differences
 from upright.ground.signals import Interrupted
 from upright.runs.run import Run
-from upright.settings.recipe import resolve
+from upright.settings.resolving import resolve
 from upright.study import training
 from upright.study.children import Child, Children, Onlooker, SeedProgress
 from upright.study.training import task_of

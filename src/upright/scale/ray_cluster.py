@@ -22,13 +22,12 @@ from typing import Any
 from upright.ground import UprightError, shortened, write_secret
 
 STORE_BYTES, CLOSING = 128 << 20, 15.0
-LOOPBACK = "127.0.0.1"
+LISTENS_ON = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
-# What counts only where it is said before Ray is imported. Ray prints nothing on stdout and
-# stderr: what there is to say of lost workers, `Crew` says.
+# What counts only where it is said before Ray is imported. Ray prints nothing on stdout: what there
+# is to say of lost workers, `Crew` says.
 EVERYWHERE = {
     "RAY_DEDUP_LOGS_SKIP_REGEX": "^",
-    "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 # The first name says nothing of what it does on Linux too: without a cluster, Ray's processes
@@ -143,7 +142,7 @@ def _begin(ray: Any, cpus: int) -> None:
             include_dashboard=False,
             log_to_driver=False,
             logging_level=logging.ERROR,
-            _node_ip_address=LOOPBACK,
+            _node_ip_address=LISTENS_ON,
             _temp_dir=str(folder / "ray"),  # Ray lets everybody into its own folder
         )
     except BaseException as error:

@@ -9,7 +9,7 @@ from multiprocessing.reduction import ForkingPickler
 from upright.envs import register_as
 from upright.ground import limit_threads
 from upright.scale.shards import Shards
-from upright.scale.worker import answered
+from upright.scale.worker import answer_to
 
 
 class RayWorker:
@@ -34,4 +34,4 @@ class RayWorker:
         """What comes of a unit; the weights are empty where they are those of the unit before."""
         if weights:
             self._shards.load(ForkingPickler.loads(weights))
-        return bytes(ForkingPickler.dumps(answered(self._shards, ForkingPickler.loads(unit))))
+        return bytes(ForkingPickler.dumps(answer_to(self._shards, ForkingPickler.loads(unit))))

@@ -40,11 +40,11 @@ def serve(pipe: "Connection[Response, Message]", job: Job, spec: EnvSpec | None)
                 shards.load(ForkingPickler.loads(weights))
             # What hangs in C holds this process, and no thread of it can end it then.
             with alarm(2 * unit.seconds):
-                answer = answered(shards, unit)
+                answer = answer_to(shards, unit)
             pipe.send(answer)
 
 
-def answered(shards: Shards, unit: Unit) -> Response:
+def answer_to(shards: Shards, unit: Unit) -> Response:
     """What comes of a unit, or who is at fault."""
     try:
         return shards.do(unit)
