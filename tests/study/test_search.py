@@ -19,7 +19,7 @@ from study.test_training import Heard, bytes_in
 from upright.ground.lock import RunLock
 from upright.runs.listing import find_runs
 from upright.runs.run import Run
-from upright.study import search_folder
+from upright.study import search_folder, trials
 from upright.study.children import Children, SeedProgress
 from upright.study.found import Search, TrialRow
 from upright.study.outcome import SeedRow
@@ -442,6 +442,26 @@ def told(folder: Path) -> dict[int, Any]:
     with opened_study(folder) as study:
         over = [each for each in study.get_trials() if each.state.is_finished()]
         return {each.number: (each.params, each.values, each.user_attrs) for each in over}
+
+
+def test_a_trial_that_is_half_drawn_or_still_trained_elsewhere_has_not_failed(
+    space: Path, undisturbed: list[TrialRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = going_on(tmp_path, space, trials=1).folder
+    with opened_study(folder) as study:
+        study.ask()  # and there it was killed
+    before = told(folder)
+
+    def busy(there: dict[int, Path]) -> None:
+        raise upright.UprightError("Somebody trains it.")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(trials, "refuse_busy", busy)
+        with pytest.raises(upright.UprightError, match="Somebody trains it"):
+            going_on(tmp_path, space, trials=2)
+    assert told(folder) == before
+    found = going_on(tmp_path, space, trials=2)
+    assert unplaced(found.trials) == unplaced(undisturbed[:2])
 
 
 @pytest.mark.long

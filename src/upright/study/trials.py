@@ -170,9 +170,10 @@ class Trials(Work, Onlooker):
         for one in self.every:
             if one.state == "training":
                 self._look(one)
-        if self._until is not None and time.monotonic() > self._until and self._children:
+        if self._until is not None and time.monotonic() > self._until:
             self.stop()
-            self._children.stop()
+            if self._children is not None:
+                self._children.stop()
         self._onlooker.moved()
 
     def _asked(self) -> "list[FrozenTrial]":
@@ -205,7 +206,7 @@ class Trials(Work, Onlooker):
         one, asked = self._one(told.number), Trial(self._study, told._trial_id)
         one.looks |= told.intermediate_values.keys()
         self._draw(one, asked)
-        if one.state == "waiting" and one.looks and asked.should_prune():
+        if one.state == "waiting" and one.looks and not one.rows and asked.should_prune():
             self.waiting.pop()
             self._prune(one)
             one.state = "pruned"
@@ -216,9 +217,10 @@ class Trials(Work, Onlooker):
         params = self._space.draw(asked)
         try:
             one.recipe = self._recipe.changed(self._space.settings(params, self._recipe))
-            self._go_on(one)
         except UprightError as error:
             self._fail(one, error.message)
+            return
+        self._go_on(one)
 
     def _go_on(self, one: TrialProgress, finished: Path | None = None) -> None:
         """Have the first training wait that is missing, or conclude where none is."""
