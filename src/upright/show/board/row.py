@@ -30,12 +30,12 @@ def row_at(glance: Glance, path: str) -> dict[str, Any]:
         "changed": round(glance.changed, 1),
         "steps": count_or_none(last.get(Metric.TIMESTEPS, record.get("timesteps"))),
         "budget": count_or_none(recipe and recipe.settings.total_timesteps),
-        "recent": rounded(last.get(Metric.EPISODE_RETURN)),
-        "evaluation": rounded(glance.log.evaluations[-1].value if glance.log.evaluations else None),
-        "threshold": rounded(threshold),
+        "recent": drawable(last.get(Metric.EPISODE_RETURN)),
+        "evaluation": drawable(glance.log.evaluations[-1].value if glance.log.evaluations else None),
+        "threshold": drawable(threshold),
         "judged": judged and {
-            "mean": rounded(judged.mean),
-            "interval": judged.interval and [rounded(each) for each in judged.interval],
+            "mean": drawable(judged.mean),
+            "interval": judged.interval and [drawable(each) for each in judged.interval],
             "solved": judged.solved,
             "steps": count_or_none(judged.timesteps),
         },
@@ -54,7 +54,7 @@ def count_or_none(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < LARGEST_COUNT else None
 
 
-def rounded(value: float | None) -> float | None:
+def drawable(value: float | None) -> float | None:
     """A number in as many digits as a picture has."""
     return None if value is None else float(f"{value:.6g}")
 
