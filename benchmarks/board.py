@@ -35,6 +35,7 @@ class Opening(NamedTuple):
         address: When it said where it is.
         painted: When curves and rows were on the page.
         whole: When all runs were.
+        cpu: Seconds of a processor that the command took until then.
         answer: Seconds of an answer that has nothing new.
         answer_bytes: Its length.
     """

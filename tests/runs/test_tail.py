@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from upright.runs.logs import ROW_BYTES, Metric
-from upright.runs.tail import MOST_POINTS, WHOLE_BYTES, LogTail
+from upright.runs.tail import CURVE_POINTS, WHOLE_BYTES, LogTail
 
 
 def row(n: int, **more: Any) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def test_a_curve_stays_small_however_long_it_grows(log: Path) -> None:
     for begin in range(1, 3000, 150):
         added(log, lines(row(n) for n in range(begin, begin + 150)))
         tail.look()
-        assert len(tail.returns) <= MOST_POINTS
+        assert len(tail.returns) <= CURVE_POINTS
     steps = [point.timesteps for point in tail.returns]
     assert steps == sorted(set(steps))
     assert steps[-1] == 300_000

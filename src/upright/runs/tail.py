@@ -11,13 +11,13 @@ from upright.ground import UprightError, regular_file
 from upright.runs.logs import ROW_BYTES, Metric
 
 # So many points a curve has at most, and so many are left where there were more.
-MOST_POINTS, KEPT_POINTS = 200, 150
+CURVE_POINTS, KEPT_POINTS = 200, 150
 # What is longer is read at so many places, a block each, and at its end.
 WHOLE_BYTES, PLACES, BLOCK_BYTES, END_BYTES = 1 << 20, 200, 1 << 12, 1 << 16
 # As much of what was read before must still stand there.
 OVERLAP_BYTES = 64
 TOLD = (Metric.TIMESTEPS, Metric.EPISODE_RETURN, Metric.EVALUATION, Metric.SECONDS)
-EVALUATED = f'"{Metric.EVALUATION}"'.encode()
+EVALUATION_KEY = f'"{Metric.EVALUATION}"'.encode()
 
 
 class Point(NamedTuple):
@@ -48,7 +48,7 @@ class LogTail:
 
     Attributes:
         last: The numbers of the newest row, by the names in `TOLD`; empty before the first.
-        returns: The mean return of recent training episodes, at most `MOST_POINTS`.
+        returns: The mean return of recent training episodes, at most `CURVE_POINTS`.
         evaluations: The mean return of the greedy policy, likewise.
         signature: What the file was at the last look; None where there was none.
         problem: What is wrong with it, in a sentence; empty where nothing is.
@@ -89,7 +89,7 @@ class LogTail:
         for line in lines:
             self._take(line)
         for points in (self.returns, self.evaluations):
-            if len(points) > MOST_POINTS:
+            if len(points) > CURVE_POINTS:
                 points[:] = _thinned(points)
         start = max(0, self._offset - OVERLAP_BYTES)
         file.seek(start)
@@ -105,7 +105,7 @@ class LogTail:
         *lines, _ = file.read(size - self._offset).split(b"\n")
         self._offset += sum(map(len, lines)) + len(lines)
         rows = set(_evenly(range(len(lines))))
-        rows |= set(_evenly([n for n, line in enumerate(lines) if EVALUATED in line]))
+        rows |= set(_evenly([n for n, line in enumerate(lines) if EVALUATION_KEY in line]))
         return [lines[n] for n in sorted(rows)]
 
     def _at_places(self, file: BinaryIO, size: int) -> list[bytes]:
@@ -154,10 +154,10 @@ def _numbers(line: bytes) -> dict[str, float] | None:
 
 
 def _evenly(numbers: Sequence[int]) -> list[int]:
-    """At most `MOST_POINTS` of them, evenly, the last one among them."""
-    if len(numbers) <= MOST_POINTS:
+    """At most `CURVE_POINTS` of them, evenly, the last one among them."""
+    if len(numbers) <= CURVE_POINTS:
         return list(numbers)
-    return [numbers[n] for n in np.linspace(0, len(numbers) - 1, MOST_POINTS).astype(int)]
+    return [numbers[n] for n in np.linspace(0, len(numbers) - 1, CURVE_POINTS).astype(int)]
 
 
 def _thinned(points: list[Point]) -> list[Point]:

@@ -13,12 +13,8 @@ LONGEST_CELL, LARGEST_COUNT = 200, 2**53
 
 def row_at(glance: Glance, path: str) -> dict[str, Any]:
     """The row of a run; `path` is what its folder is called."""
-    record, recipe, judged, last = (
-        glance.record,
-        glance.sheet.recipe,
-        glance.judged,
-        glance.log.last,
-    )
+    record, judged, log = glance.record, glance.judged, glance.log
+    recipe, last = glance.sheet.recipe, log.last
     threshold = glance.sheet.bar if glance.sheet.is_told or not judged else judged.threshold
     state = STATES.get(glance.status, glance.status)
     return {
@@ -26,21 +22,21 @@ def row_at(glance: Glance, path: str) -> dict[str, Any]:
         **{name: in_a_cell(record.get(name, "")) for name in ("env", "algo", "started", "preset")},
         "seed": count_or_none(record.get("seed")),
         "state": "unreadable" if glance.problem else in_a_cell(state),
-        "note": in_a_cell(glance.problem or glance.sheet.problem or glance.log.problem),
+        "note": in_a_cell(glance.problem or glance.sheet.problem or log.problem),
         "changed": round(glance.changed, 1),
         "steps": count_or_none(last.get(Metric.TIMESTEPS, record.get("timesteps"))),
         "budget": count_or_none(recipe and recipe.settings.total_timesteps),
-        "recent": rounded(last.get(Metric.EPISODE_RETURN)),
-        "evaluation": rounded(glance.log.evaluations[-1].value if glance.log.evaluations else None),
-        "threshold": rounded(threshold),
+        "recent": drawable(last.get(Metric.EPISODE_RETURN)),
+        "evaluation": drawable(log.evaluations[-1].value if log.evaluations else None),
+        "threshold": drawable(threshold),
         "judged": judged and {
-            "mean": rounded(judged.mean),
-            "interval": judged.interval and [rounded(each) for each in judged.interval],
+            "mean": drawable(judged.mean),
+            "interval": judged.interval and [drawable(each) for each in judged.interval],
             "solved": judged.solved,
             "steps": count_or_none(judged.timesteps),
         },
-        "returns": in_columns(glance.log.returns),
-        "evaluations": in_columns(glance.log.evaluations),
+        "returns": in_columns(log.returns),
+        "evaluations": in_columns(log.evaluations),
     }  # fmt: skip
 
 
@@ -54,7 +50,7 @@ def count_or_none(value: object) -> int | None:
     return value if type(value) is int and 0 <= value < LARGEST_COUNT else None
 
 
-def rounded(value: float | None) -> float | None:
+def drawable(value: float | None) -> float | None:
     """A number in as many digits as a picture has."""
     return None if value is None else float(f"{value:.6g}")
 
