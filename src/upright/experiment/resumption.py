@@ -9,7 +9,7 @@ from upright.envs import BACKENDS, episodes_stand_alone, make_envs
 from upright.experiment.experiment import Experiment
 from upright.experiment.listener import Listener
 from upright.experiment.writer import RunWriter
-from upright.ground import RunLock
+from upright.ground import RunLock, UprightError
 from upright.judging import is_proven
 from upright.learning import Trainer
 from upright.runs import (
@@ -91,13 +91,25 @@ def resume(
 def _claimed(run: Run, opened: ExitStack) -> tuple[Run, RunLock | None]:
     """The run as it is once nobody else writes into it; a bundle is nobody's, and has no lock."""
     _ = run.env  # it is refused before anything is touched
-    run.refuse_other_loss()
+    _refuse_other_loss(run)
     if run.is_bundle:
         return run, None
     refuse_links(run.path)
     lock = RunLock(run.path)
     opened.callback(lock.release)
     return run.again(), lock
+
+
+def _refuse_other_loss(run: Run) -> None:
+    """Refuse a loss of the user's own that is missing, or is one too many."""
+    if (run.record.own_loss is None) != (run.own.loss is None):
+        was = run.record.own_loss or "the algorithm's own loss"
+        raise UprightError(
+            f"This run was trained with {was}.",
+            "Go on in Python with upright.resume(path, loss=...)."
+            if run.record.own_loss
+            else "Leave out loss=, or train anew with it.",
+        )
 
 
 def _is_over(run: Run, total_timesteps: int | None) -> bool:

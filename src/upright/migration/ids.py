@@ -70,8 +70,10 @@ def _say_of_a_game(string: cst.SimpleString, env_id: str, scene: Scene) -> None:
     if game and "ale_py" not in scene.known.names:
         given = ", ".join(f"{name}={value}" for name, value in game[1].items())
         why = f"Once ale_py is imported this id is known; today's id is {game[0]}, with {given}."
-        done = scene.uses.first_import is not None
-        scene.say(string, why, None if done else "import ale_py", done)
+        if scene.uses.first_import is not None:
+            scene.say(string, why)
+        else:
+            scene.say_by_hand(string, why, "import ale_py")
 
 
 def game_made(original: cst.Call, updated: cst.Call, scene: Scene) -> cst.Call:

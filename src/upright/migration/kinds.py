@@ -11,8 +11,8 @@ from upright.migration.knowledge import (
     WRAPPERS,
     Knowledge,
     Scope,
-    has_four_parts,
     is_gym,
+    is_of_four_parts,
     parameters_of,
 )
 from upright.migration.syntax import dotted, is_super, method, walk_body
@@ -89,7 +89,7 @@ class Kinds:
         said = self._known.full_name(annotation.annotation) if annotation else ""
         if said.startswith((*BASES, *WRAPPERS)):
             return Kind.MADE
-        return Kind.OTHER if has_four_parts(said) else self._of_key(name, place)
+        return Kind.OTHER if is_of_four_parts(said) else self._of_key(name, place)
 
     def _of_key(self, key: str, place: cst.CSTNode | None) -> Kind | None:
         """What a name is, by its values, or by itself where they say nothing."""
@@ -159,7 +159,7 @@ class Kinds:
             return Kind.BARE
         if origin.startswith((*BASES, *WRAPPERS, *AROUND_ONE)):
             return inside if inside in (Kind.OWN, Kind.VECTOR, None) else Kind.MADE
-        if is_gym(origin) or has_four_parts(origin):
+        if is_gym(origin) or is_of_four_parts(origin):
             return Kind.OTHER
         if inside is None:
             return None

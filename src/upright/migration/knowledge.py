@@ -91,7 +91,7 @@ class Knowledge:
     @property
     def has_four_parts(self) -> bool:
         """Whether a library is imported whose environments step in four parts still."""
-        return any(has_four_parts(each) for each in self.origins.values())
+        return any(is_of_four_parts(each) for each in self.origins.values())
 
     def is_taken_apart(self, name: str, parts: int) -> bool:
         """Whether the file treats a name's value as a tuple of so many parts."""
@@ -156,7 +156,7 @@ def parameters_of(place: cst.CSTNode | None) -> dict[str, cst.Annotation | None]
     return {each.name.value: each.annotation for each in given}
 
 
-def has_four_parts(origin: str) -> bool:
+def is_of_four_parts(origin: str) -> bool:
     """Whether a full name is of a library whose environments step in four parts still."""
     return origin.partition(".")[0] in FOUR_PARTS
 

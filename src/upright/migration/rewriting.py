@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import NamedTuple
 
 import libcst as cst
 from libcst import CSTValidationError
@@ -11,12 +12,11 @@ from libcst.metadata import MetadataWrapper, PositionProvider
 from upright.migration.kinds import Kinds
 from upright.migration.knowledge import known_of
 from upright.migration.relic import Relic
-from upright.migration.scene import STATEMENTS, Scene
-from upright.migration.syntax import code_of
+from upright.migration.scene import Scene
+from upright.migration.syntax import STATEMENTS, Body, statement_text
 from upright.migration.table import IDIOMS, Idiom
 from upright.migration.uses import uses_of
 
-Body = cst.SimpleStatementLine | cst.SimpleStatementSuite
 _BY_NODE: dict[type[cst.CSTNode], list[Idiom]] = defaultdict(list)
 for _idiom in IDIOMS:
     for _node in _idiom.nodes:
@@ -56,20 +56,6 @@ def _in_brackets(node: cst.CSTNode) -> cst.CSTNode:
     return node
 
 
-def statement_text(node: cst.CSTNode) -> str:
-    """A statement as one reads it: without comments above it, and without its block."""
-    if isinstance(node, cst.Try | cst.TryStar):
-        return "try:"
-    if isinstance(node, cst.Match):
-        return "match"
-    blank = cst.SimpleStatementSuite([cst.Pass()])
-    less: dict[str, Any] = {"leading_lines": (), "decorators": (), "orelse": None}
-    less |= {} if isinstance(node, Body) else {"body": blank}
-    having = {name: value for name, value in less.items() if hasattr(node, name)}
-    text = code_of(node.with_changes(**having)).strip()
-    return text if isinstance(node, Body) else text.removesuffix(" pass")
-
-
 def _with_following(original: Body, updated: Body, scene: Scene) -> Sequence[cst.CSTNode]:
     """A line, and what follows it: on lines of its own, or where it shares a line on the same."""
     added = [new for each in original.body for new in scene.following.get(each, ())]
@@ -96,18 +82,10 @@ class Rewritten(NamedTuple):
 def _findings(scene: Scene, walk: _Walk) -> list[Relic]:
     """What was found; what two idioms say alike is said once."""
     found = [
-        Relic(
-            idiom=each.idiom,
-            cell=None,
-            line=scene.line(each.statement),
-            old=statement_text(each.statement),
-            new=walk.texts[each.statement] if each.new is None else each.new,
-            why=each.why,
-            done=each.done,
-        )
-        for each in scene.remarks
+        replace(relic, new=walk.texts[statement]) if relic.done else relic
+        for statement, relic in scene.findings
     ]
-    return sorted(dict.fromkeys(found), key=lambda finding: finding.line)
+    return sorted(dict.fromkeys(found), key=lambda relic: relic.line)
 
 
 def rewrite(modules: Sequence[cst.Module]) -> list[Rewritten]:

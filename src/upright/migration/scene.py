@@ -10,21 +10,9 @@ from libcst.metadata import CodeRange
 
 from upright.migration.kinds import Kind, Kinds
 from upright.migration.knowledge import Knowledge
-from upright.migration.syntax import Function, Small, dotted
+from upright.migration.relic import Relic
+from upright.migration.syntax import STATEMENTS, Function, Small, dotted, statement_text
 from upright.migration.uses import Uses
-
-STATEMENTS = (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.BaseCompoundStatement)
-
-
-@dataclass
-class Remark:
-    """A finding whose statement is not yet rewritten."""
-
-    idiom: str
-    statement: cst.CSTNode
-    why: str
-    new: str | None
-    done: bool
 
 
 @dataclass
@@ -37,7 +25,7 @@ class Scene:
         uses: What the whole file does with its environments.
         positions: Where each node of the module begins and ends.
         idiom: The name of the one that looks at a node.
-        remarks: What was found so far.
+        findings: What was found so far, with its statement: what becomes of it is not known yet.
         following: Statements that come behind others.
         notes: What idioms note for each other, by node.
     """
@@ -47,7 +35,7 @@ class Scene:
     uses: Uses
     positions: Mapping[cst.CSTNode, CodeRange]
     idiom: str = ""
-    remarks: list[Remark] = field(default_factory=list)
+    findings: list[tuple[cst.CSTNode, Relic]] = field(default_factory=list)
     following: dict[cst.CSTNode, list[Small]] = field(default_factory=lambda: defaultdict(list))
     notes: dict[Any, Any] = field(default_factory=dict)
 
@@ -79,22 +67,19 @@ class Scene:
         """What an expression is."""
         return self.kinds.of(node)
 
-    def say(self, node: cst.CSTNode, why: str, new: str | None = None, done: bool = True) -> None:
-        """Point at the statement that a node is or stands in.
-
-        Args:
-            node: As it was read.
-            why: One sentence.
-            new: What works today; without it, what becomes of the statement.
-            done: Whether the node is being rewritten.
-        """
-        while not isinstance(node, STATEMENTS):
-            node = self.parent(node)
-        self.remarks.append(Remark(self.idiom, node, why, new, done))
+    def say(self, node: cst.CSTNode, why: str) -> None:
+        """Point at the statement that a node is or stands in, and which is being rewritten."""
+        self._point_at(node, why, "", True)
 
     def say_by_hand(self, node: cst.CSTNode, why: str, new: str) -> None:
-        """Point at the statement and leave it as it is."""
-        self.say(node, why, new, done=False)
+        """Point at it and leave it as it is; `new` is what works today."""
+        self._point_at(node, why, new, False)
+
+    def _point_at(self, node: cst.CSTNode, why: str, new: str, done: bool) -> None:
+        while not isinstance(node, STATEMENTS):
+            node = self.parent(node)
+        line, old = self.line(node), statement_text(node)
+        self.findings.append((node, Relic(self.idiom, None, line, old, new, why, done)))
 
     def named(self, node: cst.CSTNode | None) -> str:
         """What to add to a sentence where the name alone says that it is an environment."""

@@ -1,11 +1,14 @@
 """Small questions to LibCST's nodes, and small nodes."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import libcst as cst
 
 Function = cst.FunctionDef
 Small = cst.BaseSmallStatement
+Body = cst.SimpleStatementLine | cst.SimpleStatementSuite
+STATEMENTS = (cst.SimpleStatementLine, cst.SimpleStatementSuite, cst.BaseCompoundStatement)
 NOTHING = cst.SimpleWhitespace("")
 TIGHT = cst.AssignEqual(NOTHING, NOTHING)
 
@@ -122,6 +125,20 @@ def with_method(call: cst.Call, name: str) -> cst.Call:
 def code_of(node: cst.CSTNode) -> str:
     """A node as text."""
     return cst.Module([]).code_for_node(node)
+
+
+def statement_text(node: cst.CSTNode) -> str:
+    """A statement as one reads it: without comments above it, and without its block."""
+    if isinstance(node, cst.Try | cst.TryStar):
+        return "try:"
+    if isinstance(node, cst.Match):
+        return "match"
+    blank = cst.SimpleStatementSuite([cst.Pass()])
+    less: dict[str, Any] = {"leading_lines": (), "decorators": (), "orelse": None}
+    less |= {} if isinstance(node, Body) else {"body": blank}
+    having = {name: value for name, value in less.items() if hasattr(node, name)}
+    text = code_of(node.with_changes(**having)).strip()
+    return text if isinstance(node, Body) else text.removesuffix(" pass")
 
 
 def small(text: str) -> Small:

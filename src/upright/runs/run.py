@@ -159,12 +159,16 @@ class Run(JudgedRun):
         Raises:
             UprightError: There is no such checkpoint, or it is torn.
         """
+        return self.policy_and_step(checkpoint)[0]
+
+    def policy_and_step(self, checkpoint: str | int) -> tuple[Policy, int | None]:
+        """`policy_at`, and the timesteps behind it; None for the best."""
         if checkpoint == "best":
-            return self.policy
+            return self.policy, None
         if str(checkpoint) == "0":
-            return self._untrained()
+            return self._untrained(), 0
         folder = choose_checkpoint(self._whole_checkpoints(), str(checkpoint), str(self.source))
-        return self._filled(self.checkpoint(folder).weights)
+        return self._filled(self.checkpoint(folder).weights), int(folder.name)
 
     def checkpoints(self) -> list[int]:
         """The timesteps of the whole checkpoints that there are, first to last."""
@@ -196,21 +200,6 @@ class Run(JudgedRun):
         if passed_over:
             raise UprightError(f"{self.source} has no whole checkpoint. {passed_over[0]}", REPEAT)
         return None, passed_over
-
-    def refuse_other_loss(self) -> None:
-        """Refuse to go on with another loss than before.
-
-        Raises:
-            UprightError: A loss of the user's own is missing, or is one too many.
-        """
-        if (self.record.own_loss is None) != (self.own.loss is None):
-            was = self.record.own_loss or "the algorithm's own loss"
-            raise UprightError(
-                f"This run was trained with {was}.",
-                "Go on in Python with upright.resume(path, loss=...)."
-                if self.record.own_loss
-                else "Leave out loss=, or train anew with it.",
-            )
 
     def outline(self) -> Policy:
         """A policy of the recorded spaces and settings, with shapes but no weights yet."""

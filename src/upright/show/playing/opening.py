@@ -47,11 +47,8 @@ def show_of(
     run = Run(what, trust_code=trust_code)
     if random:
         return at_random(run.eval_env, seed, **options)
-    policy, label = run.policy_at(checkpoint), "best policy"
-    if checkpoint != "best":
-        ends = {"first": 0, "last": -1}
-        step = run.checkpoints()[ends[checkpoint]] if checkpoint in ends else int(checkpoint)
-        label = f"step {step:,}"
+    policy, step = run.policy_and_step(checkpoint)
+    label = "best policy" if step is None else f"step {step:,}"
     player = Player(run.eval_env, policy, seed=seed, deterministic=not stochastic, label=label)
     env = run.recipe.judged_in
     return Show(player, _title(env), action_names(env, policy.action_space), **options)
