@@ -40,7 +40,6 @@ os.environ["UPRIGHT_NO_MEDIA"] = "1"
 THINNED = {
     "envs/test_guard": {
         "test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on": 2,
-        "test_a_worker_that_dies_or_hangs_is_named": 2,
     },
     "envs/test_replay": {"test_after_a_restore_the_next_steps_are_identical": 3},
     "experiment/test_cartpole": {"test_cartpole_is_solved_and_the_verdict_holds": 3},
