@@ -15,7 +15,7 @@ from upright.scale.ray_worker import RayWorker
 from upright.scale.sending import sendable, without_main
 
 # What answered already may need a moment to come here.
-LEAST_SECONDS = 0.2
+SHORTEST_WAIT = 0.2
 
 
 class RayEngine:
@@ -72,7 +72,7 @@ class RayEngine:
     def wait(self, seconds: float) -> tuple[int, Response] | None:
         """Whichever worker answers its first unit first, or is lost."""
         first = {answers[0]: worker for worker, answers in self._answers.items() if answers}
-        ready, _ = self._ray.wait([*first], timeout=max(seconds, LEAST_SECONDS))
+        ready, _ = self._ray.wait([*first], timeout=max(seconds, SHORTEST_WAIT))
         if not ready:
             return None
         worker = first[ready[0]]

@@ -13,7 +13,7 @@ from upright.study.search_folder import trial_folder
 if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
-STATES = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "stopped"}
+FATE_OF = {"COMPLETE": "finished", "PRUNED": "pruned", "FAIL": "failed", "RUNNING": "stopped"}
 
 
 class TrialRow(NamedTuple):
@@ -117,7 +117,7 @@ def row_of_trial(folder: Path, told: "FrozenTrial", settings: Mapping[str, Any])
     solved = said.get("solved", [])
     return TrialRow(
         trial=told.number,
-        state=STATES[told.state.name],
+        state=FATE_OF[told.state.name],
         folder=str(trial_folder(folder, told.number)),
         settings=dict(settings),
         seeds=len(solved),
