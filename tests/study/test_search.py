@@ -22,9 +22,8 @@ from upright.runs.run import Run
 from upright.study import search_folder, trials
 from upright.study.children import Children, SeedProgress
 from upright.study.found import Search, TrialRow
-from upright.study.outcome import SeedRow
+from upright.study.outcome import SeedRow, cost_of
 from upright.study.search_folder import opened_study
-from upright.study.trials import cost_of
 
 pytest.importorskip("optuna", reason="needs the extra tune")
 

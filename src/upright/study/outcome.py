@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from statistics import median
+from statistics import fmean, median
 from typing import Any, NamedTuple, Self
 
 from upright.ground import UprightError, how_many
@@ -38,6 +38,26 @@ def row_of(run: Run, verdict: Verdict) -> SeedRow:
     seconds = [row[Metric.SECONDS] for row in run.metrics() if row[Metric.TIMESTEPS] == steps]
     seed, mean = run.recipe.seed, verdict.proof.mean
     return SeedRow(seed, str(run.source), verdict.solved, mean, steps, seconds[-1])
+
+
+def cost_of(rows: Sequence[SeedRow], budget: int, is_race: bool) -> float:
+    """What the best trial has least of.
+
+    Args:
+        rows: What its trainings came to.
+        budget: The most timesteps of each.
+        is_race: Whether they were to solve something, and the soonest is the best: the mean steps
+            until that, where each that did not counts more than all steps of the others together,
+            and the more the lower their mean return. Else it is the mean return alone.
+    """
+    if not is_race:
+        return -fmean(row.mean for row in rows)
+    unsolved = [row.mean for row in rows if not row.solved]
+    lost = float(sum(min(row.steps, budget) for row in rows if row.solved))
+    if unsolved:
+        mean = fmean(unsolved)
+        lost += budget * len(unsolved) * (1.0 - mean / (1.0 + abs(mean))) / 2.0
+    return 2.0 * budget * len(unsolved) + lost / len(rows)
 
 
 class Rows:

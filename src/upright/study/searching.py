@@ -9,6 +9,7 @@ from upright.settings import Recipe, SearchSpace, read_space
 from upright.study.children import Children, Onlooker, SeedProgress
 from upright.study.found import Search, TrialRow, counted_trials, row_of_trial
 from upright.study.outcome import SeedRuns
+from upright.study.plan import Plan
 from upright.study.search_folder import (
     description_of,
     folder_of_search,
@@ -19,35 +20,10 @@ from upright.study.search_folder import (
 )
 from upright.study.spec import MOST_SEEDS
 from upright.study.training import refuse_untrainable, train_seeds, usual_jobs, work_off
-from upright.study.trials import Plan, Trials
+from upright.study.trials import Trials
 
 if TYPE_CHECKING:
     from optuna import Study
-
-USUAL_TRIALS, MOST_TRIALS = 30, 10_000
-
-
-def plan_of(
-    trials: int | None = None,
-    seconds: float | None = None,
-    seeds_per_trial: int = 2,
-    seed: int = 0,
-) -> Plan:
-    """How far a search goes; with neither a number nor a time, `USUAL_TRIALS`.
-
-    Raises:
-        UprightError: A number is out of range.
-    """
-    if trials is None and seconds is None:
-        trials = USUAL_TRIALS
-    for name, value, least, most in (
-        ("trials", trials, 1, MOST_TRIALS),
-        ("seeds_per_trial", seeds_per_trial, 1, MOST_SEEDS),
-        ("seed", seed, 0, 2**63 - 1),
-    ):
-        if value is not None and not (type(value) is int and least <= value <= most):
-            raise UprightError(f"{name} = {value!r} is out of range: should be {least} to {most}.")
-    return Plan(trials, seconds, seeds_per_trial, seed)
 
 
 def space_for(

@@ -1,18 +1,18 @@
 """The trials of a search: asked for, trained seed by seed, pruned, and told."""
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar
 
 from upright.envs import evaluation_env, reward_threshold
 from upright.ground import UprightError
 from upright.runs import Run, held
 from upright.settings import Recipe, SearchSpace
 from upright.study.children import Children, Onlooker, SeedProgress
-from upright.study.outcome import SeedRow, row_of
+from upright.study.outcome import SeedRow, cost_of, row_of
+from upright.study.plan import FIRST_SEARCH_SEED, Plan
 from upright.study.search_folder import sampler_for, trial_folder
 from upright.study.training import Begun, Work, refuse_busy, runs_there, task_of
 
@@ -20,30 +20,8 @@ if TYPE_CHECKING:
     from optuna import Study
     from optuna.trial import FrozenTrial, Trial
 
-FIRST_SEARCH_SEED = 1_000_000
 # So often a trial is looked at in the course of its budget, and can be pruned.
 LOOKS_AT_TRIAL = 20
-
-
-class Plan(NamedTuple):
-    """How far a search goes.
-
-    Attributes:
-        trials: How many there should be, those of before included; None for no limit.
-        seconds: How long they may take from now on; None for no limit.
-        seeds_per_trial: Trainings of each.
-        seed: Where the draws come from.
-    """
-
-    trials: int | None
-    seconds: float | None
-    seeds_per_trial: int
-    seed: int
-
-    @property
-    def seeds(self) -> range:
-        """Those of every trial; small ones are left for proofs."""
-        return range(FIRST_SEARCH_SEED, FIRST_SEARCH_SEED + self.seeds_per_trial)
 
 
 @dataclass
@@ -286,26 +264,6 @@ class Trials(Work, Onlooker):
         budget = self._recipe.settings.total_timesteps
         self._study.tell(one.asked, cost_of(one.rows, budget, self._is_race))
         _recall(one, self._study.get_trials(deepcopy=False)[one.trial])
-
-
-def cost_of(rows: Sequence[SeedRow], budget: int, is_race: bool) -> float:
-    """What the best trial has least of.
-
-    Args:
-        rows: What its trainings came to.
-        budget: The most timesteps of each.
-        is_race: Whether they were to solve something, and the soonest is the best: the mean steps
-            until that, where each that did not counts more than all steps of the others together,
-            and the more the lower their mean return. Else it is the mean return alone.
-    """
-    if not is_race:
-        return -fmean(row.mean for row in rows)
-    unsolved = [row.mean for row in rows if not row.solved]
-    lost = float(sum(min(row.steps, budget) for row in rows if row.solved))
-    if unsolved:
-        mean = fmean(unsolved)
-        lost += budget * len(unsolved) * (1.0 - mean / (1.0 + abs(mean))) / 2.0
-    return 2.0 * budget * len(unsolved) + lost / len(rows)
 
 
 def _recall(one: TrialProgress, told: "FrozenTrial") -> None:
