@@ -184,7 +184,7 @@ def next_of(task: Costs, wires: Wires, laps: int) -> tuple[str, ...]:
 
 
 def measured(name: str, env: str, chosen: dict[str, Any], laps: int) -> Costs:
-    """What a task costs here, on one core."""
+    """What a task costs here: the processor's time, which others at work beside it do not see."""
     import upright
 
     small = {"num_envs": 4 * WIDTH, "shards": 4, "num_steps": 128, "seed": 0, "workers": 0}
@@ -192,12 +192,12 @@ def measured(name: str, env: str, chosen: dict[str, Any], laps: int) -> Costs:
         steps = small["num_envs"] * small["num_steps"]
         collects, updates = [], []
         for _ in range(laps + 1):
-            began = time.perf_counter()
+            began = time.process_time()
             rollout = trainer.collector.collect()
-            between = time.perf_counter()
+            between = time.process_time()
             trainer.algorithm.update(rollout, 0.0)
             collects.append((between - began) / steps * 1e6)
-            updates.append((time.perf_counter() - between) / steps * 1e6)
+            updates.append((time.process_time() - between) / steps * 1e6)
         rollout_bytes = sum(array.nbytes for array in rollout.arrays().values()) / steps
         weights_bytes = sum(array.nbytes for array in trainer.policy.weights.values())
     collects, updates = collects[1:], updates[1:]
@@ -279,13 +279,14 @@ def main(words: Sequence[str] | None = None) -> None:
     add = parser.add_argument
     add("--measure", action="store_true", help="measure the tasks' costs here first")
     add("--costs", type=Path, default=COSTS, help="the file of costs; default scaling.toml")
+    add("--measured-laps", type=count, default=8, help="iterations measured; default 8")
     add("--laps", type=count, default=20, help="iterations of each case; default 20")
     add("--out", type=Path, default=Path(__file__).with_name("scaling.md"), help="the report")
     args = parser.parse_args(words)
     head = machine.head("scaling.py", "How far shards scale")
     tasks, wires = read_costs(args.costs)
     if args.measure:
-        tasks = [measured(name, env, chosen, 8) for name, (env, chosen) in TASKS.items()]
+        tasks = [measured(name, env, chosen, args.measured_laps) for name, (env, chosen) in TASKS.items()]
         write_costs(args.costs, tasks, wires)
     report = f"{head}\n\n{section(tasks, wires, args.laps)}\n"
     args.out.write_text(report, encoding="utf-8")
