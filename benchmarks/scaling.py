@@ -26,7 +26,7 @@ from throughput import say
 from upright.cli.arguments import count
 
 COSTS = Path(__file__).with_name("scaling.toml")
-WORKERS = (0, 1, 2, 4, 8, 16, 32, 64, 128, 256)
+WORKERS = (0, 2, 4, 8, 16, 32, 64, 128, 256)
 CORES = 16  # of a node; one of the first node's is the driver's
 WORTH = 1.25  # what twice as many workers should bring at least
 SHARDS, WIDTH, STEPS = 256, 4, 32
@@ -35,7 +35,7 @@ TASKS: dict[str, tuple[str, dict[str, Any]]] = {
     "CartPole": ("CartPole-v1", {}),
     "LunarLander": ("LunarLander-v3", {}),
     "HalfCheetah": ("HalfCheetah-v5", {}),
-    "Atari (Pong)": ("ALE/Pong-v5", {}),
+    "Atari (Pong)": ("ALE/Pong-v5", {"num_steps": 16}),
 }
 
 
@@ -157,7 +157,7 @@ def worth(rates: Sequence[float]) -> int:
     """The last place to which twice as many workers brought a quarter more."""
     last = 0
     for place in range(1, len(rates)):
-        if rates[place] < rates[last] * (WORTH if place > 1 else 1.0):
+        if rates[place] < rates[last] * WORTH:
             break
         last = place
     return last
@@ -187,9 +187,9 @@ def measured(name: str, env: str, chosen: dict[str, Any], laps: int) -> Costs:
     """What a task costs here: the processor's time, which others at work beside it do not see."""
     import upright
 
-    small = {"num_envs": 4 * WIDTH, "shards": 4, "num_steps": 128, "seed": 0, "workers": 0}
-    with closing(upright.Trainer(env, "ppo", **small | chosen)) as trainer:
-        steps = small["num_envs"] * small["num_steps"]
+    usual = {"num_envs": 4 * WIDTH, "shards": 4, "num_steps": 128, "seed": 0}
+    with closing(upright.Trainer(env, "ppo", **usual | chosen)) as trainer:
+        steps = trainer.settings.num_envs * trainer.settings.rollout_steps
         collects, updates = [], []
         for _ in range(laps + 1):
             began = time.process_time()
@@ -286,7 +286,9 @@ def main(words: Sequence[str] | None = None) -> None:
     head = machine.head("scaling.py", "How far shards scale")
     tasks, wires = read_costs(args.costs)
     if args.measure:
-        tasks = [measured(name, env, chosen, args.measured_laps) for name, (env, chosen) in TASKS.items()]
+        tasks = [
+            measured(name, env, chosen, args.measured_laps) for name, (env, chosen) in TASKS.items()
+        ]
         write_costs(args.costs, tasks, wires)
     report = f"{head}\n\n{section(tasks, wires, args.laps)}\n"
     args.out.write_text(report, encoding="utf-8")

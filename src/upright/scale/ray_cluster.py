@@ -102,7 +102,7 @@ def _end() -> None:
             ray.shutdown()
     if reaper is not None:
         with suppress(Exception):
-            reaper.communicate(timeout=CLOSING)
+            reaper.communicate(b"closed", timeout=CLOSING)
 
 
 def _imported() -> Any:

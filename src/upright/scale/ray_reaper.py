@@ -13,17 +13,20 @@ from contextlib import suppress
 from pathlib import Path
 
 TRIES, BETWEEN_SECONDS = 100, 0.1
+# A Ray that was only just beginning may write once more after its driver was killed.
+AFTER_A_KILL = 30
 
 
-def reap(folder: Path) -> None:
-    """Kill whatever of Ray's has a file of a folder open, and remove that."""
+def reap(folder: Path, clean: int = 1) -> None:
+    """Kill whatever of Ray's has a file of a folder open, and remove that, until so often clean."""
     for _ in range(TRIES):
         left = list(_at_work_in(folder))
         for process in left:
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
-        if not left and not folder.exists():
+        clean -= not left and not folder.exists()
+        if clean <= 0:
             return
         time.sleep(BETWEEN_SECONDS)
 
@@ -39,5 +42,5 @@ def _at_work_in(folder: Path) -> Iterator[int]:
 
 
 if __name__ == "__main__":
-    sys.stdin.read()  # it ends with the driver
-    reap(Path(sys.argv[1]))
+    was_closed = sys.stdin.read()  # it ends with the driver, who says so where it can
+    reap(Path(sys.argv[1]), 1 if was_closed else AFTER_A_KILL)

@@ -123,7 +123,7 @@ class Recipe(BaseModel):
         0, "processes that collect the shards; 0 for this one", "N", ge=0, le=1024
     )
     engine: Literal["process", "ray"] = described(
-        "process", "what the workers are: processes of this machine, or Ray's (extra ray)", "NAME"
+        "process", "what the workers are: process, or ray (extra ray)", "NAME"
     )
     ray_address: RayAddress | None = described(
         None,
