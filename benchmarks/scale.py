@@ -251,8 +251,9 @@ def _victim(who: Who) -> int:
     import psutil
 
     descendants = psutil.Process().children(recursive=True)
-    pids = [each.pid for each in descendants if "ray::RayWorker" in " ".join(each.cmdline())]
-    return int(min(pids))
+    actors = [each for each in descendants if "ray::RayWorker" in " ".join(each.cmdline())]
+    # Ray's kill does not reach one that is frozen; it stays until Ray ends.
+    return min(int(each.pid) for each in actors if each.status() != psutil.STATUS_STOPPED)
 
 
 def _struck(bench: Bench, who: Who, how: signal.Signals | None) -> tuple[float, Rollout]:
