@@ -21,6 +21,7 @@ OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElemen
 # How many pixels of a panel's picture are of a colour, within what smoothing makes of it.
 INKED = """([panel, colour]) => {
   const canvas = document.querySelectorAll("#panels canvas")[panel];
+  if (!canvas) return NaN;
   const copy = document.createElement("canvas");
   [copy.width, copy.height] = [canvas.width, canvas.height];
   const pen = copy.getContext("2d", { willReadFrequently: true });
