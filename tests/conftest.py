@@ -38,6 +38,9 @@ os.environ["UPRIGHT_NO_MEDIA"] = "1"
 # Matrices of which `make test` runs every n-th case; `make test-long` runs the others. A star
 # stands for every matrix of the file that is not named.
 THINNED = {
+    "test_architecture": {
+        "test_a_front_door_says_what_lives_there_and_hands_out_what_others_use": 3,
+    },
     "envs/test_guard": {
         "test_a_fault_while_training_leaves_a_run_that_failed_and_can_go_on": 2,
     },

@@ -473,6 +473,7 @@ def test_the_check_sees_what_a_file_imports_when_it_is_loaded(line: str, seen: b
     assert foreign(loaded_with(ast.parse(line))) == ({"torch"} if seen else set())
 
 
+@pytest.mark.long
 def test_no_verb_loads_pytorch(finished_run: Path, tmp_path: Path) -> None:
     run, small = str(finished_run), ["--total-timesteps", "256", "--out", "runs"]
     write_bundle(finished_run, tmp_path / "bundled.zip")

@@ -156,6 +156,7 @@ def test_rates_of_every_backend_and_of_the_loop_are_written_down(
     assert len(rows) >= 3  # the loop, and what is there without an extra
 
 
+@pytest.mark.long
 def test_workers_are_measured_and_lose_nothing(
     benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -169,6 +169,7 @@ def test_an_actor_that_hangs_is_killed_and_its_unit_done_by_another(
         assert "has not answered for 60 s" in found.notes[0]
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here", "_at_once")
 def test_an_actor_that_is_stopped_is_as_good_as_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     with closing(in_process(Bad)) as calm, closing(on_ray(Bad, 1)) as there:

@@ -178,6 +178,7 @@ def test_a_run_that_lost_too_many_workers_goes_on_where_it_was(tmp_path: Path) -
 
 
 @pytest.mark.skipif(not find_spec("torch"), reason="needs the extra torch")
+@pytest.mark.long
 def test_a_network_of_ones_own_acts_in_workers_if_they_can_import_it() -> None:
     def trainer(workers: int, policy: Any) -> upright.Trainer:
         return upright.Trainer("CartPole-v1", "ppo", policy=policy, workers=workers, **SMALL)
@@ -221,6 +222,7 @@ def test_a_worker_that_is_stopped_is_as_good_as_lost(monkeypatch: pytest.MonkeyP
     assert workers_of_this() == []
 
 
+@pytest.mark.long
 def test_a_frozen_worker_does_not_freeze_who_sends_it_more_than_a_pipe_holds() -> None:
     with closing(trainer_of(Bad, 0)) as trainer:
         engine = ProcessEngine(job_of(trainer), 1, 0.3)

@@ -245,6 +245,7 @@ def test_a_trial_behind_half_of_the_others_is_stopped_and_its_run_stays(
     assert f"{len(lazy)} pruned, being worse than half of the others" in found.sentences()[0]
 
 
+@pytest.mark.long
 def test_draws_that_do_not_fit_together_are_a_trial_that_failed(tmp_path: Path) -> None:
     """Of a range only the ends, and the one beside the first, are tried before."""
     (tmp_path / "space.toml").write_text("[num_envs]\nlow = 1\nhigh = 16\n")
@@ -392,7 +393,11 @@ def unplaced(rows: Any) -> list[TrialRow]:
     return [row._replace(folder="") for row in rows]
 
 
-@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
+@pytest.mark.parametrize(
+    "signum",
+    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
+    ids=["SIGKILL", "SIGINT"],
+)
 def test_a_search_that_is_stopped_goes_on_as_if_it_never_was(
     start: Callable[..., Searching], space: Path, undisturbed: list[TrialRow], tmp_path: Path,
     signum: int,
@@ -418,6 +423,7 @@ def test_a_search_that_is_stopped_goes_on_as_if_it_never_was(
         assert Run(runs[0]).status == "finished"
 
 
+@pytest.mark.long
 def test_a_line_that_a_kill_left_half_written_is_passed_over(
     space: Path, undisturbed: list[TrialRow], tmp_path: Path
 ) -> None:
@@ -443,6 +449,7 @@ def told(folder: Path) -> dict[int, Any]:
         return {each.number: (each.params, each.values, each.user_attrs) for each in over}
 
 
+@pytest.mark.long
 def test_a_trial_that_is_half_drawn_or_still_trained_elsewhere_has_not_failed(
     space: Path, undisturbed: list[TrialRow], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -205,7 +205,7 @@ def wait_until_nobody_writes(out: Path) -> None:
     ("signum", "to_all"),
     [
         (signal.SIGKILL, False),
-        (signal.SIGINT, False),
+        pytest.param(signal.SIGINT, False, marks=pytest.mark.long),
         pytest.param(signal.SIGTERM, False, marks=pytest.mark.long),
         pytest.param(signal.SIGKILL, True, marks=pytest.mark.long),
     ],
