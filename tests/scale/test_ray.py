@@ -363,10 +363,8 @@ ENDS = {
 }
 
 
-@pytest.mark.parametrize(
-    "how",
-    [pytest.param(how, marks=[] if how == "killed" else [pytest.mark.long]) for how in ENDS],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("how", ENDS)
 def test_nothing_of_ray_outlives_its_driver_however_it_ends(how: str) -> None:
     text = textwrap.dedent(DRIVER).format(settings=SHORT, after=ENDS[how])
     driver = subprocess.Popen(

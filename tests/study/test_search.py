@@ -215,6 +215,7 @@ def bandit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return TINY | small | {"space": "rates.toml", "config": "base.toml", "seeds_per_trial": 1}
 
 
+@pytest.mark.long
 def test_a_trial_behind_half_of_the_others_is_stopped_and_its_run_stays(
     bandit: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def three(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "all_checks", one_of_each)
 
 
+@pytest.mark.long
 def test_this_machine_in_json(inside: Typed, tmp_path: Path) -> None:
     outcome = inside("doctor", "--json")
     said = json.loads(outcome.out)

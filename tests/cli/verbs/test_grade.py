@@ -121,6 +121,7 @@ def test_a_tampered_run_is_named_and_no_other(room: Path, inside: Typed) -> None
     assert "the same weights as chidi" in rows["efe"]["remark"]
 
 
+@pytest.mark.long
 def test_where_all_hold_the_exit_code_is_0_and_the_table_says_so(room: Path, inside: Typed) -> None:
     said = inside("grade", room)
     assert said.code == 0
