@@ -5,6 +5,8 @@ import multiprocessing
 import os
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -14,10 +16,14 @@ import numpy as np
 import pytest
 
 import kills
+import upright
+from experiment.test_exactness import run_folder, started_and_ended
 from probes.envs import Obs, Probe, Transition
+from upright.experiment.listener import Listener
 from upright.ground import Stream, derive_seed
 from upright.learning.trainer import Trainer
 from upright.policy.networks import Weights
+from upright.runs.run import Run
 from upright.scale.engine import Job, Lost, Response, Unit
 from upright.scale.processes import ProcessEngine
 from upright.scale.sharded import ShardedCollector
@@ -255,3 +261,43 @@ def own_module(space: Any, num_params: int) -> Any:
             return self.actor(obs), self.critic(obs).squeeze(-1)
 
     return Own()
+
+
+def interrupt_of_the_whole_group(out: Path, *words: str) -> None:
+    """As Ctrl-C in a terminal: the iteration is finished, and nobody is lost or says more."""
+    command = [
+        "train", "CartPole-v1", "--preset", "default", "--num-envs", "8", "--shards", "4",
+        "--workers", "2", "--until", "budget", "--out", str(out), "--no-media",
+        "--total-timesteps", "10000000",
+    ]  # fmt: skip
+    process = subprocess.Popen(
+        [sys.executable, "-m", "upright", *command, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    log = out / "CartPole-v1" / "ppo-s0" / "metrics.jsonl"
+    for _ in range(1000):
+        if log.exists() and log.stat().st_size > 2000:
+            break
+        time.sleep(0.05)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert "was lost" not in said
+    assert "Traceback" not in said
+
+
+def ended_twice(out: Path, **chosen: Any) -> Path:
+    """The folder of a run that was killed with two workers, and then stopped with none."""
+
+    def train(listener: Listener) -> Run:
+        return upright.train("CartPole-v1", "ppo", out=out, listener=listener, workers=2, **chosen)
+
+    started_and_ended(train, 3, "abruptly")
+    folder = run_folder(out)
+    started_and_ended(
+        lambda listener: upright.resume(folder, listener=listener, workers=0), 2, "SIGTERM"
+    )
+    return folder

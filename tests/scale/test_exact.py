@@ -9,15 +9,13 @@ import pytest
 
 import kills
 import upright
-from experiment.test_exactness import Ends, Remembering, run_folder, same_state, started_and_ended
+from experiment.test_exactness import Ends, Remembering, same_state
 from kills import KILLED, Case, Server
 from probes.masked import Forbidding, ForbiddingTwo
 from probes.spaces import Wandering
-from scale.engines import Strikes, differing, into_a_storm, workers_of_this
+from scale.engines import Strikes, differing, ended_twice, into_a_storm, workers_of_this
 from support import same_weights, weights_of
-from upright.experiment import Listener
 from upright.ground import limit_threads
-from upright.runs.run import Run
 
 ITERATIONS = 4
 AROUND = {
@@ -177,17 +175,7 @@ def test_a_run_ended_and_resumed_with_other_workers_is_the_undisturbed_one(
     chosen = SHARDED | {"preset": "default", "total_timesteps": 2000, "num_steps": 64}
     whole = upright.train("CartPole-v1", "ppo", out=tmp_path / "whole", **chosen)
     Strikes(monkeypatch, {3, 8})
-
-    def train(listener: Listener) -> Run:
-        return upright.train(
-            "CartPole-v1", "ppo", out=tmp_path, listener=listener, workers=2, **chosen
-        )
-
-    started_and_ended(train, 3, "abruptly")
-    folder = run_folder(tmp_path)
-    started_and_ended(
-        lambda listener: upright.resume(folder, listener=listener, workers=0), 2, "SIGTERM"
-    )
+    folder = ended_twice(tmp_path, **chosen)
     assert upright.resume(folder, workers=1).recipe.workers == 1
     assert differing(whole.path, folder) == []
     assert workers_of_this() == []

@@ -13,7 +13,7 @@ import upright
 from experiment.test_exactness import Notes, run_folder, started_and_ended
 from kills import Case, Server
 from probes.masked import Forbidding
-from scale.engines import Raises, Strikes, differing, workers_of_this
+from scale.engines import Raises, Strikes, differing, ended_twice, workers_of_this
 from scale.test_exact import (
     AROUND,
     SHARDED,
@@ -173,17 +173,7 @@ def test_a_run_ended_and_resumed_with_other_workers_is_the_undisturbed_one(
     chosen = SHARDED | {"preset": "default", "total_timesteps": 2000, "num_steps": 64, "lag": 1}
     whole = upright.train("CartPole-v1", "ppo", out=tmp_path / "whole", **chosen)
     Strikes(monkeypatch, {3, 8})
-
-    def train(listener: Listener) -> Run:
-        return upright.train(
-            "CartPole-v1", "ppo", out=tmp_path, listener=listener, workers=2, **chosen
-        )
-
-    started_and_ended(train, 3, "abruptly")
-    folder = run_folder(tmp_path)
-    started_and_ended(
-        lambda listener: upright.resume(folder, listener=listener, workers=0), 2, "SIGTERM"
-    )
+    folder = ended_twice(tmp_path, **chosen)
     notes = Notes()
     resumed = upright.resume(folder, workers=1, listener=notes)
     assert not [note for note in notes.notes if "bit-identical" in note]

@@ -24,7 +24,7 @@ import upright
 from experiment.test_exactness import run_folder, started_and_ended
 from kills import KILLED, Case, Server
 from scale.clusters import SETTINGS, course, ray_workers, with_nodes
-from scale.engines import Bad, Exits, HangsOnce, Raises, differing
+from scale.engines import Bad, Exits, HangsOnce, Raises, differing, interrupt_of_the_whole_group
 from scale.test_exact import course as iterations
 from scale.test_exact import same_course
 from scale.test_workers import are_gone
@@ -396,28 +396,7 @@ def test_nothing_of_ray_outlives_its_driver_however_it_ends(how: str) -> None:
 
 @pytest.mark.long
 def test_an_interrupt_of_the_whole_group_leaves_ray_to_the_driver(tmp_path: Path) -> None:
-    words = [
-        "train", "CartPole-v1", "--preset", "default", "--num-envs", "8", "--shards", "4",
-        "--workers", "2", "--engine", "ray", "--until", "budget", "--out", str(tmp_path),
-        "--no-media", "--total-timesteps", "10000000",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-m", "upright", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    log = tmp_path / "CartPole-v1" / "ppo-s0" / "metrics.jsonl"
-    for _ in range(1000):
-        if log.exists() and log.stat().st_size > 2000:
-            break
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "was lost" not in said
-    assert "Traceback" not in said
+    interrupt_of_the_whole_group(tmp_path, "--engine", "ray")
 
 
 @pytest.mark.long

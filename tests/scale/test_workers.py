@@ -34,6 +34,7 @@ from scale.engines import (
     Strikes,
     Unmade,
     differing,
+    interrupt_of_the_whole_group,
     job_of,
     own_module,
     workers_of_this,
@@ -435,26 +436,4 @@ def test_workers_end_with_their_driver_however_it_ends(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_an_interrupt_of_the_whole_group_is_the_drivers_affair(tmp_path: Path) -> None:
-    """As Ctrl-C in a terminal: the iteration is finished, nobody is lost, and nothing is left."""
-    words = [
-        "train", "CartPole-v1", "--preset", "default", "--num-envs", "8", "--shards", "4",
-        "--workers", "2", "--until", "budget", "--out", str(tmp_path), "--no-media",
-        "--total-timesteps", "10000000",
-    ]  # fmt: skip
-    process = subprocess.Popen(
-        [sys.executable, "-m", "upright", *words],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-    log = tmp_path / "CartPole-v1" / "ppo-s0" / "metrics.jsonl"
-    for _ in range(1000):
-        if log.exists() and log.stat().st_size > 2000:
-            break
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 130, said
-    assert "was lost" not in said
-    assert "Traceback" not in said
+    interrupt_of_the_whole_group(tmp_path)
