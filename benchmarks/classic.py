@@ -8,7 +8,6 @@ returns of three MuJoCo tasks after 1,000,000 steps, the same settings in both l
 
 import argparse
 import gc
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import machine
 import peers
 import same_settings
 import solving
+from asking import say
 from report import Ratios, Requirement, requirements_table, spread, table
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
@@ -33,11 +33,6 @@ REQUIRED = {
     "MountainCarContinuous-v0": 10.0,
 }
 STOPPED_AT = 60.0  # times our median
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
 
 
 def parse_tasks(text: str) -> list[str]:

@@ -1,6 +1,6 @@
 """Whole trainings of many seeds: two at a time against one after the other.
 
-    python benchmarks/many_seeds.py --seeds 16 --total-timesteps 600000
+    python benchmarks/many_seeds.py --seeds 16 --total-timesteps 650000
 
 Both are `upright seeds`, whose trainings are processes with run folders of their own; they spend
 the whole budget, so that both do the same work, and their weights are compared afterwards.
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import machine
+from asking import say
 from report import Requirement, requirements_table, spread, table
-from throughput import say
 from upright.api import load
 from upright.cli.arguments import count
 
@@ -49,8 +49,8 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add = parser.add_argument
     add("--env", default="LunarLander-v3", help="default LunarLander-v3")
     add("--seeds", type=count, default=16, help="how many; default 16")
-    text = "of each training; default 600000"
-    add("--total-timesteps", type=count, default=600_000, metavar="N", help=text)
+    text = "of each training; default 650000"
+    add("--total-timesteps", type=count, default=650_000, metavar="N", help=text)
     add("--out", type=Path, default=Path(__file__).with_name("many_seeds.md"), help="the report")
     return parser.parse_args(words)
 

@@ -105,21 +105,21 @@ def their_laps(env: str, num_envs: int, seed: int, laps: int) -> list[float]:
 
 
 def our_return(env: str, seed: int, timesteps: int) -> tuple[float, float]:
-    """Mean return of the policy that Upright ends with, and the seconds of its training."""
+    """Mean return of the policy that Upright ends with, and what its training took of a core, s."""
     with closing(our_trainer(env, 1, seed, timesteps)) as trainer:
-        began = time.perf_counter()
+        began = time.process_time()
         for _ in trainer:
             pass
-        seconds = time.perf_counter() - began
+        seconds = time.process_time() - began
         return _mean(env, trainer.policy, seed), seconds
 
 
 def their_return(env: str, seed: int, timesteps: int) -> tuple[float, float]:
     """The same of Stable-Baselines3's."""
     model = their_model(env, 1, seed)
-    began = time.perf_counter()
+    began = time.process_time()
     model.learn(timesteps, log_interval=None)
-    seconds = time.perf_counter() - began
+    seconds = time.process_time() - began
     model.get_env().close()
     return _mean(env, cast("Policy", peers.Greedy(model)), seed), seconds
 
@@ -155,9 +155,9 @@ def section(seeds: Sequence[int], timesteps: int, say: Callable[[str], None]) ->
             f"## Mean return after {timesteps:,} steps, the same settings",
             "One environment, 2,048 steps, 10 epochs, minibatches of 64, two times 64 tanh units, "
             "observations and rewards normalised (benchmarks/same_settings.py). The greedy policy "
-            f"at the end, 100 episodes of the same seeds for both; {len(seeds)} seeds. Seconds are "
-            "the median (least to greatest), without evaluations.",
-            table(("task", "", "mean return", "seed by seed", "training, s"), rows),
+            f"at the end, 100 episodes of the same seeds for both; {len(seeds)} seeds. Seconds of "
+            "a core are the median (least to greatest), without evaluations.",
+            table(("task", "", "mean return", "seed by seed", "training, s of a core"), rows),
             requirements_table(promises),
         ]
     )

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 import machine
+from asking import say
 from report import table
-from throughput import say
 from upright.cli.arguments import count
 
 COSTS = Path(__file__).with_name("scaling.toml")

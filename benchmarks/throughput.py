@@ -8,7 +8,6 @@ Stable-Baselines3, the same settings).
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -22,6 +21,7 @@ import machine
 import peers
 import same_settings
 import upright
+from asking import parse_list, say, some_of
 from report import Ratios, Requirement, requirements_table, spread, table
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
@@ -36,25 +36,6 @@ ROLLOUT = 2048  # transitions of one iteration, or 16 of each environment where 
 REQUIRED = {1: 5.0, 8: 4.0}
 PEER_ENV = "HalfCheetah-v5"
 PARTS = ("loop", "backends", "peer")
-
-
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
-def parse_list(text: str) -> list[str]:
-    """Comma-separated words."""
-    return [word for word in text.split(",") if word]
-
-
-def parse_parts(text: str) -> list[str]:
-    """The parts that were asked for."""
-    unknown = {*parse_list(text)} - {*PARTS}
-    if unknown:
-        known = ", ".join(PARTS)
-        raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {known}")
-    return parse_list(text)
 
 
 def bare_rate(env: str, num_envs: int, seconds: float) -> float:
@@ -195,7 +176,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--parts", type=parse_parts, default=[*PARTS], help="default: all, comma-separated")
+    add("--parts", type=some_of(PARTS), default=[*PARTS], help="default: all, comma-separated")
     add("--envs", type=parse_list, default=[*ENVS], help=f"default {','.join(ENVS)}")
     add("--sizes", type=parse_list, default=[*map(str, SIZES)], help="environments side by side")
     add("--seconds", type=float, default=5.0, help="of each measurement; default 5")

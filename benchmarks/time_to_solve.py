@@ -9,7 +9,6 @@ is the algorithm that the environment's preset names. The report is written anew
 
 import argparse
 import gc
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import lesson_speed
 import machine
 import peers
 import solving
+from asking import say, some_of
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.settings import SETTINGS, presets_of
@@ -27,19 +27,10 @@ ALGOS = tuple(SETTINGS)
 PARTS = (*ALGOS, "cold", "lesson")
 
 
-def say(text: str) -> None:
-    """Progress, on stderr."""
-    print(text, file=sys.stderr, flush=True)
-
-
 def parse_parts(text: str) -> list[str]:
     """The parts that were asked for, in the report's order."""
     default = presets_of(ENV).default_algorithm
-    asked = {default if part == "default" else part for part in text.split(",")}
-    unknown = asked - {*PARTS}
-    if unknown:
-        known = ", ".join((*PARTS, "default"))
-        raise argparse.ArgumentTypeError(f"no part {', '.join(sorted(unknown))}; there are {known}")
+    asked = {default if part == "default" else part for part in some_of((*PARTS, "default"))(text)}
     return [part for part in PARTS if part in asked]
 
 

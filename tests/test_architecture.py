@@ -405,6 +405,15 @@ def test_importing_the_package_loads_nothing_heavy() -> None:
     assert loaded == f"[] {upright.__version__}"
 
 
+def test_a_room_is_found_by_its_name_and_nothing_else_is() -> None:
+    report = run_python(
+        "import upright\n"
+        "print(upright.experiment.Listener.__name__, upright.study.Onlooker.__name__,\n"
+        "    *(hasattr(upright, name) for name in ('Experiment', 'nothing', '__nothing__')))"
+    )
+    assert report == "Listener Onlooker False False False"
+
+
 def test_no_help_loads_anything_heavy() -> None:
     words = [["--help"], *([verb, "--help"] for verb in VERBS)]
     report = run_python(

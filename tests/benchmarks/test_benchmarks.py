@@ -24,6 +24,7 @@ pytestmark = pytest.mark.filterwarnings(
     "ignore:builtin type .* has no __module__:DeprecationWarning"  # Python says it of Box2D's
 )
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+NEEDS_RAY = pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
 TASKS = [
     pytest.param(
         name,
@@ -157,25 +158,47 @@ def test_rates_of_every_backend_and_of_the_loop_are_written_down(
 
 
 @pytest.mark.long
-def test_workers_are_measured_and_lose_nothing(
+def test_what_workers_cost_and_bring_is_measured(
     benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scale, report = benchmark("scale"), tmp_path / "report.md"
     for name, value in (("STEPS", 16), ("ENVS", ("CartPole-v1", "CartPole-v1"))):
         monkeypatch.setattr(scale, name, value)
-    words = ["--laps", "1", "--faults", "1", "--envs", "CartPole-v1", "--out", str(report)]
-    words += ["--seeds", "1"]
-    monkeypatch.setattr(scale, "LAGGED", {"CartPole-v1": 512})
-    monkeypatch.setattr(scale, "FAULTS", dict([*scale.FAULTS.items()][:1]))
-    scale.main(words)
+    scale.main(["--laps", "1", "--envs", "CartPole-v1", "--out", str(report)])
     text = report.read_text()
     assert "| CartPole-v1, 16 steps | 2 workers | " in text
     assert "| CartPole-v1 | this process | " in text
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("engine", ["process", pytest.param("ray", marks=NEEDS_RAY)])
+def test_lost_workers_are_measured_and_lose_nothing(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, engine: str
+) -> None:
+    faults, report = benchmark("faults"), tmp_path / "report.md"
+    monkeypatch.setattr(faults, "FAULTS", dict([*faults.FAULTS.items()][:1]))
+    words = ["--env", "CartPole-v1", "--laps", "1", "--iterations", "2", "--engines", engine]
+    faults.main([*words, "--out", str(report)])
+    text, who = report.read_text(), str(faults.Who(engine, 2))
+    assert f"| {who} | killed (SIGKILL) | ended" in text
+    assert f"| {who}, struck: weights and metrics as in one process, to the last bit | the" in text
     assert "OTHERS" not in text
-    assert [line[:29] for line in text.splitlines() if " of 1 | " in line] == [
+
+
+@pytest.mark.long
+def test_a_rollout_ahead_is_measured(
+    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lag, report = benchmark("lag"), tmp_path / "report.md"
+    monkeypatch.setattr(lag, "LAGGED", {"CartPole-v1": 512})
+    words = ["--seeds", "1", "--laps", "1", "--envs", "CartPole-v1", "--total-timesteps", "512"]
+    lag.main([*words, "--out", str(report)])
+    lines = report.read_text().splitlines()
+    assert [line[:29] for line in lines if " of 1 | " in line] == [
         "| CartPole-v1 | 0 | 1 of 1 | ",
         "| CartPole-v1 | 1 | 1 of 1 | ",
     ]
+    assert sum(line.startswith("| CartPole-v1 | ") for line in lines) == 5
 
 
 def test_a_simulation_says_to_how_many_workers_a_task_scales(
@@ -196,23 +219,6 @@ def test_a_simulation_says_to_how_many_workers_a_task_scales(
     assert scaling.rate(even, free, 16, scaling.NEXT[0], 1) == pytest.approx(10 * rates[0])
     lossy = replace(free, losses_per_hour=1e9, recovery_s=1e3)
     assert scaling.rate(even, lossy, 2, scaling.SYNCHRONOUS, 1) < rates[0]
-
-
-@pytest.mark.long
-@pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray")
-def test_actors_of_ray_are_measured_and_lose_nothing(
-    benchmark: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scale, report = benchmark("scale"), tmp_path / "report.md"
-    for name, value in (("STEPS", 16), ("ENVS", ("CartPole-v1", "CartPole-v1"))):
-        monkeypatch.setattr(scale, name, value)
-    words = ["--laps", "1", "--faults", "1", "--envs", "CartPole-v1", "--engines", "process,ray"]
-    monkeypatch.setattr(scale, "FAULTS", dict([*scale.FAULTS.items()][:1]))
-    scale.main([*words, "--out", str(report)])
-    text = report.read_text()
-    assert "| CartPole-v1, 16 steps | 2 workers of Ray | " in text
-    assert "| 2 workers of Ray | killed (SIGKILL) | ended" in text
-    assert "OTHERS" not in text
 
 
 def test_a_third_look_plays_what_the_verdict_did_not(benchmark: Any, tmp_path: Path) -> None:

@@ -447,3 +447,33 @@ def test_a_shell_trains_a_file_of_its_own_folder(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "runs" / "mine-Env" / "ppo-s0" / "run.json").is_file()
+
+
+def test_mujoco_says_a_warning_once_and_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    mujoco = pytest.importorskip("mujoco")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("upright.envs.mujoco._said", set())
+    mujoco.set_mju_user_warning(None)
+    for _ in range(3):
+        make_env("HalfCheetah-v5").close()
+    say = mujoco.get_mju_user_warning()
+    for time in (0.1, 9.0):
+        say(f"The simulation is unstable. Time = {time}.")
+    lines = capfd.readouterr().err.split("MuJoCo: ")[1:]
+    assert lines[-1] == "The simulation is unstable. Time = 0.1.\n"
+    assert len({*lines}) == len(lines) <= 2
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_what_takes_mujocos_warnings_already_goes_on_taking_them() -> None:
+    mujoco, taken = pytest.importorskip("mujoco"), []
+    before = mujoco.get_mju_user_warning()
+    mujoco.set_mju_user_warning(taken.append)
+    try:
+        make_env("HalfCheetah-v5").close()
+        mujoco.get_mju_user_warning()("unstable")
+    finally:
+        mujoco.set_mju_user_warning(before)
+    assert taken[-1] == "unstable"

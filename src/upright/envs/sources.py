@@ -35,6 +35,7 @@ from upright.envs.loading import (
     raised,
     said_by,
 )
+from upright.envs.mujoco import quieten_mujoco
 from upright.envs.parts import LARGEST_SHAPE
 from upright.ground import UprightError, did_you_mean
 from upright.settings import parse_wrapper
@@ -54,6 +55,7 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
     whole = in_full(env)
     source = _resolve(whole)
     options = {**deepcopy(dict(whole.kwargs)), **kwargs}
+    quieten_mujoco(source)
     try:
         if isinstance(source, str):
             make = make_atari if is_atari(source) else gym.make

@@ -4,6 +4,7 @@ import ast
 import sys
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 
@@ -13,6 +14,7 @@ def opened(
     """`__getattr__`, `__dir__` (PEP 562) and `__all__` of a package that imports when it is asked.
 
     A help text, a listing or an error need a name or two of what a package holds, and no NumPy.
+    What is in a package is found by its name too, as in `upright.experiment.Listener`.
 
     Args:
         package: Its `__name__`; the names are those that stand in its `if TYPE_CHECKING` block.
@@ -29,6 +31,8 @@ def opened(
 
     def get(name: str) -> Any:
         if name not in homes:
+            if not name.startswith("_") and find_spec(f"{package}.{name}"):
+                return import_module(f"{package}.{name}")
             raise AttributeError(f"module '{package}' has no attribute '{name}'")
         module, own_name = homes[name]
         return getattr(import_module(module), own_name)
