@@ -54,8 +54,13 @@ class Crew:
         for unit in units:
             shares[unit.shard % self._engine.workers].append(unit)
         try:
-            for worker, share in shares.items():
-                self._give(worker, share)
+            given = {
+                unit.shard: (worker, unit)
+                for worker, share in shares.items()
+                for unit in self._given_to(worker, share)
+            }
+            for shard in self._asked:  # so every worker begins before one is told what comes after
+                self._engine.submit(*given[shard])
         except BaseException:
             self.dismiss()
             raise
@@ -84,8 +89,8 @@ class Crew:
         for worker in list(self._given):
             self._dismiss(worker)
 
-    def _give(self, worker: int, units: Sequence[Unit]) -> None:
-        """Let a worker do these, one after the other."""
+    def _given_to(self, worker: int, units: Sequence[Unit]) -> Sequence[Unit]:
+        """What a worker is from now on waited for: these, one after the other."""
         begins = worker not in self._known
         known = self._known.setdefault(worker, set())
         given: list[Unit] = []
@@ -96,8 +101,7 @@ class Crew:
             given.append(replace(unit, seconds=self._seconds * times))
         self._given[worker] = deque(given)
         self._begin_next(worker)
-        for unit in given:
-            self._engine.submit(worker, unit)
+        return given
 
     def _rollouts_again(self, unit: Unit) -> int:
         """How many rollouts long the longest episode is that is to be played again."""
@@ -150,7 +154,8 @@ class Crew:
             "place, and nothing else is lost."
         )
         time.sleep(self._engine.waits[times - 1])
-        self._give(worker, units)
+        for unit in self._given_to(worker, units):
+            self._engine.submit(worker, unit)
 
     def _dismiss(self, worker: int) -> list[Unit]:
         """End a worker; what it had still to do."""

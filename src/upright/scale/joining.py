@@ -1,6 +1,6 @@
 """The rollouts of shards as one rollout, in the order of the shards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -29,27 +29,29 @@ def joined(rollouts: Sequence[Rollout]) -> Rollout:
     rows: dict[str, Any] = {
         name: np.concatenate([getattr(part, name) for part in parts], axis=1) for name in names
     }
-    index, finals, episodes = _in_time(parts, first)
+    done = (rows["terminated"] | rows["truncated"]) & rows["valid"]
+    index, finals = _finals(parts, first)
+    episodes = _in_time(parts, first, done)
     return Rollout(**rows, final_index=index, final_obs=finals, episodes=episodes)
 
 
-def _in_time(parts: Sequence[Rollout], first: Array) -> tuple[Array, Array, tuple[Episode, ...]]:
-    """The places of final observations, those, and the episodes, all in order of time."""
-    numbered = list(zip(parts, first.tolist(), strict=False))
+def _finals(parts: Sequence[Rollout], first: Array) -> tuple[Array, Array]:
+    """The places of final observations, and those, in order of time."""
+    numbered = zip(parts, first.tolist(), strict=False)
     index = np.concatenate([part.final_index + np.array([0, n]) for part, n in numbered])
     order = np.lexsort((index[:, 1], index[:, 0]))
-    finals = np.concatenate([part.final_obs for part in parts])
-    found = [each for part, n in numbered for each in _episodes(part, n)]
-    episodes = tuple(episode for _, _, episode in sorted(found, key=lambda each: each[:2]))
-    return index[order], finals[order], episodes
+    return index[order], np.concatenate([part.final_obs for part in parts])[order]
 
 
-def _episodes(rollout: Rollout, first: int) -> Iterator[tuple[int, int, Episode]]:
-    """Every finished episode with the step and the environment that it ended at."""
-    done = (rollout.terminated | rollout.truncated) & rollout.valid
-    for (t, n), episode in zip(np.argwhere(done).tolist(), rollout.episodes, strict=True):
-        number = first + n
-        yield t, number, episode._replace(env_index=number)
+def _in_time(parts: Sequence[Rollout], first: Array, done: Array) -> tuple[Episode, ...]:
+    """The episodes in order of time; each shard's are, and `done` [T, N] says which end when."""
+    of_shards = [iter(part.episodes) for part in parts]
+    ends = done.nonzero()[1]
+    shards = np.searchsorted(first, ends, "right") - 1
+    return tuple(
+        next(of_shards[shard])._replace(env_index=n)
+        for shard, n in zip(shards.tolist(), ends.tolist(), strict=True)
+    )
 
 
 def _lengthened(rollout: Rollout, length: int) -> Rollout:
