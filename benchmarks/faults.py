@@ -222,7 +222,7 @@ def read_arguments(words: Sequence[str] | None = None) -> argparse.Namespace:
     add("--engines", type=some_of(OVERHEAD_MS, "engine"), default=["process"], help=text)
     add("--env", default="LunarLander-v3", help="default LunarLander-v3")
     add("--laps", type=count, default=5, help="workers struck of each kind; default 5")
-    add("--iterations", type=count, default=120, help="of the training; default 120")
+    add("--iterations", type=count, default=150, help="of the training; default 150")
     add("--out", type=Path, default=Path(__file__).with_name("faults.md"), help="the report")
     return parser.parse_args(words)
 
