@@ -174,11 +174,18 @@ def main(words: Sequence[str] | None = None) -> None:
     if args.tasks:
         chosen = (seeds, args.compared, args.backend)
         parts.append(section({env: measure(env, *chosen) for env in args.tasks}))
-    if args.mujoco:
-        parts.append(same_settings.section(seeds[: args.mujoco_seeds], args.mujoco_steps, say))
-    report = "\n\n".join(parts) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, parts)
+    results: dict[str, same_settings.Returns] = {}
+    for env in same_settings.TASKS if args.mujoco else ():
+        few = seeds[: args.mujoco_seeds]
+        results[env] = same_settings.measure(env, few, args.mujoco_steps, say)
+        write(args.out, [*parts, same_settings.section(results, args.mujoco_steps)])
+    print(args.out.read_text(encoding="utf-8"))
+
+
+def write(out: Path, parts: Sequence[str]) -> None:
+    """The report on what is measured so far; all of it takes hours."""
+    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -129,20 +129,28 @@ def _mean(env: str, policy: Policy, seed: int) -> float:
         return evaluator.evaluate(policy, seed).mean
 
 
-def section(seeds: Sequence[int], timesteps: int, say: Callable[[str], None]) -> str:
-    """Mean returns after so many steps; the report on them."""
+Returns = tuple[list[tuple[float, float]], list[tuple[float, float]]]
+
+
+def measure(env: str, seeds: Sequence[int], timesteps: int, say: Callable[[str], None]) -> Returns:
+    """Mean return and seconds of Upright's and of the peer's training, seed by seed."""
+    found = []
+    for seed in seeds:
+        found.append((our_return(env, seed, timesteps), their_return(env, seed, timesteps)))
+        say(f"{env}, seed {seed}: {found[-1]}")
+    ours, theirs = zip(*found, strict=True)
+    return [*ours], [*theirs]
+
+
+def section(results: dict[str, Returns], timesteps: int) -> str:
+    """Mean returns after so many steps; the report on the tasks that were measured."""
     rows, promises = [], []
-    for env in TASKS:
-        found = []
-        for seed in seeds:
-            found.append((our_return(env, seed, timesteps), their_return(env, seed, timesteps)))
-            say(f"{env}, seed {seed}: {found[-1]}")
-        ours, theirs = zip(*found, strict=True)
-        for who, runs in (("Upright", ours), (peers.NAME, theirs)):
+    for env, both in results.items():
+        for who, runs in zip(("Upright", peers.NAME), both, strict=True):
             returns, seconds = zip(*runs, strict=True)
             shown = ", ".join(f"{each:,.0f}" for each in returns)
             rows.append((env, who, f"{np.mean(returns):,.0f}", shown, spread(seconds, ",.0f")))
-        means = [float(np.mean([run[0] for run in runs])) for runs in (ours, theirs)]
+        means = [float(np.mean([run[0] for run in runs])) for runs in both]
         promises.append(
             Requirement(
                 f"{env}: mean return not below {peers.NAME}'s",
@@ -155,8 +163,8 @@ def section(seeds: Sequence[int], timesteps: int, say: Callable[[str], None]) ->
             f"## Mean return after {timesteps:,} steps, the same settings",
             "One environment, 2,048 steps, 10 epochs, minibatches of 64, two times 64 tanh units, "
             "observations and rewards normalised (benchmarks/same_settings.py). The greedy policy "
-            f"at the end, 100 episodes of the same seeds for both; {len(seeds)} seeds. Seconds of "
-            "a core are the median (least to greatest), without evaluations.",
+            "at the end, 100 episodes of the same seeds for both. Seconds of a core are the median "
+            "(least to greatest), without evaluations.",
             table(("task", "", "mean return", "seed by seed", "training, s of a core"), rows),
             requirements_table(promises),
         ]
