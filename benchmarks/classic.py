@@ -18,7 +18,7 @@ import peers
 import same_settings
 import solving
 from asking import say
-from report import Ratios, Requirement, requirements_table, spread, table
+from report import Ratios, Requirement, requirements_table, spread, table, write
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.envs import BACKENDS, reward_threshold
@@ -174,18 +174,12 @@ def main(words: Sequence[str] | None = None) -> None:
     if args.tasks:
         chosen = (seeds, args.compared, args.backend)
         parts.append(section({env: measure(env, *chosen) for env in args.tasks}))
-    write(args.out, parts)
+    write(args.out, parts)  # and what comes next hours later, task by task
     results: dict[str, same_settings.Returns] = {}
     for env in same_settings.TASKS if args.mujoco else ():
         few = seeds[: args.mujoco_seeds]
         results[env] = same_settings.measure(env, few, args.mujoco_steps, say)
         write(args.out, [*parts, same_settings.section(results, args.mujoco_steps)])
-    print(args.out.read_text(encoding="utf-8"))
-
-
-def write(out: Path, parts: Sequence[str]) -> None:
-    """The report on what is measured so far; all of it takes hours."""
-    out.write_text("\n\n".join(parts) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ import psutil
 import machine
 import upright
 from asking import say, some_of
-from report import Requirement, requirements_table, spread, table
+from report import Requirement, requirements_table, spread, table, write
 from scale import HERE, OVERHEAD_MS, SHARDS, STEPS, WIDTH, Bench, Who
 from upright.cli.arguments import count
 from upright.learning import Iteration, Trainer
@@ -235,9 +235,7 @@ def main(words: Sequence[str] | None = None) -> None:
         parts.append(collects_section(args.env, args.laps, args.engines))
     if "training" in args.parts:
         parts.append(training_section(args.env, args.iterations, args.engines))
-    report = "\n\n".join(parts) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, parts)
 
 
 if __name__ == "__main__":

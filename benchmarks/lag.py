@@ -15,7 +15,7 @@ from typing import Any
 import machine
 import upright
 from asking import parse_list, say, some_of
-from report import Ratios, spread, table
+from report import Ratios, spread, table, write
 from scale import SHARDS
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
@@ -111,9 +111,7 @@ def main(words: Sequence[str] | None = None) -> None:
         parts.append(steps_section(range(args.first_seed, args.first_seed + args.seeds)))
     if "speed" in args.parts:
         parts.append(speed_section(args.envs, args.total_timesteps, args.laps))
-    report = "\n\n".join(parts) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, parts)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import machine
 from asking import say
-from report import Requirement, requirements_table, spread, table
+from report import Requirement, requirements_table, spread, table, write
 from upright.api import load
 from upright.cli.arguments import count
 
@@ -92,9 +92,7 @@ def main(words: Sequence[str] | None = None) -> None:
         "whole command, then of one training, median (least to greatest)."
     )
     header = ("trainings", "all of them, s", "one of them, s")
-    report = "\n\n".join([head, text, table(header, rows), requirements_table(promises)]) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, [head, text, table(header, rows), requirements_table(promises)])
 
 
 if __name__ == "__main__":

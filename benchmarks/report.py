@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -69,3 +70,10 @@ def requirements_table(requirements: Iterable[Requirement]) -> str:
     """Every promise with its finding."""
     rows = [(each.what, each.measured, "met" if each.met else "NOT MET") for each in requirements]
     return table(("required", "measured", "verdict"), rows)
+
+
+def write(out: Path, parts: Iterable[str]) -> None:
+    """The parts as one report, into a file and on stdout."""
+    text = "\n\n".join(parts) + "\n"
+    out.write_text(text, encoding="utf-8")
+    print(text)

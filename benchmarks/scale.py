@@ -20,7 +20,7 @@ import numpy as np
 import machine
 import upright
 from asking import parse_list, say, some_of
-from report import Ratios, Requirement, requirements_table, spread, table
+from report import Ratios, Requirement, requirements_table, spread, table, write
 from upright.cli.arguments import count
 from upright.policy import Policy
 from upright.rollout import Rollout
@@ -217,9 +217,7 @@ def main(words: Sequence[str] | None = None) -> None:
         parts.append(overhead_section(args.laps, args.engines))
     if "rates" in args.parts:
         parts.append(rates_section(args.envs, args.laps, args.engines))
-    report = "\n\n".join(parts) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, parts)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from typing import Any
 
 import machine
 from asking import say
-from report import table
+from report import table, write
 from upright.cli.arguments import count
 
 COSTS = Path(__file__).with_name("scaling.toml")
@@ -290,9 +290,7 @@ def main(words: Sequence[str] | None = None) -> None:
             measured(name, env, chosen, args.measured_laps) for name, (env, chosen) in TASKS.items()
         ]
         write_costs(args.costs, tasks, wires)
-    report = f"{head}\n\n{section(tasks, wires, args.laps)}\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, [head, section(tasks, wires, args.laps)])
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import numpy as np
 
 import machine
 import upright
-from report import Requirement, requirements_table, table
+from report import Requirement, requirements_table, table, write
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.envs import make_env
@@ -156,9 +156,7 @@ def main(words: Sequence[str] | None = None) -> None:
             look = look_again(task, seed, args.episodes)
             print(look or f"{task}, seed {seed}: not verified", file=sys.stderr, flush=True)
             looks += [look] if look else []
-    report = f"{head}\n\n{section(looks, tried, args.episodes)}\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, [head, section(looks, tried, args.episodes)])
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ import peers
 import same_settings
 import upright
 from asking import parse_list, say, some_of
-from report import Ratios, Requirement, requirements_table, spread, table
+from report import Ratios, Requirement, requirements_table, spread, table, write
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.envs import BACKENDS, Envs, fastest_backend, make_envs
@@ -199,9 +199,7 @@ def main(words: Sequence[str] | None = None) -> None:
     if "peer" in args.parts:
         seeds = range(args.first_seed, args.first_seed + args.seeds)
         parts.append(peer_section(seeds, args.laps))
-    report = "\n\n".join(parts) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, parts)
 
 
 if __name__ == "__main__":

@@ -18,6 +18,7 @@ import machine
 import peers
 import solving
 from asking import say, some_of
+from report import write
 from upright.cli.arguments import count
 from upright.cli.arguments import seed as first_seed
 from upright.settings import SETTINGS, presets_of
@@ -98,9 +99,7 @@ def main() -> None:
         sections.append(cold.section(ENV, turns))
     if "lesson" in args.parts:
         sections.append(lessons(range(first, first + args.lesson_repeats)))
-    report = "\n\n".join(sections) + "\n"
-    args.out.write_text(report, encoding="utf-8")
-    print(report)
+    write(args.out, sections)
 
 
 if __name__ == "__main__":

@@ -31,13 +31,14 @@ TARGETS = (
     "verdict",
     "checkpoint",
     "state",
+    "log",
 )
 SLOW = ("gymnasium", "pydantic", "safetensors.numpy", "numpy")
 OURS = (
     *("ground.reading", "ground.tensors", "ground.state", "settings.config"),
     *("settings.recipe", "settings.resolving"),
     *("policy.spaces", "policy.weights", "judging.evaluation"),
-    *("runs.records", "runs.checkpoint", "runs.bundle"),
+    *("runs.records", "runs.checkpoint", "runs.bundle", "runs.tail"),
 )
 RSS_MIB, LONGEST, SECONDS_PER_INPUT = 2048, 65536, 20
 CHILD = "UPRIGHT_FUZZ_CHILD"
@@ -121,7 +122,7 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
     from upright.ground import State, parse_json, parse_tensors, sha256
     from upright.judging import Evaluation
     from upright.policy import space_from_json
-    from upright.runs import Checkpoint, RunRecord, VerdictRecord, read_checkpoint, unpack
+    from upright.runs import Checkpoint, LogTail, RunRecord, VerdictRecord, read_checkpoint, unpack
     from upright.settings import read_config, read_recipe, resolve
 
     policy = a_policy()
@@ -150,6 +151,12 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
     def state(data: bytes) -> None:
         restore_all(State({"state": parse_json(data, "state")}))
 
+    def log(data: bytes) -> None:
+        tail = LogTail(file)
+        for end in (len(data) // 2, len(data)):
+            written(data[:end])
+            tail.look()
+
     return {
         "json": lambda data: parse_json(data, "x"),
         "header": lambda data: parse_tensors(data, "x"),
@@ -162,6 +169,7 @@ def readers_of(work: Path) -> dict[str, Callable[[bytes], object]]:
         "verdict": lambda data: VerdictRecord.parse(data, file).outcome(),
         "checkpoint": lambda data: with_file("trainer.safetensors", data),
         "state": state,
+        "log": log,
     }
 
 
@@ -209,7 +217,7 @@ def seeds() -> dict[str, bytes]:
     from upright.ground import State, as_json, generator_state
     from upright.judging import Candidate, Evaluation, Verdict
     from upright.policy import space_to_json, weights_bytes
-    from upright.runs import Checkpoint, RunRecord, VerdictRecord, write_bundle
+    from upright.runs import Checkpoint, Metric, RunRecord, VerdictRecord, write_bundle
     from upright.settings import resolve
 
     evaluation = Evaluation((9.0, 10.5), 3, True, 475.0, (9, 10), 2, "sync")
@@ -249,7 +257,12 @@ def seeds() -> dict[str, bytes]:
             {"run.mean": np.ones(5, np.float32), "run.count": np.zeros(2, np.int64)}
         ),
         "state": as_json(values),
-    }
+        "log": b"".join(
+            json.dumps({Metric.TIMESTEPS: n, Metric.EPISODE_RETURN: 9.5, Metric.EVALUATION: n})
+            .encode() + b"\n"
+            for n in range(3)
+        ),
+    }  # fmt: skip
 
 
 if __name__ == "__main__":

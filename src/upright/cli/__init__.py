@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from upright.cli.arguments import plain, program
-from upright.ground import ONE_THREAD, UprightError, did_you_mean, interrupting
+from upright.ground import ONE_THREAD, UprightError, did_you_mean, interrupting, raised
 
 VERBS = {
     "check": "say what of an environment will hurt training, before it is trained",
@@ -92,7 +92,7 @@ def _explain(error: BaseException) -> int:
     elif isinstance(error, UprightError):
         message, hint, code = error.message, error.hint, 2
     else:
-        message = f"{type(error).__name__}: {error}"
+        message = f"{raised(error)}."
         hint, code = "--debug shows where it happened.", 1
     print(f"error: {plain(message)}", file=sys.stderr)
     if hint:

@@ -7,7 +7,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from upright.ground import UprightError
+from upright.ground import UprightError, raised
 
 if TYPE_CHECKING:
     from upright.experiment import Listener
@@ -35,7 +35,7 @@ def answer() -> None:
     except UprightError as error:
         said = {"error": error.message, "hint": error.hint}
     except Exception as error:
-        said = {"error": f"{type(error).__name__}: {error}", "hint": ""}
+        said = {"error": raised(error), "hint": ""}
     print("\n" + json.dumps(said), flush=True)
 
 

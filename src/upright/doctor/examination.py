@@ -20,7 +20,7 @@ from upright.doctor.packages import (
 )
 from upright.doctor.patient import Patient
 from upright.doctor.seeing import check_browser, check_display, check_ffmpeg
-from upright.ground import UprightError, in_a_line
+from upright.ground import UprightError, raised
 
 Look = Callable[[Patient], Fact]
 REPAIR = "`pip install --force-reinstall upright` repairs an installation; else, report this line."
@@ -96,5 +96,5 @@ def looked_at(look: Look, patient: Patient) -> Fact:
     except UprightError as error:
         return Fact("problem", error.message, error.hint or REPAIR)
     except Exception as error:
-        found = f"Looking failed with {type(error).__name__}: {in_a_line(str(error))}"
+        found = f"Looking failed with {raised(error)}"
         return Fact("problem", found, REPAIR)

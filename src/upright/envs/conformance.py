@@ -7,7 +7,7 @@ from typing import Any, Literal, NamedTuple
 
 import gymnasium as gym
 
-from upright.ground import in_a_line, shortened
+from upright.ground import in_a_line, raised, shortened
 
 Outcome = Literal["fine", "hurts", "wrong"]
 OUTCOMES: tuple[Outcome, ...] = ("fine", "hurts", "wrong")
@@ -123,18 +123,18 @@ def _said_by_checker(env: gym.Env[Any, Any], seed: int) -> Iterator[tuple[Outcom
     """Its warnings, and what it raised at last, without colours."""
     from gymnasium.utils.env_checker import check_env
 
-    raised: BaseException | None = None
+    failed: BaseException | None = None
     env.action_space.seed(seed % 2**31)
     with warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
         try:
             check_env(env, skip_render_check=True, skip_close_check=True)
         except (Exception, SystemExit) as error:  # its own, or whatever an environment raises
-            raised = error
+            failed = error
     for each in warned:
         said = COLOUR.sub("", str(each.message))
         if said.startswith("WARN: "):  # others are not the checker's
             yield "hurts", said.removeprefix("WARN: ")
-    if raised is not None:
-        known = isinstance(raised, AssertionError | gym.error.Error)
-        yield "wrong", str(raised) if known else f"{type(raised).__name__}: {raised}"
+    if failed is not None:
+        known = isinstance(failed, AssertionError | gym.error.Error)
+        yield "wrong", str(failed) if known else raised(failed)

@@ -10,7 +10,7 @@ from gymnasium import spaces
 from upright.envs.codec import Codec
 from upright.envs.sources import cannot_make, make_env
 from upright.envs.step import Step
-from upright.ground import Array, Bools, State, UprightError, derive_seed
+from upright.ground import Array, Bools, State, UprightError, derive_seed, raised
 from upright.settings import Backend
 
 NEVER = 2**31 - 2  # a time limit that no episode meets, and the next number is one too
@@ -84,7 +84,7 @@ class EnvPoolEnvs:
             obs, rewards, ended, _, info = self._pool.step(taken)
         except Exception as error:
             raise UprightError(
-                f"EnvPool's {self._env}: step() raised {type(error).__name__}: {error}.",
+                f"EnvPool's {self._env}: step() raised {raised(error)}.",
                 "--backend sync runs Gymnasium's own.",
             ) from error
         elapsed = info["elapsed_step"]  # 0 where this was a reset

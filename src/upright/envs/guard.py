@@ -1,6 +1,6 @@
 """Around every single environment: what it raises and returns is checked, and named if wrong."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from upright.envs.codec import Codec
 from upright.envs.masks import Mask, MaskReader
-from upright.ground import Array, Bools, UprightError, in_a_line, shortened
+from upright.ground import Array, Bools, UprightError, in_a_line, raised, said_by, shortened
 
 _NUMPYS_FLOATS = (np.float64, np.float32)
 _CONTRACT = "(observation, reward, terminated, truncated, info)"
@@ -122,7 +122,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         except Exception as error:
             raise self._fault(
                 f"{call}() returned an observation of type {type(obs).__name__}, which is no "
-                f"array: {_shown(error, str).rstrip('.')}"
+                f"array: {said_by(error)}"
             ) from error
         if found.shape != self._shape:
             raise self._fault(
@@ -145,7 +145,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
                 return self._rows.row(obs)
         except Exception as error:
             raise self._fault(
-                f"{call}() returned {_shown(obs)} as an observation: {_shown(error, str)}"
+                f"{call}() returned {_shown(obs)} as an observation: {said_by(error)}"
             ) from error
 
     def _reward(self, reward: Any) -> float:
@@ -167,7 +167,7 @@ class Guard(gym.Wrapper[Any, Any, Any, Any]):
         return self._fault(f"{call}() returned {count}, not {contract}")
 
     def _raised(self, call: str, error: BaseException) -> UprightError:
-        return self._fault(f"{call}() raised {type(error).__name__}: {_shown(error, str)}")
+        return self._fault(f"{call}() raised {raised(error)}")
 
     def _fault(self, what: str) -> UprightError:
         return UprightError(f"{self._called}: {what}.", _HINT)
@@ -177,9 +177,9 @@ def _name(env: gym.Env[Any, Any]) -> str:
     return env.spec.id if env.spec is not None else type(env.unwrapped).__name__
 
 
-def _shown(value: Any, show: Callable[[Any], str] = repr) -> str:
+def _shown(value: Any) -> str:
     try:
-        text = in_a_line(show(value))
+        text = in_a_line(repr(value))
     except Exception:
         text = f"something of type {type(value).__name__} that cannot be shown"
     return shortened(text, 200)

@@ -13,7 +13,7 @@ from typing import Any
 import gymnasium as gym
 
 from upright.envs.composition import OWN_WRAPPERS
-from upright.ground import UprightError, did_you_mean, in_a_line
+from upright.ground import UprightError, did_you_mean, raised
 
 # The module that each of Upright's extras of environments brings along.
 EXTRAS = {"atari": "ale_py", "box2d": "Box2D", "mujoco": "mujoco", "envpool": "envpool"}
@@ -126,13 +126,3 @@ def missing_extra(error: BaseException | None) -> str:
                     return extra
         error = error.__cause__
     return ""
-
-
-def raised(error: BaseException) -> str:
-    """An exception's name and what it says, to stand before a full stop."""
-    return f"{type(error).__name__}: {said_by(error)}".removesuffix(": ")
-
-
-def said_by(error: BaseException) -> str:
-    """What an exception says, to stand before a full stop."""
-    return in_a_line(str(error)).rstrip(".")

@@ -13,8 +13,7 @@ import gymnasium as gym
 import numpy as np
 
 from upright.envs.codec import Codec
-from upright.envs.loading import raised
-from upright.ground import Array, Bools, UprightError, in_a_line, shortened
+from upright.ground import Array, Bools, UprightError, in_a_line, raised, shortened
 
 Mask = Literal["auto", "off"]
 MASK = "action_mask"

@@ -32,12 +32,10 @@ from upright.envs.loading import (
     import_all,
     install_hint,
     missing_extra,
-    raised,
-    said_by,
 )
 from upright.envs.mujoco import quieten_mujoco
 from upright.envs.parts import LARGEST_SHAPE
-from upright.ground import UprightError, did_you_mean
+from upright.ground import UprightError, did_you_mean, raised, said_by
 from upright.settings import parse_wrapper
 
 # Arguments that gym.make has for itself; Upright gives them.

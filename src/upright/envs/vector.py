@@ -17,6 +17,7 @@ from upright.ground import (
     UprightError,
     derive_seed,
     generator_state,
+    raised,
     restore_generator,
 )
 from upright.settings import Backend
@@ -144,6 +145,6 @@ class NextStepEnvs:
     def _fault(self, call: str, error: Exception) -> UprightError:
         name = type(self._vector.unwrapped).__name__
         return UprightError(
-            f"The environments ({name}): {call}() raised {type(error).__name__}: {error}.",
+            f"The environments ({name}): {call}() raised {raised(error)}.",
             "--backend sync runs them one by one, and names the one at fault.",
         )

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from upright.ground.signals import STOPPING, Interrupted, Interruption, alarm, interrupting
     from upright.ground.state import State, generator_state, restore_generator
     from upright.ground.tensors import Layout, layout_of, most_bytes, parse_tensors
-    from upright.ground.text import how_many, in_a_line, printable, shortened
+    from upright.ground.text import how_many, in_a_line, printable, raised, said_by, shortened
     from upright.ground.threads import ONE_THREAD, limit_threads, usable_cores
     from upright.ground.version import versions
 

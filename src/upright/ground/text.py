@@ -23,6 +23,20 @@ def how_many(number: int, noun: str) -> str:
     return f"{number} {noun}{'s' if number > 1 else ''}"
 
 
+def raised(error: BaseException) -> str:
+    """An exception's name and what it says, to stand before a full stop."""
+    return f"{type(error).__name__}: {said_by(error)}".removesuffix(": ")
+
+
+def said_by(error: BaseException) -> str:
+    """What an exception says, in a line of at most 300 letters, to stand before a full stop."""
+    try:
+        said = in_a_line(str(error))
+    except Exception:
+        said = "something that cannot be shown"
+    return shortened(said, 300).rstrip(".")
+
+
 def in_a_line(text: str) -> str:
     """A text without line breaks and runs of blanks."""
     return " ".join(text.split())

@@ -42,6 +42,6 @@ if TYPE_CHECKING:
         judged,
     )
     from upright.runs.run import Run
-    from upright.runs.tail import Point
+    from upright.runs.tail import LogTail, Point
 
 __getattr__, __dir__, __all__ = opened(__name__)

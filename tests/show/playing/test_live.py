@@ -343,7 +343,7 @@ def test_the_end_is_told_and_the_port_is_free_again() -> None:
     ("fault", "said"),
     [
         (UprightError("The environment fell <b>over</b>."), "The environment fell <b>over</b>."),
-        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero"),
+        (ZeroDivisionError("by zero"), "ZeroDivisionError: by zero."),
     ],
 )
 def test_a_fault_is_told_to_the_viewers_and_raised(fault: Exception, said: str) -> None:

@@ -139,7 +139,7 @@ def test_a_fault_stays_on_the_page_and_nothing_can_be_pressed(opened: Opened) ->
     faulty = Served(Endless(ZeroDivisionError("by <i>zero</i>")))
     page = opened(faulty.page.address)
     page.wait_for_function("() => state.textContent.startsWith('Zero')")
-    assert page.inner_text("#state") == "ZeroDivisionError: by <i>zero</i>"
+    assert page.inner_text("#state") == "ZeroDivisionError: by <i>zero</i>."
     assert page.is_disabled("#pause")
     faulty.thread.join(LIMIT / 1000)
     assert isinstance(faulty.error, ZeroDivisionError)

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from upright.ground import UprightError, write_atomically
+from upright.ground import UprightError, raised, write_atomically
 from upright.runs import CURVE_FILE, REPLAY_FILE, Run
 from upright.show.curves import plot
 from upright.show.video import MOST_STEPS, draw
@@ -36,7 +36,7 @@ def _leave(run: Run, name: str, leave: Callable[[Run, Path], None]) -> str:
     except OSError as error:
         return f"{error.strerror or error}."
     except Exception as error:  # the run is finished, whatever a drawing library meets
-        return f"{type(error).__name__}: {error}."
+        return f"{raised(error)}."
     return ""
 
 

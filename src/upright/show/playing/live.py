@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from upright.ground import UprightError
+from upright.ground import UprightError, raised
 from upright.show.html import asset
 from upright.show.playing.pace import Show, paced
 from upright.show.playing.player import Moment
@@ -61,7 +61,7 @@ class LivePage:
             over = error.message
             raise
         except Exception as error:
-            over = f"{type(error).__name__}: {error}"
+            over = f"{raised(error)}."
             raise
         finally:
             self._stage.publish({"over": over})

@@ -18,7 +18,7 @@ from upright.envs import (
     name_of,
     sample_allowed,
 )
-from upright.ground import Array, Stream, UprightError, derive_seed
+from upright.ground import Array, Stream, UprightError, derive_seed, raised
 from upright.policy import Policy, refuse_misfit
 
 DEFAULT_FPS = 30
@@ -164,7 +164,7 @@ class Player:
             return getattr(self._env, method)(*words, **options)
         except Exception as error:
             raise UprightError(
-                f"{self._name} failed in {method}: {type(error).__name__}: {error}.",
+                f"{self._name} failed in {method}: {raised(error)}.",
                 "--debug shows where it happened.",
             ) from error
 
@@ -194,7 +194,7 @@ class Player:
             image = np.asarray(drawn)
         except Exception as error:
             raise UprightError(
-                f"{self._name} could not be drawn: {type(error).__name__}: {error}.",
+                f"{self._name} could not be drawn: {raised(error)}.",
                 "MuJoCo without a display needs libegl1, or libosmesa6 with MUJOCO_GL=osmesa."
                 if "mujoco" in type(self._env.unwrapped).__module__
                 else "--debug shows where it happened.",
