@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from upright.experiment import Experiment, Listener
-from upright.ground import Interrupted, Interruption, UprightError, how_many, usable_cores
+from upright.ground import Interrupted, Interruption, UprightError, how_many
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
+from upright.study.local_process import LocalProcess, usual_jobs
 
 LOOKING_SECONDS, LISTENING_SECONDS = 0.05, 3.0
 Begun = tuple[SeedProgress, dict[str, Any]]
@@ -58,7 +59,7 @@ def train_seeds(
         refuse_untrainable(recipe)
     onlooker.began(recipe, every, notes)
     tasks = [(one, task_of(recipe, one, out, media)) for one in every if one.state == "waiting"]
-    with Interruption(onlooker.stopping) as interruption, Children() as children:
+    with Interruption(onlooker.stopping) as interruption, Children(LocalProcess) as children:
         at_once = jobs or usual_jobs(recipe)
         work_off(Work(tasks), children, at_once, interruption, onlooker)
     if interruption.signum is not None:
@@ -115,11 +116,6 @@ def refuse_untrainable(recipe: Recipe) -> None:
         UprightError: The recipe cannot be trained.
     """
     Experiment(recipe, recipe.env, Listener(), Own()).close()
-
-
-def usual_jobs(recipe: Recipe) -> int:
-    """As many trainings at a time as there are cores for their threads."""
-    return max(1, usable_cores() // recipe.threads)
 
 
 def task_of(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:
