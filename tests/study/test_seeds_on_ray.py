@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -26,7 +27,9 @@ from upright.cli import main
 from upright.ground.signals import Interrupted
 from upright.runs.run import Run
 from upright.scale import ray_cluster
+from upright.scale.ray_node import whereabouts
 from upright.settings import resolve
+from upright.study import ray_training
 
 pytestmark = [
     pytest.mark.skipif(not find_spec("ray"), reason="needs the extra ray"),
@@ -76,10 +79,8 @@ def test_seeds_on_ray_are_those_of_processes(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     upright.seeds("CartPole-v1", seeds=[0, 1], out=tmp_path / "processes", **TINY)
-    words = [f"--{name.replace('_', '-')}={value}" for name, value in TINY.items()
-             if name not in ("media", "hidden_sizes")]  # fmt: skip
-    where = ("--engine", "ray", "--no-media", "--hidden-sizes=8")
-    assert main(["seeds", "CartPole-v1", "--seeds", "0-1", *where, *words]) == 0
+    words = ["--engine", "ray", "--no-media", "--hidden-sizes=8", *flags_of(TINY)]
+    assert main(["seeds", "CartPole-v1", "--seeds", "0-1", *words]) == 0
     assert "(2 of 2)" in capsys.readouterr().err
     for seed in (0, 1):
         one, other = (folder_of_pole(Path(out), seed) for out in ("processes", "runs"))
@@ -156,6 +157,19 @@ def test_a_training_that_does_not_see_where_the_runs_go_is_refused_and_leaves_no
     assert list((tmp_path / "there").iterdir()) == []
 
 
+def test_what_ray_brings_along_goes_before_nothing_that_is_installed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import ray
+
+    begun: list[list[str]] = []
+    brought = str(Path(ray.__file__).parent / "thirdparty_files")
+    monkeypatch.setattr(sys, "path", [brought, *sys.path])
+    monkeypatch.setattr(ray_training, "LocalProcess", lambda task, path: begun.append(path))
+    ray_training.RayTraining(whereabouts()).begin({}, {})
+    assert begun == [[each for each in sys.path if each != brought]]
+
+
 @pytest.mark.usefixtures("_here")
 def test_more_threads_than_any_node_has_are_refused(tmp_path: Path) -> None:
     with pytest.raises(upright.UprightError, match="No node of Ray's has the CPUs for") as said:
@@ -210,6 +224,20 @@ def test_seeds_in_processes_never_load_ray(tmp_path: Path) -> None:
     assert done.stdout.strip() == "False"
 
 
+def flags_of(chosen: dict[str, Any]) -> list[str]:
+    given = {name: value for name, value in chosen.items() if name not in ("media", "hidden_sizes")}
+    return [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
+
+
+def on_ray_by_command(out: Path) -> Several:
+    """Two seeds in the midst of their training."""
+    words = ("--seeds=0-1", "--jobs=2", "--engine=ray", *flags_of(CHOSEN))
+    several = Several(out, *words, env=ENV)
+    for seed in (0, 1):
+        several.reach(folder_of(out, seed), 2)
+    return several
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
 def test_nothing_outlives_a_driver_and_every_training_leaves_its_checkpoint(
@@ -217,11 +245,7 @@ def test_nothing_outlives_a_driver_and_every_training_leaves_its_checkpoint(
 ) -> None:
     """The interrupt goes to the whole group, as of a terminal."""
     out = Path("runs").absolute()
-    flags = [f"--{name.replace('_', '-')}={value}" for name, value in CHOSEN.items()
-             if name not in ("media", "hidden_sizes")]  # fmt: skip
-    several = Several(out, "--seeds=0-1", "--jobs=2", "--engine=ray", *flags, env=ENV)
-    for seed in (0, 1):
-        several.reach(folder_of(out, seed), 2)
+    several = on_ray_by_command(out)
     begun = psutil.Process(several.process.pid).children(recursive=True)
     end = os.kill if signum == signal.SIGKILL else os.killpg
     end(several.process.pid, signum)
@@ -233,6 +257,21 @@ def test_nothing_outlives_a_driver_and_every_training_leaves_its_checkpoint(
         assert Run(folder_of(out, seed)).status == "interrupted"
     upright.seeds(ENV, seeds="0-1", **CHOSEN)
     assert same_as(undisturbed, range(2))
+
+
+@pytest.mark.long
+def test_a_second_signal_leaves_at_once_and_leaves_no_process(shut: Path) -> None:
+    out = Path("runs").absolute()
+    several = on_ray_by_command(out)
+    begun = psutil.Process(several.process.pid).children(recursive=True)
+    several.process.terminate()
+    while "a second signal leaves" not in several.stderr():
+        time.sleep(0.01)
+    several.process.terminate()
+    assert several.process.wait() == 128 + signal.SIGTERM
+    assert "Traceback" not in several.stderr()
+    assert are_gone([each.pid for each in begun])
+    assert [Run(folder_of(out, seed)).status for seed in (0, 1)] == ["died", "died"]
 
 
 @pytest.mark.long

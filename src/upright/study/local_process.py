@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -23,9 +24,10 @@ class LocalProcess:
 
     Args:
         task: What `study.child` takes.
+        path: Where it imports from; None for where this process does.
     """
 
-    def __init__(self, task: dict[str, Any]) -> None:
+    def __init__(self, task: dict[str, Any], path: Sequence[str] | None = None) -> None:
         self._told: SimpleQueue[bytes] = SimpleQueue()
         self._last_words: deque[str] = deque(maxlen=1)
         self._process = subprocess.Popen(
@@ -33,7 +35,7 @@ class LocalProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env=_environment(),
+            env=_environment(sys.path if path is None else path),
             start_new_session=True,
         )
         assert self._process.stdin is not None
@@ -102,7 +104,7 @@ def _read(pipe: IO[bytes], take: Any) -> None:
             take(line)
 
 
-def _environment() -> dict[str, str]:
-    """One thread for matrices, and imports from where they come here."""
-    here = [path or str(Path.cwd()) for path in sys.path]
-    return os.environ | thread_limits() | {"PYTHONPATH": os.pathsep.join(here)}
+def _environment(path: Sequence[str]) -> dict[str, str]:
+    """One thread for matrices, and imports from there."""
+    folders = [each or str(Path.cwd()) for each in path]
+    return os.environ | thread_limits() | {"PYTHONPATH": os.pathsep.join(folders)}

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ class RayTraining:
     def begin(self, task: dict[str, Any], threads: dict[str, str]) -> Told:
         """Begin the training."""
         os.environ.update(threads)
-        self._process = LocalProcess(task)
+        self._process = LocalProcess(task, _path())
         return [], None
 
     def listen(self, is_asked: bool) -> Told:
@@ -78,3 +79,11 @@ def unseen(node: str, out: str) -> UprightError:
         "--out should lie on a disk that every node sees, at the same path; docs/scale.md says "
         "more.",
     )
+
+
+def _path() -> list[str]:
+    """Where this process imports from, without what Ray put before all that is installed."""
+    import ray
+
+    own = Path(ray.__file__).parent
+    return [each for each in sys.path if not Path(each).is_relative_to(own)]

@@ -66,7 +66,8 @@ def train_seeds(
         onlooker.began(recipe, every, notes)
         return every
     refuse_untrainable(recipe)
-    with _place(engine, ray_address, recipe, out, jobs) as (begin, room):
+    most = min(jobs or usual_jobs(recipe), len(tasks))
+    with _place(engine, ray_address, recipe, out, most) as (begin, room):
         onlooker.began(recipe, every, notes)
         with Interruption(onlooker.stopping) as interruption, Children(begin) as children:
             work_off(Work(tasks), children, jobs or room, interruption, onlooker)
@@ -88,16 +89,18 @@ def _on(engine: str, ray_address: str | None, recipe: Recipe) -> Recipe:
 
 @contextmanager
 def _place(
-    engine: str, ray_address: str | None, recipe: Recipe, out: str | Path, jobs: int | None
+    engine: str, ray_address: str | None, recipe: Recipe, out: str | Path, most: int
 ) -> Iterator[tuple[Beginning, int]]:
-    """What begins the trainings' processes, and for how many at a time there is room."""
-    usual = usual_jobs(recipe)
-    if engine == "process":
-        yield LocalProcess, usual
+    """What begins the trainings' processes, and for how many at a time there is room.
+
+    On this machine that is for `most`.
+    """
+    if engine != "ray":
+        yield LocalProcess, most
         return
     from upright.study.ray_place import on_ray
 
-    with on_ray(out, recipe.threads, jobs or usual, ray_address or "") as place:
+    with on_ray(out, recipe.threads, most, ray_address or "") as place:
         yield place
 
 
