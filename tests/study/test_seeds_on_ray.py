@@ -111,6 +111,17 @@ def test_what_ray_was_stopped_in_processes_go_on_with_and_what_waited_for_room_b
 
 @pytest.mark.long
 @pytest.mark.usefixtures("_here")
+def test_what_a_file_says_of_workers_on_ray_is_of_no_training_there(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(
+        'workers = 1\nshards = 2\nengine = "ray"\nray_address = "10.0.0.1:6379"\n'
+    )
+    chosen: dict[str, Any] = {"out": tmp_path, "config": tmp_path / "config.toml", **TINY}
+    (run,) = upright.seeds("CartPole-v1", seeds=[0], engine="ray", **chosen).runs
+    assert (run.recipe.engine, run.recipe.ray_address, run.recipe.workers) == ("process", None, 1)
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("_here")
 def test_what_was_stopped_in_processes_goes_on_on_ray(shut: Path, undisturbed: Path) -> None:
     interrupted(Midway(shut, 3))
     again = Heard()
