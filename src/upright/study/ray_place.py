@@ -114,7 +114,7 @@ def on_ray(
             once = {
                 "max_restarts": 0,
                 "max_task_retries": 0,
-                "runtime_env": LEFT_ALIVE if address else {},
+                "runtime_env": LEFT_ALIVE,
             }
             kind = ray.remote(num_cpus=threads, scheduling_strategy="SPREAD", **once)(RayTraining)
 
