@@ -73,6 +73,8 @@ def seeds(
     *,
     seeds: str | Iterable[int] = range(16),
     jobs: int | None = None,
+    engine: str = "process",
+    ray_address: str | None = None,
     out: str | Path = "runs",
     onlooker: study.Onlooker | None = None,
     media: bool | None = None,
@@ -88,7 +90,10 @@ def seeds(
         algo: As in `train`.
         seeds: Numbers, or a text such as "0-15" or "0,3,5-7".
         jobs: How many trainings at a time; None for as many as there are cores for.
-        out: The folder that the run folders go into.
+        engine: Where they run: "process" for this machine, "ray" for wherever Ray has room.
+        ray_address: Ray's cluster, "HOST:PORT", or "auto" for the one of this machine; None for
+            this machine alone.
+        out: The folder that the run folders go into; every node of a cluster has to see it.
         onlooker: Is told how it goes.
         media: As in `train`.
         **settings: All else that `train` takes, but for `policy` and `loss`.
@@ -105,7 +110,9 @@ def seeds(
     chosen = study.parse_seeds(seeds) if isinstance(seeds, str) else study.refuse_seeds(seeds)
     study.refuse_unfit(env, jobs, settings)
     recipe = recipe_for(env, algo, **settings)
-    return train_several(recipe, chosen, out=out, jobs=jobs, onlooker=onlooker, media=media)
+    shown: dict[str, Any] = {"onlooker": onlooker, "media": media}
+    where: dict[str, Any] = {"engine": engine, "ray_address": ray_address}
+    return train_several(recipe, chosen, out=out, jobs=jobs, **shown, **where)
 
 
 def search(

@@ -35,6 +35,8 @@ def train_several(
     jobs: int | None = None,
     onlooker: study.Onlooker | None = None,
     media: bool | None = None,
+    engine: str = "process",
+    ray_address: str | None = None,
 ) -> Seeds:
     """`api.seeds`."""
     every = study.train_seeds(
@@ -44,6 +46,8 @@ def train_several(
         jobs=jobs,
         media=media_wanted(media),
         onlooker=onlooker or study.Onlooker(),
+        engine=engine,
+        ray_address=ray_address,
     )
     return Seeds.of(every, lambda folder: Run(folder, trust_code=True))
 

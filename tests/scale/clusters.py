@@ -24,7 +24,7 @@ import psutil
 import upright
 from upright.scale.ray_cluster import EVERYWHERE
 
-TITLE = "ray::RayWorker"
+TITLE = "ray::RayWorker"  # of an actor
 SETTINGS: dict[str, Any] = {
     "preset": "default", "num_envs": 8, "num_steps": 32, "shards": 4, "seed": 3,
 }  # fmt: skip
@@ -38,14 +38,15 @@ SOON = {
 }
 
 
-def ray_workers(under: int | None = None) -> list[psutil.Process]:
+def ray_workers(under: int | None = None, title: str = TITLE) -> list[psutil.Process]:
     """The actors that a process has among its descendants; of this one where none is named."""
-    return [each for each in psutil.Process(under).children(recursive=True) if _is_actor(each)]
+    below = psutil.Process(under).children(recursive=True)
+    return [each for each in below if _is_actor(each, title)]
 
 
-def _is_actor(process: psutil.Process) -> bool:
+def _is_actor(process: psutil.Process, title: str) -> bool:
     try:
-        return process.cmdline()[:1] != [] and process.cmdline()[0].startswith(TITLE)
+        return process.cmdline()[:1] != [] and process.cmdline()[0].startswith(title)
     except psutil.Error:
         return False
 
@@ -73,6 +74,19 @@ def course(trainer: upright.Trainer, struck: Any = None) -> dict[str, Any]:
 
 def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
     """What came of a training in another process, whose cluster's node was lost that way."""
+    soon = SOON if how == "frozen" else {}
+    return told_by(__file__, folder, how, json.dumps(settings), **soon)
+
+
+def told_by(script: str, folder: str, *words: str, **variables: str) -> dict[str, Any]:
+    """What a script prints that begins a cluster.
+
+    Args:
+        script: Its file.
+        folder: Where Ray's files go.
+        words: Its arguments.
+        variables: More of its environment.
+    """
     (token := Path(folder, "token")).write_text("a token for a test of a cluster")
     token.chmod(0o600)
     tests = str(Path(__file__).parents[1])
@@ -81,12 +95,11 @@ def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
         "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0", "RAY_TMPDIR": folder, **EVERYWHERE,
         "PYTHONPATH": os.pathsep.join([tests, *sys.path]),
     }  # fmt: skip
-    env |= SOON if how == "frozen" else {}
     done = subprocess.run(
-        [sys.executable, __file__, how, json.dumps(settings)],
+        [sys.executable, script, *words],
         capture_output=True,
         text=True,
-        env=os.environ | env,
+        env=os.environ | env | variables,
         timeout=300,
     )
     assert done.returncode == 0, done.stderr[-4000:]
@@ -95,7 +108,7 @@ def with_nodes(how: str, folder: str, **settings: Any) -> dict[str, Any]:
     return found
 
 
-def _raylet(node: Any) -> int:
+def raylet_of(node: Any) -> int:
     pid: int = node.all_processes["raylet"][0].process.pid
     return pid
 
@@ -117,12 +130,12 @@ def _main(how: str, settings: dict[str, Any]) -> None:
 
     def strike() -> None:
         others = [each for each in nodes if each.node_id != own]  # the driver's stays
-        victim = max(others, key=lambda each: len(ray_workers(_raylet(each))))
-        struck.append(len(ray_workers(_raylet(victim))))
+        victim = max(others, key=lambda each: len(ray_workers(raylet_of(each))))
+        struck.append(len(ray_workers(raylet_of(victim))))
         if how == "removed":
             cluster.remove_node(victim, allow_graceful=False)
         else:
-            raylet = psutil.Process(_raylet(victim))
+            raylet = psutil.Process(raylet_of(victim))
             stopped.extend([raylet, *raylet.children(recursive=True)])
             for each in stopped:
                 each.send_signal(signal.SIGSTOP)

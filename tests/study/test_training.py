@@ -19,6 +19,7 @@ from upright.runs.run import Run
 from upright.settings.resolving import resolve
 from upright.study import training
 from upright.study.children import Child, Children, Onlooker, SeedProgress
+from upright.study.local_process import LocalProcess
 from upright.study.training import task_of
 
 TINY: dict[str, Any] = {
@@ -376,7 +377,8 @@ def test_an_interruption_is_raised_when_the_checkpoints_are_there(tmp_path: Path
 
 def test_a_training_that_is_stopped_before_it_began_did_not_fail(tmp_path: Path) -> None:
     recipe = resolve("CartPole-v1", "ppo", preset="default")
-    child = Child(SeedProgress(0), task_of(recipe, SeedProgress(0), tmp_path, media=False))
+    process = LocalProcess(task_of(recipe, SeedProgress(0), tmp_path, media=False))
+    child = Child(SeedProgress(0), process)
     child.stop()
     while not child.is_over():
         time.sleep(0.01)

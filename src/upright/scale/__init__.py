@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from upright.scale.engine import Engine, Job, Reply
     from upright.scale.inprocess import InProcess
     from upright.scale.processes import ProcessEngine
+    from upright.scale.ray_cluster import attached, detached, how_lost
     from upright.scale.ray_engine import RayEngine
+    from upright.scale.ray_node import Whereabouts, go_there, whereabouts
     from upright.scale.sharded import ShardedCollector
 
 __getattr__, __dir__, __all__ = opened(__name__)

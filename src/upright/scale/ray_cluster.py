@@ -94,6 +94,26 @@ def detached() -> None:
             _end()
 
 
+def how_lost(ray: Any, error: Any) -> str:
+    """What became of an actor that answers with an error of Ray's, to be read after "its process".
+
+    Args:
+        ray: As `attached` gave it.
+        error: What `ray.get` raised.
+    """
+    known, said = ray.exceptions, str(error).strip()
+    last = said.splitlines()[-1] if said else type(error).__name__
+    if getattr(error, "actor_init_failed", False):
+        return f"could not begin ({last})"
+    if isinstance(error, known.ActorUnavailableError):
+        return "cannot be reached"
+    if isinstance(error, known.OutOfMemoryError):
+        return "ended, because its machine ran out of memory"
+    if isinstance(error, known.RayTaskError):
+        return f"raised {last}"
+    return "ended with its node" if "node has died" in said else "ended"
+
+
 def _end() -> None:
     ray, reaper = sys.modules.get("ray"), _held.reaper
     _held.holders, _held.reaper = 0, None

@@ -1,16 +1,14 @@
 """The engine of Ray's actors: on this machine alone, or on all of a cluster."""
 
-import os
-import sys
 from collections import defaultdict, deque
 from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
-from pathlib import Path
 from typing import Any
 
 from upright.policy import Weights
 from upright.scale.engine import Job, Lost, Response, Unit
-from upright.scale.ray_cluster import attached, detached
+from upright.scale.ray_cluster import attached, detached, how_lost
+from upright.scale.ray_node import whereabouts
 from upright.scale.ray_worker import RayWorker
 from upright.scale.sending import sendable, without_main
 
@@ -42,8 +40,7 @@ class RayEngine:
         with without_main():
             common = bytes(ForkingPickler.dumps((job, spec)))
         self._ray = attached(address, workers)
-        path = [*map(os.path.abspath, sys.path)]
-        self._begins_with = (path, str(Path.cwd()), self._ray.put(common))
+        self._begins_with = (whereabouts(), self._ray.put(common))
         # Next to no share of a CPU is held for one, so that there is room on fewer nodes too; with
         # none at all, Ray would not spread them.
         chosen: dict[str, Any] = {"num_cpus": 0.001, "scheduling_strategy": "SPREAD"}
@@ -80,22 +77,8 @@ class RayEngine:
         try:
             answer: Response = ForkingPickler.loads(self._ray.get(ready[0]))
         except self._ray.exceptions.RayError as error:
-            return worker, Lost(self._how(error))
+            return worker, Lost(how_lost(self._ray, error))
         return worker, answer
-
-    def _how(self, error: Any) -> str:
-        """What became of a worker, to be read after "its process"."""
-        known, said = self._ray.exceptions, str(error).strip()
-        last = said.splitlines()[-1] if said else type(error).__name__
-        if getattr(error, "actor_init_failed", False):
-            return f"could not begin ({last})"
-        if isinstance(error, known.ActorUnavailableError):
-            return "cannot be reached"
-        if isinstance(error, known.OutOfMemoryError):
-            return "ended, because its machine ran out of memory"
-        if isinstance(error, known.RayTaskError):
-            return f"raised {last}"
-        return "ended with its node" if "node has died" in said else "ended"
 
     def end(self, worker: int) -> None:
         """Kill a worker."""

@@ -1,30 +1,24 @@
 """A worker that Ray runs, on this machine or another: it does one unit after the other."""
 
-import os
-import sys
-from collections.abc import Sequence
-from contextlib import suppress
 from multiprocessing.reduction import ForkingPickler
 
 from upright.envs import register_as
 from upright.ground import limit_threads
+from upright.scale.ray_node import Whereabouts, go_there
 from upright.scale.shards import Shards
 from upright.scale.worker import answer_to
 
 
 class RayWorker:
-    """What becomes an actor of Ray's; all that it takes and gives are bytes.
+    """What becomes an actor of Ray's; all that it takes of a unit and gives are bytes.
 
     Args:
-        path: Where the driver imports from; those of its folders that are here too, count here.
-        folder: The one that the driver runs in.
+        there: Where the driver is.
         job: What the run's units have in common, and what the driver knows of the environment's id.
     """
 
-    def __init__(self, path: Sequence[str], folder: str, job: bytes) -> None:
-        sys.path += [each for each in path if each not in sys.path]
-        with suppress(OSError):  # on another machine there may be none
-            os.chdir(folder)
+    def __init__(self, there: Whereabouts, job: bytes) -> None:
+        go_there(there)
         limit_threads(1)
         common, spec = ForkingPickler.loads(job)
         register_as(spec)

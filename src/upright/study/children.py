@@ -1,24 +1,17 @@
 """Trainings as processes: started, listened to, stopped in good order, and buried."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
-import threading
-from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from queue import Empty, SimpleQueue
-from typing import IO, Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
-from upright.ground import ONE_THREAD, shortened
 from upright.judging import Verdict
 from upright.settings import Recipe
+from upright.study.process import Beginning, Ending, TrainingProcess
 
-READING_SECONDS, LONGEST_LINE = 2.0, 1 << 16
 Fate = Literal["waiting", "training", "finished", "pruned", "stopped", "failed"]
 
 
@@ -78,109 +71,79 @@ class Onlooker:
 
 
 class Child:
-    """A training in a process of its own, which no Ctrl-C reaches but through `stop`.
+    """A training in a process of its own, and what it tells.
 
     Args:
-        progress: Is kept up to date with what it tells.
-        task: What `study.child` takes.
+        progress: Is kept up to date with it.
+        process: Its own, wherever it runs.
     """
 
-    def __init__(self, progress: SeedProgress, task: dict[str, Any]) -> None:
-        self.progress = progress
+    def __init__(self, progress: SeedProgress, process: TrainingProcess) -> None:
+        self.progress, self._process = progress, process
         self._is_asked = False
-        self._told: SimpleQueue[bytes] = SimpleQueue()
-        self._last_words: deque[str] = deque(maxlen=1)
-        self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "upright.study.child"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=_environment(),
-            start_new_session=True,
-        )
-        assert self._process.stdin is not None
-        with suppress(BrokenPipeError):  # it died at once, which is seen when it is asked
-            self._process.stdin.write(json.dumps(task).encode() + b"\n")
-            self._process.stdin.flush()
-        self._readers = [
-            threading.Thread(target=_read, args=args, daemon=True)
-            for args in (
-                (self._process.stdout, self._told.put),
-                (self._process.stderr, self._remember),
-            )
-        ]
-        for reader in self._readers:
-            reader.start()
+        self._ended: Ending | None = None
 
     def stop(self) -> None:
         """Ask it to write a checkpoint and end."""
         self._is_asked = True
-        self._hang_up()
-
-    def _hang_up(self) -> None:
-        assert self._process.stdin is not None
-        with suppress(OSError):
-            self._process.stdin.close()
+        self._process.hang_up()
 
     def kill(self) -> None:
         """End it now, and wait until it has."""
-        self._hang_up()
         self._process.kill()
-        self._process.wait()
 
     def is_over(self) -> bool:
         """Whether it has ended; what it said last is known then."""
-        if self._process.poll() is None:
-            return False
-        for reader in self._readers:  # a process that it left behind may hold the pipes open
-            reader.join(READING_SECONDS)
-        self._hang_up()
-        return True
+        self._ended = self._process.ended()
+        return self._ended is not None
 
     def listen(self) -> list[str]:
         """Take in what it told since; what of it is for a person."""
         notes: list[str] = []
-        with suppress(Empty):
-            while True:
-                event = json.loads(self._told.get_nowait())
-                if note := event.pop("note", ""):
-                    notes.append(note)
-                if "evaluation" in event:
-                    self.progress.evaluations[event["timesteps"]] = event["evaluation"]
-                if folder := event.pop("folder", None):
-                    self.progress.folder = Path(folder)
-                for name, value in event.items():
-                    setattr(self.progress, name, value)
+        for line in self._process.heard():
+            event = json.loads(line)
+            if note := event.pop("note", ""):
+                notes.append(note)
+            if "evaluation" in event:
+                self.progress.evaluations[event["timesteps"]] = event["evaluation"]
+            if folder := event.pop("folder", None):
+                self.progress.folder = Path(folder)
+            for name, value in event.items():
+                setattr(self.progress, name, value)
         return notes
 
     @property
     def was_stopped(self) -> bool:
         """Whether it ended because it was asked to."""
-        return self._is_asked and self._process.returncode == 128 + signal.SIGTERM
+        assert self._ended is not None
+        return self._is_asked and self._ended.code == 128 + signal.SIGTERM
 
     @property
     def failure(self) -> str:
         """Why it ended otherwise than well: its last words, or what ended it; nothing if well."""
-        code, said = self._process.returncode, "".join(self._last_words)
+        assert self._ended is not None
+        code, said = self._ended
         if code == 0:
             return ""
-        if code >= 0:
+        if code is None:
+            return f"it was lost: its process {said}"
+        if code > 0:
             return said or f"its process ended with exit code {code}, and said nothing"
         with suppress(ValueError):
             how = f"its process was ended by {signal.Signals(-code).name}"
             return f"{how}; its last words: {said}" if said else how
         return said or f"its process was ended by signal {-code}"
 
-    def _remember(self, line: bytes) -> None:
-        text = line.decode(errors="replace").strip()
-        if text:
-            self._last_words.append(shortened(text, 600))
-
 
 class Children:
-    """The trainings that go on now; leaving it ends those that still do."""
+    """The trainings that go on now; leaving it ends those that still do.
 
-    def __init__(self) -> None:
+    Args:
+        begin: Begins the process of each.
+    """
+
+    def __init__(self, begin: Beginning) -> None:
+        self._begin = begin
         self._children: list[Child] = []
 
     def __enter__(self) -> Self:
@@ -195,7 +158,7 @@ class Children:
 
     def start(self, progress: SeedProgress, task: dict[str, Any]) -> None:
         """Begin one more."""
-        self._children.append(Child(progress, task))
+        self._children.append(Child(progress, self._begin(task)))
 
     def stop(self, only: SeedProgress | None = None) -> None:
         """Ask all of them, or one, to write a checkpoint and end."""
@@ -212,16 +175,3 @@ class Children:
         over = [child for child in self._children if child.is_over()]
         self._children = [child for child in self._children if child not in over]
         return over
-
-
-def _read(pipe: IO[bytes], take: Any) -> None:
-    with suppress(OSError, ValueError), pipe:
-        for line in iter(lambda: pipe.readline(LONGEST_LINE), b""):
-            take(line)
-
-
-def _environment() -> dict[str, str]:
-    """One thread for matrices, and imports from where they come here."""
-    here = [path or str(Path.cwd()) for path in sys.path]
-    threads = {name: os.environ.get(name, "1") for name in ONE_THREAD}
-    return os.environ | threads | {"PYTHONPATH": os.pathsep.join(here)}

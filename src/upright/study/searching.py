@@ -8,6 +8,7 @@ from upright.ground import Interrupted, Interruption, UprightError
 from upright.settings import Recipe, SearchSpace, read_space
 from upright.study.children import Children, Onlooker, SeedProgress
 from upright.study.found import Search, TrialRow, counted_trials, row_of_trial
+from upright.study.local_process import LocalProcess, usual_jobs
 from upright.study.outcome import SeedRuns
 from upright.study.plan import Plan
 from upright.study.search_folder import (
@@ -19,7 +20,7 @@ from upright.study.search_folder import (
     write_best,
 )
 from upright.study.spec import MOST_SEEDS
-from upright.study.training import refuse_untrainable, train_seeds, usual_jobs, work_off
+from upright.study.training import refuse_untrainable, train_seeds, work_off
 from upright.study.trials import Trials
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def search_settings(
         trials = Trials(study, folder, recipe, space, plan, onlooker)
         trials.pick_up()
         onlooker.began(recipe, trials.every, [f"The search is in {folder}.", *notes])
-        with Interruption(onlooker.stopping) as interruption, Children() as children:
+        with Interruption(onlooker.stopping) as interruption, Children(LocalProcess) as children:
             trials.begin(children)
             work_off(trials, children, jobs or usual_jobs(recipe), interruption, trials)
         if interruption.signum is not None:

@@ -104,7 +104,7 @@ def refuse_unfit(
 
 
 _ALONE = "Train each seed with upright.train, which takes it."
-_HERE = "Every seed is trained in a process of this machine."
+_HERE = "Every training of a search is a process of this machine."
 _UNFIT = {
     "seed": "Say which with seeds=.",
     "policy": _ALONE,

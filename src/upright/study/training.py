@@ -2,17 +2,19 @@
 
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from upright.experiment import Experiment, Listener
-from upright.ground import Interrupted, Interruption, UprightError, how_many, usable_cores
+from upright.ground import Interrupted, Interruption, UprightError, how_many
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
+from upright.study.local_process import LocalProcess, usual_jobs
+from upright.study.process import Beginning
 
 LOOKING_SECONDS, LISTENING_SECONDS = 0.05, 3.0
 Begun = tuple[SeedProgress, dict[str, Any]]
@@ -26,6 +28,8 @@ def train_seeds(
     jobs: int | None,
     media: bool,
     onlooker: Onlooker,
+    engine: str = "process",
+    ray_address: str | None = None,
 ) -> list[SeedProgress]:
     """Train a recipe with several seeds, each in a process of its own.
 
@@ -39,31 +43,65 @@ def train_seeds(
         jobs: How many trainings go on at a time; None for as many as there are cores for.
         media: Whether curve.png and replay.mp4 are left in the run folders.
         onlooker: Is told how it goes.
+        engine: "process" for processes of this machine, "ray" for wherever Ray has room.
+        ray_address: Ray's cluster; None for this machine alone.
 
     Returns:
         What became of each, in the order of the seeds.
 
     Raises:
-        UprightError: The recipe cannot be trained, or another process trains one of the seeds;
-            nothing was written then.
+        UprightError: The recipe cannot be trained, another process trains one of the seeds, or Ray
+            cannot be had; nothing was written then.
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
+    recipe = _on(engine, ray_address, recipe)
     there, notes = runs_there(recipe, set(seeds), Path(out))
     refuse_busy(there)
     every = [SeedProgress(seed, folder=there.get(seed)) for seed in seeds]
     for one in every:
         if one.folder is not None and Run(one.folder).status == "finished":
             conclude(one)
-    if any(one.state == "waiting" for one in every):
-        refuse_untrainable(recipe)
-    onlooker.began(recipe, every, notes)
     tasks = [(one, task_of(recipe, one, out, media)) for one in every if one.state == "waiting"]
-    with Interruption(onlooker.stopping) as interruption, Children() as children:
-        at_once = jobs or usual_jobs(recipe)
-        work_off(Work(tasks), children, at_once, interruption, onlooker)
+    if not tasks:
+        onlooker.began(recipe, every, notes)
+        return every
+    refuse_untrainable(recipe)
+    most = min(jobs or usual_jobs(recipe), len(tasks))
+    with _place(engine, ray_address, recipe, out, most) as (begin, room):
+        onlooker.began(recipe, every, notes)
+        with Interruption(onlooker.stopping) as interruption, Children(begin) as children:
+            work_off(Work(tasks), children, jobs or room, interruption, onlooker)
     if interruption.signum is not None:
         raise Interrupted(interruption.signum)
     return every
+
+
+def _on(engine: str, ray_address: str | None, recipe: Recipe) -> Recipe:
+    """The recipe as it is trained there: what is Ray's is whole trainings, and not their workers.
+
+    Raises:
+        UprightError: There is no such engine, or an address without Ray; as `train` says it.
+    """
+    chosen = {"engine": engine, "ray_address": ray_address, "workers": max(1, recipe.workers)}
+    recipe.changed(chosen)
+    return recipe.changed({"engine": "process"}) if engine == "ray" else recipe
+
+
+@contextmanager
+def _place(
+    engine: str, ray_address: str | None, recipe: Recipe, out: str | Path, most: int
+) -> Iterator[tuple[Beginning, int]]:
+    """What begins the trainings' processes, and for how many at a time there is room.
+
+    On this machine that is for `most`.
+    """
+    if engine != "ray":
+        yield LocalProcess, most
+        return
+    from upright.study.ray_place import on_ray
+
+    with on_ray(out, recipe.threads, most, ray_address or "") as place:
+        yield place
 
 
 class Work:
@@ -115,11 +153,6 @@ def refuse_untrainable(recipe: Recipe) -> None:
         UprightError: The recipe cannot be trained.
     """
     Experiment(recipe, recipe.env, Listener(), Own()).close()
-
-
-def usual_jobs(recipe: Recipe) -> int:
-    """As many trainings at a time as there are cores for their threads."""
-    return max(1, usable_cores() // recipe.threads)
 
 
 def task_of(recipe: Recipe, one: SeedProgress, out: str | Path, media: bool) -> dict[str, Any]:

@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     text = "0-15, or 0,3,5-7; default 0-15"
     add("--seeds", type=parse_seeds, metavar="SEEDS", default="0-15", help=text)
     add_jobs(parser)
+    text = "where the trainings run: process, on this machine, or ray (extra ray); default process"
+    add("--engine", metavar="NAME", default="process", help=text)
+    text = (
+        "the cluster whose nodes train, HOST:PORT, or auto for the one of this machine; default "
+        "none, this machine alone"
+    )
+    add("--ray-address", metavar="ADDR", help=text)
     add_training(parser, without=("seed", "engine", "ray_address"))
 
 
@@ -54,8 +61,9 @@ def run(args: argparse.Namespace) -> int:
     from upright.cli.terminal import onlooker_for
     from upright.recipes import train_several
 
-    recipe = recipe_of_words(args, "seeds", "jobs")
-    chosen: dict[str, Any] = {"out": args.out, "jobs": args.jobs}
+    own = ("jobs", "engine", "ray_address")
+    recipe = recipe_of_words(args, "seeds", *own)
+    chosen: dict[str, Any] = {"out": args.out, **{name: getattr(args, name) for name in own}}
     chosen["media"] = False if args.no_media else None
     try:
         with onlooker_for(sys.stderr, args.quiet) as onlooker:
