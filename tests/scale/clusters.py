@@ -118,7 +118,7 @@ def _main(how: str, settings: dict[str, Any]) -> None:
     from ray.cluster_utils import Cluster
 
     small = {"num_cpus": 2, "object_store_memory": 80 << 20}
-    cluster = Cluster(head_node_args={**small, "include_dashboard": False})
+    cluster = Cluster()
     nodes = [cluster.add_node(**small) for _ in range(2)]
     trainer = upright.Trainer(
         "CartPole-v1", "ppo", workers=4, engine="ray", ray_address=cluster.address,

@@ -93,6 +93,7 @@ def interrupted(heard: Heard, **chosen: Any) -> None:
         upright.seeds(ENV, seeds="0-2", jobs=3, onlooker=heard, **CHOSEN, **chosen)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_here")
 def test_what_ray_was_stopped_in_processes_go_on_with_and_what_waited_for_room_begins(
     shut: Path, undisturbed: Path
@@ -158,6 +159,7 @@ def out_of_this_process_alone(tmp_path: Path) -> Path:
     return Path(f"/proc/self/fd/{os.open(tmp_path / 'there', os.O_RDONLY)}")
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_here")
 def test_a_training_that_does_not_see_where_the_runs_go_is_refused_and_leaves_nothing(
     tmp_path: Path,
