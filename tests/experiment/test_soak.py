@@ -49,6 +49,7 @@ def check(seconds: float, backend: str, out: Path) -> None:
     assert len(list(folder.iterdir())) <= 5
 
 
+@pytest.mark.long
 def test_memory_and_open_files_stay_flat(tmp_path: Path) -> None:
     check(float(os.environ.get("UPRIGHT_SOAK_SECONDS", "5")), "vector", tmp_path)
 

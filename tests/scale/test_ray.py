@@ -156,6 +156,7 @@ def late_once(monkeypatch: pytest.MonkeyPatch, hangs: Callable[[], bool]) -> Non
     monkeypatch.setattr(RayEngine, "wait", waiting)
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here", "_at_once")
 def test_an_actor_that_hangs_is_killed_and_its_unit_done_by_another(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
@@ -229,6 +230,7 @@ SHARDED: dict[str, Any] = {
 }  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("here", "_at_once")
 def test_a_run_ended_on_ray_and_resumed_on_another_engine_is_the_undisturbed_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -159,6 +159,7 @@ def test_a_worker_that_does_not_close_spoils_nothing() -> None:
     assert workers_of_this() == []
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_at_once")
 def test_a_run_that_lost_too_many_workers_goes_on_where_it_was(tmp_path: Path) -> None:
     note = tmp_path / "note"

@@ -394,11 +394,8 @@ def unplaced(rows: Any) -> list[TrialRow]:
     return [row._replace(folder="") for row in rows]
 
 
-@pytest.mark.parametrize(
-    "signum",
-    [signal.SIGKILL, pytest.param(signal.SIGINT, marks=pytest.mark.long)],
-    ids=["SIGKILL", "SIGINT"],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGINT], ids=["SIGKILL", "SIGINT"])
 def test_a_search_that_is_stopped_goes_on_as_if_it_never_was(
     start: Callable[..., Searching], space: Path, undisturbed: list[TrialRow], tmp_path: Path,
     signum: int,
