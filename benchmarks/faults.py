@@ -31,11 +31,13 @@ from scale import HERE, OVERHEAD_MS, SHARDS, STEPS, WIDTH, Bench, Who
 from upright.cli.arguments import count
 from upright.learning import Iteration, Trainer
 from upright.rollout import Rollout
+from upright.runs import Metric
 
 PARTS = ("collects", "training")
 HUNG_AFTER = 5.0  # seconds
 FAULTS = {"killed (SIGKILL)": signal.SIGKILL, "frozen (SIGSTOP)": signal.SIGSTOP}
 LONG = 60.0  # seconds for which a worker is killed in every iteration, at least
+CLOCK = (Metric.FPS, Metric.SECONDS)
 LATEST = 0.08  # seconds after an iteration's beginning: about what a collect takes
 
 
@@ -148,7 +150,7 @@ class Trained(NamedTuple):
 
     Attributes:
         weights: The file's bytes.
-        rows: Its metrics but for times, and what the verdict says of the weights.
+        rows: Its metrics, but for what a clock says.
         seconds: From its first collect to its end, evaluations apart.
     """
 
@@ -173,10 +175,9 @@ def train(env: str, who: Who, iterations: int, listener: upright.experiment.List
     with tempfile.TemporaryDirectory() as out:
         run = upright.train(env, "ppo", seed=0, out=out, media=False, listener=listener, **how)
         rows = [
-            {name: value for name, value in row.items() if not name.startswith("time/time")}
+            {name: value for name, value in row.items() if name not in CLOCK}
             for row in run.metrics()
         ]
-        rows = [{k: v for k, v in row.items() if k != "time/fps"} for row in rows]
         weights = (run.path / "policy.safetensors").read_bytes()
         return Trained(weights, rows, run.info["train_seconds"])
 
