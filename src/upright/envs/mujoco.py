@@ -6,6 +6,8 @@ from typing import Any
 
 import gymnasium as gym
 
+from upright.ground import in_a_line
+
 _said: set[str] = set()
 
 
@@ -34,4 +36,4 @@ def _say_once(text: str) -> None:
         what = text.partition(" Time = ")[0]
         if what not in _said:
             _said.add(what)
-            print(f"MuJoCo: {' '.join(text.split())}", file=sys.stderr, flush=True)
+            print(f"MuJoCo: {in_a_line(text)}", file=sys.stderr, flush=True)
