@@ -3,8 +3,13 @@
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from study.test_training import TINY, Heard
 
@@ -41,6 +46,38 @@ def gate(folder: Path) -> Path:
     return shut
 
 
+def trainings(folder: Path) -> list[psutil.Process]:
+    """The processes that train in a folder, whoever began them."""
+    found = []
+    for each in psutil.process_iter():
+        with suppress(psutil.Error):
+            if "upright.study.child" in each.cmdline() and Path(each.cwd()) == folder.resolve():
+                found.append(each)
+    return found
+
+
+def opener(shut: Path, stopped: Sequence[psutil.Process]) -> Callable[[], None]:
+    """What opens the gate as soon as each of these trainings knows that it is to stop.
+
+    A training's thread that waits for that ends then. Waits for a minute at most.
+    """
+    threads = {each: each.num_threads() for each in stopped}
+
+    def has_heard(each: psutil.Process) -> bool:
+        try:
+            return each.num_threads() < threads[each]
+        except psutil.NoSuchProcess:
+            return True
+
+    def opens() -> None:
+        until = time.monotonic() + 60.0
+        while not all(map(has_heard, threads)) and time.monotonic() < until:
+            time.sleep(0.01)
+        shut.unlink()
+
+    return opens
+
+
 class Midway(Heard):
     """Does something once, when so many trainings are in the midst of it, and opens the gate.
 
@@ -62,8 +99,12 @@ class Midway(Heard):
     def moved(self) -> None:
         if not self._is_done and sum(one.timesteps > 0 for one in self._every) >= self._count:
             self._is_done = True
-            threading.Timer(1.0, self._shut.unlink).start()
+            threading.Thread(target=opener(self._shut, self.struck())).start()
             self.strike()
+
+    def struck(self) -> list[psutil.Process]:
+        """The trainings that are to stop."""
+        return trainings(self._shut.parent)
 
     def strike(self) -> None:
         """As Ctrl-C does."""

@@ -15,10 +15,12 @@ import time
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import upright
 from scale.clusters import ray_workers, raylet_of
 from scale.test_workers import are_gone
-from study.gated import CHOSEN, ENV, Midway, folder_of
+from study.gated import CHOSEN, ENV, Midway, folder_of, opener, trainings
 from study.test_training import wait_until_nobody_writes
 from upright.runs.run import Run
 
@@ -32,16 +34,23 @@ def seeds(address: str, **chosen: Any) -> upright.Seeds:
     return upright.seeds(ENV, seeds=SEEDS, engine="ray", ray_address=address, **CHOSEN | chosen)
 
 
+def actors_of(node: Any) -> list[psutil.Process]:
+    return ray_workers(raylet_of(node), TITLE)
+
+
 def removed(cluster: Any, nodes: list[Any]) -> dict[str, Any]:
     """One of the nodes that train, and not the driver's."""
     import ray
 
     class Removes(Midway):
-        def strike(self) -> None:
+        def struck(self) -> list[psutil.Process]:
             own = ray.get_runtime_context().get_node_id()
-            others = [node for node in nodes if node.node_id != own]
-            victim = max(others, key=lambda node: len(ray_workers(raylet_of(node), TITLE)))
-            cluster.remove_node(victim, allow_graceful=False)
+            others = {node: actors_of(node) for node in nodes if node.node_id != own}
+            self._victim = max(others, key=lambda node: len(others[node]))
+            return [child for actor in others[self._victim] for child in actor.children()]
+
+        def strike(self) -> None:
+            cluster.remove_node(self._victim, allow_graceful=False)
 
     first = seeds(cluster.address, onlooker=Removes(Path("gate"), len(SEEDS)))
     wait_until_nobody_writes(Path("runs"))
@@ -56,10 +65,11 @@ def orphaned(cluster: Any, nodes: list[Any]) -> dict[str, Any]:
         assert driver.poll() is None
         time.sleep(0.05)
     begun = ray_workers(title=TITLE)
-    begun += [each for actor in begun for each in actor.children(recursive=True)]
+    begun += (there := trainings(Path()))
+    open_gate = opener(Path("gate"), there)
     driver.kill()
     driver.wait()
-    Path("gate").unlink()
+    open_gate()
     gone = are_gone([each.pid for each in begun])
     statuses = [Run(folder_of(Path("runs"), seed)).status for seed in SEEDS]
     again = seeds(cluster.address).failures

@@ -19,7 +19,7 @@ from kills import differences
 from scale.clusters import ray_workers, told_by
 from scale.test_workers import are_gone
 from study import nodes
-from study.gated import CHOSEN, ENV, Midway, folder_of, gate
+from study.gated import CHOSEN, ENV, Midway, folder_of, gate, opener, trainings
 from study.nodes import TITLE, WAYS
 from study.test_training import TINY, Heard, Several, wait_until_nobody_writes
 from study.test_training import folder_of as folder_of_pole
@@ -134,8 +134,12 @@ def test_what_was_stopped_in_processes_goes_on_on_ray(shut: Path, undisturbed: P
 class Kills(Midway):
     """Kills the actor of one training."""
 
+    def struck(self) -> list[psutil.Process]:
+        self._actor = ray_workers(title=TITLE)[0]
+        return self._actor.children()
+
     def strike(self) -> None:
-        ray_workers(title=TITLE)[0].kill()
+        self._actor.kill()
 
 
 @pytest.mark.long
@@ -260,9 +264,10 @@ def test_nothing_outlives_a_driver_and_every_training_leaves_its_checkpoint(
     out = Path("runs").absolute()
     several = on_ray_by_command(out)
     begun = psutil.Process(several.process.pid).children(recursive=True)
+    open_gate = opener(shut, trainings(Path()))
     end = os.kill if signum == signal.SIGKILL else os.killpg
     end(several.process.pid, signum)
-    shut.unlink()
+    open_gate()
     assert several.process.wait() == (-signum if signum == signal.SIGKILL else 128 + signum)
     assert "Traceback" not in several.stderr()
     assert are_gone([each.pid for each in begun])
