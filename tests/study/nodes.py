@@ -34,10 +34,6 @@ def seeds(address: str, **chosen: Any) -> upright.Seeds:
     return upright.seeds(ENV, seeds=SEEDS, engine="ray", ray_address=address, **CHOSEN | chosen)
 
 
-def actors_of(node: Any) -> list[psutil.Process]:
-    return ray_workers(raylet_of(node), TITLE)
-
-
 def removed(cluster: Any, nodes: list[Any]) -> dict[str, Any]:
     """One of the nodes that train, and not the driver's."""
     import ray
@@ -45,9 +41,10 @@ def removed(cluster: Any, nodes: list[Any]) -> dict[str, Any]:
     class Removes(Midway):
         def struck(self) -> list[psutil.Process]:
             own = ray.get_runtime_context().get_node_id()
-            others = {node: actors_of(node) for node in nodes if node.node_id != own}
-            self._victim = max(others, key=lambda node: len(others[node]))
-            return [child for actor in others[self._victim] for child in actor.children()]
+            others = [node for node in nodes if node.node_id != own]
+            actors = {node: ray_workers(raylet_of(node), TITLE) for node in others}
+            self._victim = max(others, key=lambda node: len(actors[node]))
+            return [child for actor in actors[self._victim] for child in actor.children()]
 
         def strike(self) -> None:
             cluster.remove_node(self._victim, allow_graceful=False)
@@ -64,9 +61,9 @@ def orphaned(cluster: Any, nodes: list[Any]) -> dict[str, Any]:
     while not all(log.exists() and log.read_bytes().count(b"\n") for log in logs):
         assert driver.poll() is None
         time.sleep(0.05)
-    begun = ray_workers(title=TITLE)
-    begun += (there := trainings(Path()))
-    open_gate = opener(Path("gate"), there)
+    training = trainings(Path())
+    begun = [*ray_workers(title=TITLE), *training]
+    open_gate = opener(Path("gate"), training)
     driver.kill()
     driver.wait()
     open_gate()
