@@ -175,6 +175,25 @@ def test_who_solves_sooner_is_said_beside_the_returns(easy_sides: Path) -> None:
     assert turned.outcome == "later"
 
 
+def test_where_solving_ends_no_run_nobody_says_how_soon_it_came(
+    quick: str, slow: str, tmp_path: Path
+) -> None:
+    for seed in (10, 11):
+        chosen = BRIEF | {"learning_rate": 0.01, "reward_threshold": 20.0}
+        upright.train("CartPole-v1", seed=seed, out=tmp_path / "one", **chosen)
+        upright.train("CartPole-v1", seed=seed, out=tmp_path / "two", gamma=0.9, **chosen)
+    found = Compared(sides_of([str(tmp_path / "one"), str(tmp_path / "two")]))
+    assert [len(side.solvers) for side in found.sides] == [2, 2]
+    assert found.races == ()
+    assert found.sides[0].as_dict()["steps_to_solve"] is None
+    assert not any("to solve" in each for each in found.sides[0].sentences())
+
+
+def test_what_is_no_name_is_no_side(quick: str, slow: str) -> None:
+    with pytest.raises(upright.UprightError, match=r"^A side is the name of a folder.*, not list"):
+        upright.compare([quick, slow])  # type: ignore[arg-type]
+
+
 def test_where_nothing_is_solved_there_is_no_race(slow: str, tmp_path: Path) -> None:
     for seed in (10, 11):
         chosen = BRIEF | {"gamma": 0.9, "learning_rate": 1e-6}
@@ -274,6 +293,33 @@ def unfinished(quick: Path, slow: Path) -> list[str]:
     return [str(quick), str(slow)]
 
 
+def gone_on_with(quick: Path, slow: Path) -> list[str]:
+    run_file = slow / "CartPole-v1" / "ppo-s2" / "run.json"
+    run_file.write_text(run_file.read_text().replace('"finished"', '"interrupted"'))
+    return [str(quick), str(slow)]
+
+
+def garbled(quick: Path, slow: Path) -> list[str]:
+    (slow / "CartPole-v1" / "ppo-s2" / "run.json").write_text("x")
+    return [str(quick), str(slow)]
+
+
+def judged_at_another_time(quick: Path, slow: Path) -> list[str]:
+    return _with(slow, until="solved")
+
+
+def no_name(quick: Path, slow: Path) -> list[str]:
+    return [str(quick), ""]
+
+
+def a_name_too_long(quick: Path, slow: Path) -> list[str]:
+    return [str(quick), "a" * 5000]
+
+
+def nothing(quick: Path, slow: Path) -> list[str]:
+    return []
+
+
 def tampered_weights(quick: Path, slow: Path) -> list[str]:
     other_weights(slow / "CartPole-v1" / "ppo-s2")
     return [str(quick), str(slow)]
@@ -300,6 +346,12 @@ REFUSED: dict[Spoilt, str] = {
     other_arguments: "not judged alike: its arguments none and {'sutton_barto_reward': True}.",
     another_environment: "were not judged alike: environment CartPole-v1 and probes/Pole-v0.",
     unfinished: "ppo-s2 is not verified: ",
+    gone_on_with: "ppo-s2 is not verified: its status is interrupted. `upright resume` brings it",
+    garbled: "ppo-s2/run.json is not valid JSON",
+    judged_at_another_time: "were not judged alike: until budget and solved.",
+    no_name: "A side has no name. Say . for the folder that you are in.",
+    a_name_too_long: "aaa ... names no run: File name too long.",
+    nothing: "There is nothing to compare. Name two folders of runs.",
     tampered_weights: "ppo-s2 is not verified: The weights are not the ones that were judged.",
     untrusted_code: "is code that would be imported and run. If you trust it, say --trust-code",
 }

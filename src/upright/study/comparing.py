@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from upright.ground import UprightError
 from upright.judging import Comparison, Estimate, Race, compared, raced
 from upright.study.outcome import with_interval
 from upright.study.sides import Side, sides_of
@@ -24,14 +25,14 @@ class Compared:
     Attributes:
         sides: The same.
         comparisons: Of the mean returns of each side but the first with those of the first.
-        races: Of their steps to solve; empty where nothing is solved.
+        races: Of their steps to solve; empty where nothing is solved, or solving ends no run.
     """
 
     def __init__(self, sides: Sequence[Side]) -> None:
         self.sides = tuple(sides)
         first, *others = sides
         self.comparisons = tuple(compared(side.scores, first.scores) for side in others)
-        races = any(side.solvers for side in sides)
+        races = any(side.racers for side in sides)
         steps = [_steps(side) for side in sides] if races else []
         self.races = tuple(raced(each, steps[0]) for each in steps[1:])
 
@@ -116,6 +117,12 @@ def compare(*sides: str | Path, trust_code: bool = False, replay: bool = False) 
         >>> len(found.sentences()) >= 1
         True
     """
+    for side in sides:
+        if not isinstance(side, str | Path):
+            raise UprightError(
+                f"A side is the name of a folder or a pattern, not {type(side).__name__}.",
+                "Give every side by itself: upright.compare(one, other).",
+            )
     return Compared(sides_of([str(each) for each in sides], trust_code, replay))
 
 

@@ -61,8 +61,9 @@ def cost_of(rows: Sequence[SeedRow], budget: int, is_race: bool) -> float:
 
 
 class Rows:
-    """The rows of at least one run, and what they come to."""
+    """At least one run, a row of each, and what they come to."""
 
+    runs: tuple[Run, ...]
     rows: tuple[SeedRow, ...]
 
     @property
@@ -80,14 +81,23 @@ class Rows:
         """The rows of the runs that are solved."""
         return [row for row in self.rows if row.solved]
 
+    @property
+    def racers(self) -> list[SeedRow]:
+        """The solvers, where a run ends once it is solved: what it took says how soon that was.
+
+        A run that spends its budget is judged by its best policy, of whenever that is.
+        """
+        ends = all(run.recipe.until == "solved" for run in self.runs)
+        return self.solvers if ends else []
+
     def as_dict(self) -> dict[str, Any]:
         """All of it as JSON values."""
         return {
             "runs": [row._asdict() for row in self.rows],
             "solved": None if self._is_unjudged else len(self.solvers),
             **{name: each._asdict() for name, each in self.aggregates._asdict().items()},
-            "steps_to_solve": _spread(row.steps for row in self.solvers),
-            "seconds_to_solve": _spread(row.seconds for row in self.solvers),
+            "steps_to_solve": _spread(row.steps for row in self.racers),
+            "seconds_to_solve": _spread(row.seconds for row in self.racers),
         }
 
     def sentences(self) -> list[str]:
@@ -102,7 +112,7 @@ class Rows:
         if self._is_unjudged:
             return [f"{how_many(runs, 'run')}, no threshold", *said]
         said.insert(0, f"Solved and verified: {len(self.solvers)} of {runs}")
-        if self.solvers:
+        if self.racers:
             steps = _words(self.as_dict()["steps_to_solve"], ",.0f")
             seconds = _words(self.as_dict()["seconds_to_solve"], ",.2f")
             said += [f"Steps to solve: {steps}", f"Seconds to solve: {seconds}, of training"]

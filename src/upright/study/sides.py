@@ -1,13 +1,13 @@
 """Sides of a comparison: which runs are whose, and what keeps them from being compared."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from upright.envs import evaluation_env, in_full
-from upright.ground import UprightError
-from upright.runs import RUN_FILE, Metric, Run, find_runs, held, replayed
+from upright.ground import UprightError, shortened
+from upright.runs import RUN_FILE, Metric, Run, held, replayed, run_folders
 from upright.show.curves import Curve, curve_of, grouped
 from upright.study.outcome import Rows, SeedRow, row_of
 
@@ -52,7 +52,11 @@ def sides_of(named: Sequence[str], trust_code: bool = False, replay: bool = Fals
         UprightError: There are no two sides, a side has one seed, a verdict does not hold, or the
             sides were judged otherwise or share a run.
     """
+    if not all(named):
+        raise UprightError("A side has no name.", "Say . for the folder that you are in.")
     found = {word: _opened(word, trust_code) for word in dict.fromkeys(named)}
+    if not found:
+        raise UprightError("There is nothing to compare.", "Name two folders of runs.")
     rows = {run: _row(run, replay) for runs in found.values() for run in runs}
     behind = {curve_of(run, Metric.EVALUATION): (run, row) for run, row in rows.items()}
     if len(found) == 1 or all(_is_run(word) for word in found):
@@ -68,7 +72,12 @@ def sides_of(named: Sequence[str], trust_code: bool = False, replay: bool = Fals
 
 
 def _opened(word: str, trust_code: bool) -> list[Run]:
-    paths = [Path(word)] if Path(word).exists() else _matching(Path(word))
+    try:
+        paths = [Path(word)] if Path(word).exists() else _matching(Path(word))
+    except OSError as error:
+        raise UprightError(
+            f"{shortened(word, 100)} names no run: {error.strerror}.", "Name folders of runs."
+        ) from error
     runs = [Run(each, trust_code=trust_code) for path in paths for each in _runs_at(path)]
     if not runs:
         raise UprightError(f"{word} names no run.", "`upright runs` lists the ones that there are.")
@@ -85,11 +94,10 @@ def _matching(pattern: Path) -> list[Path]:
     return []
 
 
-def _runs_at(path: Path) -> Iterator[Path]:
-    if path.is_dir() and not (path / RUN_FILE).is_file():
-        yield from (found for found, _ in find_runs(path))
-    else:
-        yield path
+def _runs_at(path: Path) -> list[Path]:
+    """The run, or those of a folder; one that cannot be read is not passed over."""
+    is_folder = path.is_dir() and not (path / RUN_FILE).is_file()
+    return run_folders(path) if is_folder else [path]
 
 
 def _is_run(word: str) -> bool:
@@ -109,7 +117,13 @@ def _one_kind(word: str, curves: Sequence[Curve]) -> list[Curve]:
 
 
 def _row(run: Run, replay: bool) -> SeedRow:
-    """What a run's verdict says, which must hold."""
+    """What a run's verdict says, which must hold, of a training that has come to its end."""
+    if run.status != "finished":
+        raise _unverified(
+            run,
+            f"its status is {run.status}.",
+            "`upright resume` brings it to its end; or leave it out.",
+        )
     try:
         row = row_of(run, held(run))
         verification = replayed(run) if replay else None
@@ -170,5 +184,6 @@ def _protocol(run: Run) -> dict[str, Any]:
         "its arguments": dict(judged.kwargs) or "none",
         "its wrappers": ", ".join(judged.wrappers) or "none",
         "threshold": "none" if threshold is None else threshold,
+        "until": recipe.until,
         "eval_episodes": recipe.eval_episodes,
     }
