@@ -268,6 +268,29 @@ def test_a_file_as_out_folder_is_refused_and_left_alone(inside: Typed, tmp_path:
     assert (tmp_path / "mine").read_text() == "mine"
 
 
+LONG_NAME = "n" * 300
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("compare", LONG_NAME),
+        ("compare", "one", "other", "--out", f"{LONG_NAME}.png"),
+        ("board", LONG_NAME),
+        ("runs", LONG_NAME),
+        ("seeds", "CartPole-v1", "--out", LONG_NAME),
+        ("search", "CartPole-v1", "--out", LONG_NAME),
+        ("train", "CartPole-v1", "--out", LONG_NAME),
+    ],
+    ids=lambda words: " ".join(words)[:40],
+)
+def test_a_name_that_no_file_can_have_is_refused(
+    inside: Typed, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    assert_refused(inside(*words), "too long")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_folder_that_is_no_run_is_refused_by_every_verb_that_takes_one(
     inside: Typed, tmp_path: Path
 ) -> None:

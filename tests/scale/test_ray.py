@@ -3,6 +3,7 @@
 import os
 import random
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -315,6 +316,23 @@ def test_an_address_without_a_token_is_refused_and_what_to_set_is_said(
     with pytest.raises(UprightError, match="Without a token, whoever reaches") as said:
         on_ray("CartPole-v1", ray_address="10.0.0.1:6379")
     assert "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in said.value.hint
+
+
+@pytest.mark.parametrize("address", ["nonsense", "1:2:", ":6379", "host:99999", "host:x"])
+def test_an_address_that_is_none_is_named_before_a_token_is_asked_for(address: str) -> None:
+    with pytest.raises(UprightError, match=f"^'{address}' is no address of a cluster") as said:
+        on_ray("CartPole-v1", ray_address=address)
+    assert said.value.hint == "Say HOST:PORT, or auto, on a machine of it."
+
+
+def test_where_no_cluster_is_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("RAY_AUTH_MODE", "token")
+    monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+    with socket.socket() as nobodys:
+        nobodys.bind(("127.0.0.1", 0))  # and does not listen
+        address = f"127.0.0.1:{nobodys.getsockname()[1]}"
+        with pytest.raises(UprightError, match=f"^Ray cannot be reached at {address}: "):
+            on_ray("CartPole-v1", ray_address=address)
 
 
 def test_a_missing_ray_is_said_with_what_adds_it(monkeypatch: pytest.MonkeyPatch) -> None:

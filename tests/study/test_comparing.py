@@ -312,10 +312,6 @@ def no_name(quick: Path, slow: Path) -> list[str]:
     return [str(quick), ""]
 
 
-def a_name_too_long(quick: Path, slow: Path) -> list[str]:
-    return [str(quick), "a" * 5000]
-
-
 def nothing(quick: Path, slow: Path) -> list[str]:
     return []
 
@@ -350,7 +346,6 @@ REFUSED: dict[Spoilt, str] = {
     garbled: "ppo-s2/run.json is not valid JSON",
     judged_at_another_time: "were not judged alike: until budget and solved.",
     no_name: "A side has no name. Say . for the folder that you are in.",
-    a_name_too_long: "aaa ... names no run: File name too long.",
     nothing: "There is nothing to compare. Name two folders of runs.",
     tampered_weights: "ppo-s2 is not verified: The weights are not the ones that were judged.",
     untrusted_code: "is code that would be imported and run. If you trust it, say --trust-code",

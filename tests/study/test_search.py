@@ -1,5 +1,7 @@
 """Searches: their folders, what is there already, kills, pruning, and what they leave."""
 
+import contextlib
+import errno
 import json
 import os
 import random
@@ -12,6 +14,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 import upright
@@ -378,10 +381,10 @@ def start() -> Iterator[Callable[..., Searching]]:
         each.process.wait()
 
 
-def going_on(out: Path, space: Path, trials: int = 3) -> Search:
+def going_on(out: Path, space: Path, trials: int = 3, **more: Any) -> Search:
     """The same search as `Searching`, to its end."""
     words = {"trials": trials, "seeds_per_trial": 1, "confirm": 1, "space": space, "out": out}
-    return upright.search("CartPole-v1", jobs=1, **words, **LONGER)
+    return upright.search("CartPole-v1", jobs=1, **words, **LONGER, **more)
 
 
 @pytest.fixture(scope="module")
@@ -438,6 +441,87 @@ def test_a_journal_that_is_none_is_named(space: Path, tmp_path: Path) -> None:
     (found.folder / "journal.log").write_text("no\njournal\n")
     with pytest.raises(upright.UprightError, match=r"journal\.log is garbled\. Move its folder"):
         going_on(tmp_path, space, trials=1)
+
+
+def a_folder(journal: Path) -> None:
+    journal.unlink()
+    journal.mkdir()
+
+
+def a_link(journal: Path) -> None:
+    journal.unlink()
+    journal.symlink_to("/dev/zero")
+
+
+def an_operation_that_there_is_not(journal: Path) -> None:
+    with journal.open("a") as file:
+        file.write('{"op_code": 99}\n')
+
+
+def a_last_line_that_is_none(journal: Path) -> None:
+    with journal.open("a") as file:
+        file.write("garbage\n")
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [a_folder, a_link, an_operation_that_there_is_not, a_last_line_that_is_none],
+    ids=lambda each: each.__name__.replace("_", " "),
+)
+def test_a_spoilt_journal_is_named_and_stays_as_it_is(
+    searched: tuple[Search, Path, dict[str, Any]],
+    tmp_path: Path,
+    spoil: Callable[[Path], None],
+) -> None:
+    found, out, words = searched
+    shutil.copytree(out, tmp_path / "out")
+    journal = tmp_path / "out" / found.folder.relative_to(out) / "journal.log"
+    spoil(journal)
+    before = journal.read_bytes() if not (journal.is_dir() or journal.is_symlink()) else b""
+    with pytest.raises(upright.UprightError, match=r"journal\.log") as said:
+        upright.search("CartPole-v1", **words | {"out": tmp_path / "out", "trials": 5})
+    assert said.value.message
+    if before:
+        assert journal.read_bytes() == before
+
+
+def test_a_search_whose_description_is_none_is_passed_over(space: Path, tmp_path: Path) -> None:
+    other = tmp_path / "CartPole-v1" / "ppo"
+    other.mkdir(parents=True)
+    (other / "search.json").write_text('{"recipe": 3}')
+    found = going_on(tmp_path, space, trials=1)
+    assert found.folder.name == "ppo-2"
+    assert (other / "search.json").read_text() == '{"recipe": 3}'
+
+
+def test_a_journal_that_cannot_be_written_is_named(
+    space: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    backend = "optuna.storages.journal.JournalFileBackend.append_logs"
+    monkeypatch.setattr(backend, full)
+    with pytest.raises(upright.UprightError, match=r"^Cannot write into .*: No space left"):
+        going_on(tmp_path, space, trials=1)
+
+
+class KillsTheFirst(Heard):
+    """Ends the process of the first training as soon as it writes."""
+
+    def moved(self) -> None:
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.Error):
+                if self.changes == [(0, "training")] and "upright.study.child" in child.cmdline():
+                    child.kill()
+
+
+def test_a_trial_whose_process_was_ended_has_not_failed(space: Path, tmp_path: Path) -> None:
+    heard = KillsTheFirst()
+    with pytest.raises(upright.UprightError, match="1 stopped before an end"):
+        going_on(tmp_path, space, trials=1, onlooker=heard)
+    assert heard.changes == [(0, "training"), (0, "failed")]
+    assert states(going_on(tmp_path, space, trials=1)) == ["finished"]
 
 
 def told(folder: Path) -> dict[int, Any]:

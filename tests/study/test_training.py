@@ -363,7 +363,48 @@ def test_a_run_that_another_process_trains_is_left_to_it_and_nothing_is_begun(
     monkeypatch.setattr(training, "LISTENING_SECONDS", 0.1)
     with pytest.raises(upright.UprightError, match=r"Seed 0 is being trained by another process"):
         upright.seeds("CartPole-v1", seeds=[0, 1], out=out, **chosen)
-    assert [path.name for path in (out / "CartPole-v1").iterdir()] == ["ppo-s0"]
+    assert [path.name for path in (out / "CartPole-v1").glob("[!.]*")] == ["ppo-s0"]
+
+
+def test_a_seed_that_another_command_will_come_to_is_left_to_it(
+    start: Callable[..., Several], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "runs"
+    several = start(out, "--seeds=0,1", "--jobs=1", "--total-timesteps=10000000")
+    several.reach(folder_of(out, 0), 5)
+    chosen = LONGER | {"total_timesteps": 10_000_000}
+    with pytest.raises(upright.UprightError, match=r"^Seed 1 is being trained by another process"):
+        upright.seeds("CartPole-v1", seeds=[1, 2], out=out, **chosen)
+    upright.seeds("CartPole-v1", seeds=[1], out=out, **TINY)  # of other settings it is another
+    assert sorted(each.name for each in (out / "CartPole-v1").glob("[!.]*")) == ["ppo-s0", "ppo-s1"]
+
+
+@pytest.mark.parametrize("name", ["a file", "a file/in it", "/proc/runs"])
+def test_a_folder_that_cannot_be_made_is_refused_before_a_process_begins(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Children, "start", lambda *_: pytest.fail("a process was started"))
+    (tmp_path / "a file").write_text("mine")
+    with pytest.raises(upright.UprightError, match=r"^Cannot write into "):
+        upright.seeds("CartPole-v1", seeds=[0], out=tmp_path / name, **TINY)
+    assert [path.name for path in tmp_path.iterdir()] == ["a file"]
+
+
+def test_a_run_that_cannot_be_read_is_told_and_stays(tmp_path: Path) -> None:
+    upright.train("CartPole-v1", seed=0, out=tmp_path, **TINY)
+    (folder_of(tmp_path, 0) / "run.json").write_text("x")
+    before, heard = bytes_in(tmp_path), Heard()
+    found = upright.seeds("CartPole-v1", seeds=[0], out=tmp_path, onlooker=heard, **TINY)
+    (note,) = set(heard.notes)
+    assert note.startswith(f"{folder_of(tmp_path, 0)} is taken for nobody's run, and stays: ")
+    assert found.runs[0].path.name == "ppo-s0-2"
+    assert {name: data for name, data in bytes_in(tmp_path).items() if name in before} == before
+
+
+@pytest.mark.parametrize("seeds", [3, None, 0.5])
+def test_what_is_no_seeds_is_refused(seeds: Any, tmp_path: Path) -> None:
+    with pytest.raises(upright.UprightError, match=r"^Seeds are numbers, or a text such as 0-15"):
+        upright.seeds("CartPole-v1", seeds=seeds, out=tmp_path, **TINY)
 
 
 def test_an_interruption_is_raised_when_the_checkpoints_are_there(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import os
 import signal
 import sys
@@ -11,7 +12,7 @@ from importlib import import_module
 from typing import NoReturn
 
 from upright.cli.arguments import plain, program
-from upright.ground import ONE_THREAD, UprightError, did_you_mean, interrupting, raised
+from upright.ground import ONE_THREAD, UprightError, did_you_mean, interrupting, raised, shortened
 
 VERBS = {
     "check": "say what of an environment will hurt training, before it is trained",
@@ -91,6 +92,9 @@ def _explain(error: BaseException) -> int:
         code = 128 + int(getattr(error, "signum", signal.SIGINT))
     elif isinstance(error, UprightError):
         message, hint, code = error.message, error.hint, 2
+    elif isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        message = f"The name {shortened(str(error.filename), 60)} is too long."
+        hint, code = "Say a shorter one.", 2
     else:
         message = f"{raised(error)}."
         hint, code = "--debug shows where it happened.", 1

@@ -60,8 +60,13 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, allow_nan=False))
 
 
-def within(value: IntOrFloat, low: float, high: float, allowed: str) -> IntOrFloat:
-    """The value of an argument, refused if it is out of range; `allowed` says the range."""
+def within(text: str, kind: type[IntOrFloat], low: float, high: float, allowed: str) -> IntOrFloat:
+    """An argument that is a number, refused if it is out of range; `allowed` says the range."""
+    try:
+        value = kind(text)
+    except ValueError:
+        what = "whole number" if kind is int else "number"
+        raise argparse.ArgumentTypeError(f"{text!r} is no {what}, allowed: {allowed}") from None
     if not low <= value <= high:
         shown = f"{value:g}" if isinstance(value, float) else value
         raise argparse.ArgumentTypeError(f"{shown} is out of range, allowed: {allowed}")
@@ -70,17 +75,17 @@ def within(value: IntOrFloat, low: float, high: float, allowed: str) -> IntOrFlo
 
 def count(text: str) -> int:
     """An argument that is a number of at least 1."""
-    return within(int(text), 1, math.inf, "at least 1")
+    return within(text, int, 1, math.inf, "at least 1")
 
 
 def seed(text: str) -> int:
     """An argument that is a seed."""
-    return within(int(text), 0, 2**63 - 1, "0 to 2**63 - 1")
+    return within(text, int, 0, 2**63 - 1, "0 to 2**63 - 1")
 
 
 def port(text: str) -> int:
     """An argument that is a port."""
-    return within(int(text), 1, 65535, "1 to 65535")
+    return within(text, int, 1, 65535, "1 to 65535")
 
 
 def add_fields(parser: argparse.ArgumentParser, names: Iterable[str], otherwise: str = "") -> None:

@@ -8,6 +8,7 @@ import logging
 import os
 import secrets
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from typing import Any
 from upright.ground import UprightError, shortened, write_secret
 
 STORE_BYTES, CLOSING = 128 << 20, 15.0
+REACHING = 5.0  # seconds in which a cluster that is there lets itself be spoken to
 LISTENS_ON = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # What counts only where it is said before Ray is imported. Ray prints nothing on stdout: what there
@@ -175,8 +177,15 @@ def _begin(ray: Any, cpus: int) -> None:
 
 
 def _reach(ray: Any, address: str) -> None:
-    """Connect with a cluster."""
+    """Connect with a cluster.
+
+    Raises:
+        UprightError: There is none at this address, or it does not let this process in.
+    """
     try:
+        if address != "auto":  # Ray itself waits long for one that is not there
+            host, port = _host_and_port(address)
+            socket.create_connection((host, port), REACHING).close()
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         _end()
@@ -185,6 +194,20 @@ def _reach(ray: Any, address: str) -> None:
             "This machine should be one of the cluster (`ray start`), with the same token and "
             "versions; docs/scale.md says how.",
         ) from error
+
+
+def _host_and_port(address: str) -> tuple[str, int]:
+    """Both parts of a cluster's address.
+
+    Raises:
+        UprightError: It has not both.
+    """
+    host, _, port = address.rpartition(":")
+    if host.strip("[]") and port.isdecimal() and 0 < int(port) < 1 << 16:
+        return host.strip("[]"), int(port)
+    raise UprightError(
+        f"{address!r} is no address of a cluster.", "Say HOST:PORT, or auto, on a machine of it."
+    )
 
 
 def _refuse_open(address: str) -> None:
@@ -198,6 +221,8 @@ def _refuse_open(address: str) -> None:
             f"The address {address} is of Ray's client, which this does not go through.",
             "Say HOST:PORT, or auto, on a machine of the cluster.",
         )
+    if address != "auto":
+        _host_and_port(address)
     file = os.environ.get("RAY_AUTH_TOKEN_PATH") or Path.home() / ".ray" / "auth_token"
     has_token = os.environ.get("RAY_AUTH_TOKEN") or Path(file).is_file()
     if os.environ.get("RAY_AUTH_MODE", "").lower() == "token" and has_token:

@@ -71,8 +71,12 @@ class SearchSpace:
         """Draw nothing of the settings that were given otherwise.
 
         Raises:
-            UprightError: Nothing is left.
+            UprightError: Nothing is left, or nothing was drawn.
         """
+        if not self._drawn():
+            raise UprightError(
+                f"{self._file.path} draws nothing.", "Give some setting a range, or choices."
+            )
         self.dimensions = {
             name: each for name, each in self.dimensions.items() if name not in given
         }

@@ -28,6 +28,7 @@ class SeedProgress:
         evaluation: The greedy policy's, when it was last evaluated.
         verdict: What held against all of its run's files, once it came to one.
         error: Why it failed.
+        is_lost: Whether it failed since its process was ended, which says nothing of what it did.
         solved: What its verdict says.
         evaluations: What every evaluation since it began gave, by the timesteps behind it.
     """
@@ -42,6 +43,7 @@ class SeedProgress:
     evaluation: float | None = None
     verdict: Verdict | None = None
     error: str = ""
+    is_lost: bool = False
     solved: bool | None = None
     evaluations: dict[int, float] = field(default_factory=dict)
 
@@ -117,6 +119,12 @@ class Child:
         """Whether it ended because it was asked to."""
         assert self._ended is not None
         return self._is_asked and self._ended.code == 128 + signal.SIGTERM
+
+    @property
+    def was_lost(self) -> bool:
+        """Whether something ended its process."""
+        assert self._ended is not None
+        return self._ended.code is None or self._ended.code < 0
 
     @property
     def failure(self) -> str:

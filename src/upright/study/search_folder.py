@@ -4,6 +4,7 @@ search.json  space.toml  journal.log  trial-000/CartPole-v1/ppo-s1000000/ ...  b
 """
 
 import json
+import os
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,6 +21,7 @@ from upright.ground import (
     derive_seed,
     hidden_folder,
     read_json,
+    regular_file,
     write_atomically,
 )
 from upright.runs import folder_name, placed
@@ -87,7 +89,8 @@ def folder_of_search(
             found = read_json(path / SEARCH_FILE)
             if found == described:
                 return path, []
-            others += dict(found.get("recipe", {})).get("algo") == recipe.algo
+            recorded = found.get("recipe")
+            others += isinstance(recorded, dict) and recorded.get("algo") == recipe.algo
     notes = [f"{parent} has a search of other settings; it stays, beside the new one."]
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -111,7 +114,7 @@ def opened_study(folder: Path) -> "Iterator[Study]":
     """Optuna's study of a search, which nobody else has open meanwhile.
 
     Raises:
-        UprightError: Another process has it, or the journal is none.
+        UprightError: Another process has it, or the journal is none or cannot be written.
     """
     try:
         lock = RunLock(folder)
@@ -122,6 +125,11 @@ def opened_study(folder: Path) -> "Iterator[Study]":
         ) from error
     try:
         yield _study(folder / JOURNAL_FILE)
+    except OSError as error:
+        raise UprightError(
+            f"Cannot write into {folder}: {error.strerror or error}.",
+            "Mend that; the same command goes on then.",
+        ) from error
     finally:
         lock.release()
 
@@ -146,7 +154,7 @@ def _study(journal: Path) -> "Study":
         if storage.get_all_studies():
             return optuna.load_study(**chosen)
         return optuna.create_study(direction="minimize", **chosen)
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AssertionError) as error:
         raise UprightError(
             f"{journal} is garbled.", "Move its folder away; the runs in it are runs as any."
         ) from error
@@ -155,11 +163,18 @@ def _study(journal: Path) -> "Study":
 
 
 def _mend(journal: Path) -> None:
-    """Take away a last line that a killed process did not finish, behind which nothing is read."""
-    if not journal.exists():
+    """Take away a last line that a killed process did not finish, behind which nothing is read.
+
+    Raises:
+        UprightError: It is no file.
+        ValueError: A last line that is whole is no JSON, which Optuna would find out too late.
+    """
+    if not os.path.lexists(journal):
         return
-    data = journal.read_bytes()
+    with regular_file(journal) as (file, _):
+        data = file.read()
     whole = data.rfind(b"\n") + 1
+    json.loads(data[:whole].rstrip().rpartition(b"\n")[2] or b"{}")
     if whole < len(data):
         with journal.open("rb+") as file:
             file.truncate(whole)

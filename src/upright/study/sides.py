@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from upright.envs import evaluation_env, in_full
-from upright.ground import UprightError, shortened
+from upright.ground import UprightError
 from upright.runs import RUN_FILE, Metric, Run, held, replayed, run_folders
 from upright.show.curves import Curve, curve_of, grouped
 from upright.study.outcome import Rows, SeedRow, row_of
@@ -72,12 +72,7 @@ def sides_of(named: Sequence[str], trust_code: bool = False, replay: bool = Fals
 
 
 def _opened(word: str, trust_code: bool) -> list[Run]:
-    try:
-        paths = [Path(word)] if Path(word).exists() else _matching(Path(word))
-    except OSError as error:
-        raise UprightError(
-            f"{shortened(word, 100)} names no run: {error.strerror}.", "Name folders of runs."
-        ) from error
+    paths = [Path(word)] if Path(word).exists() else _matching(Path(word))
     runs = [Run(each, trust_code=trust_code) for path in paths for each in _runs_at(path)]
     if not runs:
         raise UprightError(f"{word} names no run.", "`upright runs` lists the ones that there are.")

@@ -45,6 +45,8 @@ def refuse_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     Raises:
         UprightError: There is none or too many, or one is no seed or comes twice.
     """
+    if not isinstance(seeds, Iterable):
+        raise UprightError("Seeds are numbers, or a text such as 0-15.", "Say seeds=range(16).")
     found: list[int] = []
     seen: set[int] = set()
     for seed in islice(seeds, MOST_SEEDS + 1):

@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
 from upright.settings import OPERATION, Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
+from upright.study.claims import claimed
 from upright.study.local_process import LocalProcess, usual_jobs
 from upright.study.process import Beginning
 
@@ -55,25 +56,40 @@ def train_seeds(
         Interrupted: Ctrl-C or SIGTERM; every run that had begun holds a checkpoint.
     """
     recipe = _on(engine, ray_address, recipe)
+    every, notes = _found(recipe, seeds, out)
+    left = [one.seed for one in every if one.state == "waiting"]
+    if not left:
+        onlooker.began(recipe, every, notes)
+        return every
+    refuse_untrainable(recipe)
+    with claimed(recipe, left, out):
+        every, notes = _found(recipe, seeds, out)  # another one may have trained until now
+        tasks = [(one, task_of(recipe, one, out, media)) for one in every if one.state == "waiting"]
+        most = min(jobs or usual_jobs(recipe), len(left))
+        with _place(engine, ray_address, recipe, out, most) as (begin, room):
+            onlooker.began(recipe, every, notes)
+            with Interruption(onlooker.stopping) as interruption, Children(begin) as children:
+                work_off(Work(tasks), children, jobs or room, interruption, onlooker)
+    if interruption.signum is not None:
+        raise Interrupted(interruption.signum)
+    return every
+
+
+def _found(
+    recipe: Recipe, seeds: Sequence[int], out: str | Path
+) -> tuple[list[SeedProgress], list[str]]:
+    """How far each seed is: finished, or waiting; and what `runs_there` has to say.
+
+    Raises:
+        UprightError: Another process trains one of them.
+    """
     there, notes = runs_there(recipe, set(seeds), Path(out))
     refuse_busy(there)
     every = [SeedProgress(seed, folder=there.get(seed)) for seed in seeds]
     for one in every:
         if one.folder is not None and Run(one.folder).status == "finished":
             conclude(one)
-    tasks = [(one, task_of(recipe, one, out, media)) for one in every if one.state == "waiting"]
-    if not tasks:
-        onlooker.began(recipe, every, notes)
-        return every
-    refuse_untrainable(recipe)
-    most = min(jobs or usual_jobs(recipe), len(tasks))
-    with _place(engine, ray_address, recipe, out, most) as (begin, room):
-        onlooker.began(recipe, every, notes)
-        with Interruption(onlooker.stopping) as interruption, Children(begin) as children:
-            work_off(Work(tasks), children, jobs or room, interruption, onlooker)
-    if interruption.signum is not None:
-        raise Interrupted(interruption.signum)
-    return every
+    return every, notes
 
 
 def _on(engine: str, ray_address: str | None, recipe: Recipe) -> Recipe:
@@ -170,7 +186,7 @@ def _bury(child: Child, onlooker: Onlooker) -> None:
     if child.was_stopped:
         one.state = "stopped"
     elif failure := child.failure:
-        one.state, one.error = "failed", failure
+        one.state, one.error, one.is_lost = "failed", failure, child.was_lost
     else:
         conclude(one)
     onlooker.changed(one)
@@ -193,11 +209,12 @@ def runs_there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Pa
     """The runs of these seeds that are there already, and a sentence about those that differ."""
     found: dict[int, Run] = {}
     others: set[int] = set()
+    notes = []
     folder = out / folder_name(recipe.env)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith(".") or not (path / RUN_FILE).is_file():
             continue
-        with suppress(UprightError):  # what cannot be read is nobody's run
+        try:
             run = Run(path)
             if (run.recipe.env, run.recipe.algo) != (recipe.env, recipe.algo):
                 continue
@@ -206,8 +223,9 @@ def runs_there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Pa
                 found[seed] = max(found.get(seed, run), run, key=_rank)
             elif seed in seeds:
                 others.add(seed)
+        except UprightError as error:
+            notes.append(f"{path} is taken for nobody's run, and stays: {error.message}")
     others -= found.keys()
-    notes = []
     if others:
         few = how_many(len(others), "seed")
         notes.append(

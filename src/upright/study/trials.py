@@ -132,7 +132,7 @@ class Trials(Work, Onlooker):
             self._look(one)
         if one.is_pruned:
             one.state = "pruned"
-        elif one.state == "failed":
+        elif one.state == "failed" and not one.is_lost:  # one that was lost is gone on with
             self._fail(one, one.error)
         elif one.state == "finished" and one.folder is not None:
             self._go_on(one, one.folder)

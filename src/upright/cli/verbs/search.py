@@ -49,13 +49,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _seeds(text: str) -> int:
-    return within(int(text), 0, 1000, "0 to 1000")
+    return within(text, int, 0, 1000, "0 to 1000")
 
 
 def run(args: argparse.Namespace) -> int:
     """Search."""
     if not args.quiet:
-        announce(f"Upright: searching settings for {args.env or args.config or ''} ...")
+        what = args.env or args.config
+        announce(f"Upright: searching settings{f' for {what}' if what else ''} ...")
     from upright.cli.terminal import onlooker_for
     from upright.recipes import search_around
     from upright.study import plan_of, space_for

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from upright.cli.arguments import announce, columns, plain, print_json, within
 from upright.cli.verbs.train import add_training, recipe_of_words
-from upright.ground import Interrupted
+from upright.ground import Interrupted, how_many
 
 if TYPE_CHECKING:
     from upright.study import SeedRow, SeedRuns
@@ -49,15 +49,15 @@ def add_jobs(parser: argparse.ArgumentParser) -> None:
 def _jobs(text: str) -> int:
     from upright.study import MOST_JOBS
 
-    return within(int(text), 1, MOST_JOBS, f"1 to {MOST_JOBS}")
+    return within(text, int, 1, MOST_JOBS, f"1 to {MOST_JOBS}")
 
 
 def run(args: argparse.Namespace) -> int:
     """Train them."""
     if not args.quiet:
-        announce(
-            f"Upright: training {len(args.seeds)} seeds of {args.env or args.config or ''} ..."
-        )
+        what = args.env or args.config
+        of_what = f" of {what}" if what else ""
+        announce(f"Upright: training {how_many(len(args.seeds), 'seed')}{of_what} ...")
     from upright.cli.terminal import onlooker_for
     from upright.recipes import train_several
 

@@ -32,7 +32,7 @@ def add_way(parser: argparse.ArgumentParser, default: str | None = "auto") -> No
 
 def speed(text: str) -> float:
     """An argument that is a factor."""
-    return within(float(text), MIN_SPEED, MAX_SPEED, f"{MIN_SPEED:g} to {MAX_SPEED:g}")
+    return within(text, float, MIN_SPEED, MAX_SPEED, f"{MIN_SPEED:g} to {MAX_SPEED:g}")
 
 
 def run(args: argparse.Namespace) -> None:
