@@ -189,6 +189,14 @@ def test_where_solving_ends_no_run_nobody_says_how_soon_it_came(
     assert not any("to solve" in each for each in found.sides[0].sentences())
 
 
+def test_what_another_project_left_in_a_folder_is_no_run(quick: str, tmp_path: Path) -> None:
+    shutil.copytree(quick, tmp_path / "runs")
+    (tmp_path / "runs" / "theirs").mkdir()
+    (tmp_path / "runs" / "theirs" / "run.json").write_text('{"name": "of another project"}')
+    with pytest.raises(upright.UprightError, match="There is one side only"):
+        sides_of([str(tmp_path / "runs")])
+
+
 def test_what_is_no_name_is_no_side(quick: str, slow: str) -> None:
     with pytest.raises(upright.UprightError, match=r"^A side is the name of a folder.*, not list"):
         upright.compare([quick, slow])  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
         recipe_files,
     )
     from upright.runs.glance import Glance, Sheet
-    from upright.runs.listing import find_runs, handed_in, run_folders
+    from upright.runs.listing import find_runs, handed_in, is_anothers, run_folders
     from upright.runs.logs import EpisodeRow, Metric
     from upright.runs.manifest import LogMarks
     from upright.runs.records import (

@@ -33,6 +33,13 @@ def find_runs(folder: str | Path) -> Iterator[tuple[Path, dict[str, Any]]]:
                 yield path, _facts(path, table)
 
 
+def is_anothers(folder: Path) -> bool:
+    """Whether the run.json of a folder is another project's; one that is garbled may be ours."""
+    with suppress(UprightError):
+        return "schema" not in read_json(folder / RUN_FILE)
+    return False
+
+
 def run_folders(folder: str | Path) -> list[Path]:
     """The folders at or below `folder` that hold a run.json, by path.
 

@@ -34,7 +34,7 @@ def collector_of(
             raise UprightError(
                 f"There is nothing for {workers} worker{'s'[: workers > 1]} to collect: the run "
                 "has no shards.",
-                "Say --shards too, a divisor of num_envs; it is recorded, and part of the run.",
+                "Say --shards when a run begins, a divisor of num_envs: they are part of it.",
             )
         rng = generator(recipe.seed, Stream.ACTIONS)
         parts = (envs, policy, rng, chosen.rollout_steps, chosen.episodes_per_env)

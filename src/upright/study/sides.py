@@ -7,7 +7,7 @@ from typing import Any
 
 from upright.envs import evaluation_env, in_full
 from upright.ground import UprightError
-from upright.runs import RUN_FILE, Metric, Run, held, replayed, run_folders
+from upright.runs import RUN_FILE, Metric, Run, held, is_anothers, replayed, run_folders
 from upright.show.curves import Curve, curve_of, grouped
 from upright.study.outcome import Rows, SeedRow, row_of
 
@@ -91,8 +91,9 @@ def _matching(pattern: Path) -> list[Path]:
 
 def _runs_at(path: Path) -> list[Path]:
     """The run, or those of a folder; one that cannot be read is not passed over."""
-    is_folder = path.is_dir() and not (path / RUN_FILE).is_file()
-    return run_folders(path) if is_folder else [path]
+    if not path.is_dir() or (path / RUN_FILE).is_file():
+        return [path]
+    return [found for found in run_folders(path) if not is_anothers(found)]
 
 
 def _is_run(word: str) -> bool:

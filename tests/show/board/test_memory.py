@@ -175,6 +175,15 @@ def test_what_is_garbled_is_listed_with_a_sentence(several: Path) -> None:
     assert fourth["judged"] is None
 
 
+def test_settings_that_cannot_be_read_change_no_other_groups_name(several: Path) -> None:
+    def names(board: Board) -> set[str]:
+        return {group["name"] for group in board.changes()["groups"]}
+
+    before = names(looked(several))
+    (several / "CartPole-v1" / "ppo-s1" / "settings.toml").write_text("= 3")
+    assert names(looked(several)) == before | {"ppo, settings that cannot be read"}
+
+
 def test_another_projects_run_json_is_passed_over(several: Path) -> None:
     (several / "theirs").mkdir()
     write_json(several / "theirs" / "run.json", {"name": "of another project"})

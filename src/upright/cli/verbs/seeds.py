@@ -4,7 +4,7 @@ Every training is a process and leaves a run folder of its own, as `upright trai
 The first Ctrl-C lets every training write its checkpoint and ends. The same command picks up: what
 is finished is read, what was stopped or killed goes on from its checkpoint, what is missing begins.
 A seed that has a run of the same settings below --out never gets a second one. Exit code 1 if a
-training failed.
+training failed, 2 if all did.
 """
 
 import argparse

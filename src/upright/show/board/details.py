@@ -25,7 +25,7 @@ def details_of(path: Path) -> dict[str, Any]:
     verdict, headline, sentence = told(run)
     found: dict[str, Any] = {
         "headline": headline,
-        "sentence": _text(sentence[:1].upper() + sentence[1:]),
+        "sentence": _text(sentence if sentence.startswith(str(path)) else _begun(sentence)),
         "solved": verdict.solved if verdict else None,
         "commands": [f"upright {verb} {_text(shlex.quote(str(path)))}" for verb in NEXT],
         "files": [name for name in (REPORT, REPLAY_FILE) if (path / name).is_file()],
@@ -39,6 +39,11 @@ def details_of(path: Path) -> dict[str, Any]:
     except UprightError as error:
         found["settings_problem"] = _text(error)
     return found
+
+
+def _begun(sentence: str) -> str:
+    """With a capital letter."""
+    return sentence[:1].upper() + sentence[1:]
 
 
 def _settings(recipe: Recipe) -> list[list[Any]]:

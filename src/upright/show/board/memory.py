@@ -14,6 +14,7 @@ from upright.runs import Glance, Sheet, run_folders
 from upright.show.board.row import in_a_cell, row_at
 from upright.show.curves import names_apart, shared_settings
 
+UNREAD = "settings that cannot be read"
 # New runs that are read before those who ask get to know of them.
 BATCH = 50
 # A look at everything waits so long, and so many times longer than it took, before the next.
@@ -179,14 +180,15 @@ class Board:
 
     def _names(self) -> list[dict[str, Any]]:
         every = [settings for _, settings in self._groups.values()]
+        apart = iter(names_apart([each for each in every if UNREAD not in each]))
+        names = [f"{each['algo']}, {UNREAD}" if UNREAD in each else next(apart) for each in every]
         return [
             {"id": number, "env": in_a_cell(settings["env"]), "name": in_a_cell(name)}
-            for (number, settings), name in zip(
-                self._groups.values(), names_apart(every), strict=True
-            )
+            for (number, settings), name in zip(self._groups.values(), names, strict=True)
         ]
 
 
 def _garbled(glance: Glance) -> dict[str, Any]:
     """What stands for the settings of a run that has none to be read."""
-    return {name: str(glance.record.get(name, "?")) for name in ("env", "algo")}
+    said = {name: str(glance.record.get(name, "?")) for name in ("env", "algo")}
+    return said | {UNREAD: True}
