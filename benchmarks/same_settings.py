@@ -25,6 +25,7 @@ OURS: dict[str, Any] = {
     "num_steps": 2048,
     "num_epochs": 10,
     "minibatch_size": 64,
+    "normalize_advantages_over": "minibatch",
     "learning_rate": 3e-4,
     "gamma": 0.99,
     "gae_lambda": 0.95,

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from support import make_policy, random_rollout, weights_of
+from upright.learning.algorithm import Reports
+from upright.learning.batch import Batch
 from upright.learning.ladder import PPO
 from upright.settings.hyperparameters import PPOSettings
 
@@ -85,6 +87,52 @@ def test_the_clip_fraction_counts_ratios_beyond_the_clip() -> None:
     shift[9:18] = 0.1  # ratio exp(0.1) = 1.105
     report = algorithm.gradient(batch._replace(old_log_probs=batch.old_log_probs - shift), 0.0)
     assert report["clip_fraction"] == pytest.approx(0.25)
+
+
+@pytest.mark.parametrize("over", ["rollout", "minibatch"])
+def test_advantages_are_standardised_over_what_is_said(
+    over: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    algorithm = made(num_epochs=2, minibatch_size=9, normalize_advantages_over=over)
+    seen: list[np.ndarray] = []
+    gradient = algorithm.gradient
+
+    def watched(minibatch: Batch, schedule_progress: float) -> Reports:
+        seen.append(np.asarray(minibatch.advantages, np.float64))
+        return gradient(minibatch, schedule_progress)
+
+    monkeypatch.setattr(algorithm, "gradient", watched)
+    algorithm.update(random_rollout(), schedule_progress=0.0)
+    assert [len(each) for each in seen] == [9] * 8
+    each_is = [np.allclose([each.mean(), each.std()], [0.0, 1.0], atol=1e-4) for each in seen]
+    assert each_is == [over == "minibatch"] * 8
+    if over == "rollout":
+        epoch = np.concatenate(seen[:4])
+        np.testing.assert_allclose([epoch.mean(), epoch.std()], [0.0, 1.0], atol=1e-4)
+
+
+def test_over_a_minibatch_of_everything_or_over_the_rollout_is_one() -> None:
+    rollout = random_rollout()
+
+    def after(over: str) -> dict[str, np.ndarray]:
+        algorithm = made(num_epochs=3, normalize_advantages_over=over, learning_rate=0.01)
+        algorithm.update(rollout, schedule_progress=0.0)
+        return weights_of(algorithm.policy)
+
+    one, other = after("rollout"), after("minibatch")
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
+
+
+def test_what_is_not_to_be_standardised_is_not() -> None:
+    rollout = random_rollout()
+
+    def after(**chosen: object) -> dict[str, np.ndarray]:
+        algorithm = made(minibatch_size=9, normalize_advantages=False, **chosen)
+        algorithm.update(rollout, schedule_progress=0.0)
+        return weights_of(algorithm.policy)
+
+    one, other = after(), after(normalize_advantages_over="minibatch")
+    assert all(one[name].tobytes() == other[name].tobytes() for name in one)
 
 
 def test_clipped_values_hold_the_critic_back() -> None:

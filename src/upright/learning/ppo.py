@@ -67,10 +67,13 @@ class PPO(Algorithm[PPOSettings]):
 
     def learn(self, batch: Batch, schedule_progress: float) -> list[Reports]:
         """Several epochs of gradient steps on minibatches of the rollout."""
-        if self.settings.normalize_advantages:
+        over = self.settings.normalize_advantages_over if self.settings.normalize_advantages else ""
+        if over == "rollout":
             batch = batch._replace(advantages=standardize(batch.advantages))
         reports: list[Reports] = []
         for minibatch in self.minibatches(batch):
+            if over == "minibatch":
+                minibatch = minibatch._replace(advantages=standardize(minibatch.advantages))
             reports.append(self.gradient(minibatch, schedule_progress))
             if 0.0 < self.settings.target_kl * 1.5 < reports[-1]["approx_kl"]:
                 break

@@ -241,7 +241,7 @@ class ActorCriticSettings(Settings):
         "weight of longer advantage estimates; 1 is Monte Carlo",
         source="Schulman et al. 2016",
     )
-    normalize_advantages: bool = setting(True, "standardise the advantages once per rollout")
+    normalize_advantages: bool = setting(True, "standardise the advantages")
 
     @property
     def rollout_steps(self) -> int:
@@ -256,6 +256,11 @@ class PPOSettings(ActorCriticSettings):
     num_epochs: Int = setting(10, "passes over one rollout", "epochs", PPO_PAPER, ge=1)
     minibatch_size: Natural = setting(
         0, "transitions in one gradient step; 0 for the whole rollout", "timesteps"
+    )
+    normalize_advantages_over: Literal["rollout", "minibatch"] = setting(
+        "rollout",
+        "what normalize_advantages standardises: all of a rollout once, or every minibatch",
+        source="Huang et al. 2022, detail 7",
     )
     clip_range: ScheduleField = setting(
         Schedule(0.2, 0.2),
