@@ -1,7 +1,8 @@
 """Upright and Stable-Baselines3 with the same settings on MuJoCo: how fast, and how well.
 
 PPO's common ones for these tasks (Schulman et al. 2017, table 3; Huang et al. 2022): two times 64
-tanh units, 2,048 steps, 10 epochs, minibatches of 64, observations and rewards normalised.
+tanh units, 2,048 steps, 10 epochs, minibatches of 64, observations, rewards and each minibatch's
+advantages normalised.
 """
 
 import time
@@ -163,7 +164,8 @@ def section(results: dict[str, Returns], timesteps: int) -> str:
         [
             f"## Mean return after {timesteps:,} steps, the same settings",
             "One environment, 2,048 steps, 10 epochs, minibatches of 64, two times 64 tanh units, "
-            "observations and rewards normalised (benchmarks/same_settings.py). The greedy policy "
+            "observations, rewards and each minibatch's advantages normalised "
+            "(benchmarks/same_settings.py). The greedy policy "
             "at the end, 100 episodes of the same seeds for both. Seconds of a core are the median "
             "(least to greatest), without evaluations.",
             table(("task", "", "mean return", "seed by seed", "training, s of a core"), rows),
