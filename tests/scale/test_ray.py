@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from importlib.util import find_spec
 from ipaddress import ip_address
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -318,7 +319,9 @@ def test_an_address_without_a_token_is_refused_and_what_to_set_is_said(
     assert "Set RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH" in said.value.hint
 
 
-@pytest.mark.parametrize("address", ["nonsense", "1:2:", ":6379", "host:99999", "host:x"])
+@pytest.mark.parametrize(
+    "address", ["nonsense", "1:2:", ":6379", "host:99999", "host:x", "h:" + "9" * 200]
+)
 def test_an_address_that_is_none_is_named_before_a_token_is_asked_for(address: str) -> None:
     with pytest.raises(UprightError, match=f"^'{address}' is no address of a cluster") as said:
         on_ray("CartPole-v1", ray_address=address)
@@ -326,6 +329,13 @@ def test_an_address_that_is_none_is_named_before_a_token_is_asked_for(address: s
 
 
 def test_where_no_cluster_is_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits = SimpleNamespace(
+        is_initialized=lambda: False,
+        init=lambda *_, **__: pytest.fail("Ray was asked, which waits long"),
+        shutdown=lambda: None,
+    )
+    monkeypatch.setitem(sys.modules, "ray", waits)
+    monkeypatch.setattr(ray_cluster, "_held", ray_cluster._Held())
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
     with socket.socket() as nobodys:

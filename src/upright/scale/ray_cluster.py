@@ -203,7 +203,7 @@ def _host_and_port(address: str) -> tuple[str, int]:
         UprightError: It has not both.
     """
     host, _, port = address.rpartition(":")
-    if host.strip("[]") and port.isdecimal() and 0 < int(port) < 1 << 16:
+    if host.strip("[]") and port.isdecimal() and len(port) < 6 and 0 < int(port) < 1 << 16:
         return host.strip("[]"), int(port)
     raise UprightError(
         f"{address!r} is no address of a cluster.", "Say HOST:PORT, or auto, on a machine of it."

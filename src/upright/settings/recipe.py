@@ -148,6 +148,11 @@ class Recipe(BaseModel):
         table = {name: value for name, value in table.items() if name not in empty}
         return table | self.settings.model_dump(mode="json")
 
+    def of_any_seed(self) -> dict[str, Any]:
+        """`flat`, without the seed and what changes nothing of what is learned."""
+        left_out = {"seed", *OPERATION}
+        return {name: value for name, value in self.flat().items() if name not in left_out}
+
     def changed(self, changes: Mapping[str, Any]) -> "Recipe":
         """The recipe with some of its own fields changed; None means not given.
 

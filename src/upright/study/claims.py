@@ -9,7 +9,7 @@ from filelock import FileLock, Timeout
 
 from upright.ground import UprightError, as_json
 from upright.runs import folder_name
-from upright.settings import OPERATION, Recipe
+from upright.settings import Recipe
 
 
 @contextmanager
@@ -26,9 +26,7 @@ def claimed(recipe: Recipe, seeds: Iterable[int], out: str | Path) -> Iterator[N
     Raises:
         UprightError: Another process trains one of them, or nothing can be written there.
     """
-    left_out = {"seed", *OPERATION}
-    table = {name: value for name, value in recipe.flat().items() if name not in left_out}
-    settings = hashlib.sha256(as_json(table)).hexdigest()[:12]
+    settings = hashlib.sha256(as_json(recipe.of_any_seed())).hexdigest()[:12]
     folder = Path(out) / folder_name(recipe.env)
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     with ExitStack() as claims:

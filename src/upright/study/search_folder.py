@@ -25,7 +25,7 @@ from upright.ground import (
     write_atomically,
 )
 from upright.runs import folder_name, placed
-from upright.settings import OPERATION, Recipe, SearchSpace
+from upright.settings import Recipe, SearchSpace
 
 if TYPE_CHECKING:
     from optuna import Study
@@ -55,11 +55,9 @@ def description_of(
     recipe: Recipe, space: SearchSpace, seeds_per_trial: int, seed: int
 ) -> dict[str, Any]:
     """What is searched, as JSON values: the same search has the same."""
-    left_out = {"seed", *OPERATION}
-    table = {name: value for name, value in recipe.flat().items() if name not in left_out}
     found = {
         "schema": SEARCH_SCHEMA,
-        "recipe": table,
+        "recipe": recipe.of_any_seed(),
         "space": space.table(),
         "seeds_per_trial": seeds_per_trial,
         "seed": seed,

@@ -11,7 +11,7 @@ from upright.experiment import Experiment, Listener
 from upright.ground import Interrupted, Interruption, UprightError, how_many
 from upright.policy import Own
 from upright.runs import RUN_FILE, Run, folder_name, held
-from upright.settings import OPERATION, Recipe
+from upright.settings import Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
 from upright.study.claims import claimed
 from upright.study.local_process import LocalProcess, usual_jobs
@@ -252,8 +252,7 @@ def _is_of(run: Run, recipe: Recipe) -> bool:
     record = run.record
     if record.env_is_factory or record.own_policy or record.own_loss:
         return False
-    usual = {name: getattr(recipe, name) for name in OPERATION} | {"seed": run.recipe.seed}
-    return run.recipe.model_copy(update=usual) == recipe.model_copy(update=usual)
+    return run.recipe.of_any_seed() == recipe.of_any_seed()
 
 
 def _rank(run: Run) -> tuple[bool, int]:
