@@ -472,6 +472,29 @@ def test_a_time_limit_around_it_is_seen() -> None:
     assert "10 were truncated (cut off)" in found["endings"].sentence
 
 
+class OutsideInADict(Healthy):
+    observation_space = spaces.Dict({"a": spaces.Box(-1.0, 1.0, (2,)), "b": spaces.Discrete(3)})
+
+    def observe(self) -> Any:
+        return {"a": np.array([0.0, 1.2], np.float32), "b": 1}
+
+
+class NoNumber(Healthy):
+    def reward(self, action: Any) -> Any:
+        return float("nan")
+
+
+def test_what_is_outside_in_a_part_is_seen() -> None:
+    found = found_in(OutsideInADict)["observations"]
+    assert (found.outcome, "was 1.2, its space says -1 to 1" in found.sentence) == ("wrong", True)
+
+
+def test_what_is_no_number_says_nothing_of_seeds() -> None:
+    found = found_in(NoNumber)
+    assert found["rewards"].outcome == "wrong"
+    assert "same seed" not in found["gymnasium"].sentence
+
+
 def test_the_same_seed_says_the_same_but_for_the_time() -> None:
     one, other = (found_in("CartPole-v1") for _ in range(2))
     del one["speed"], other["speed"]

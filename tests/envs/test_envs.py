@@ -17,6 +17,7 @@ from upright.envs import (
     reward_threshold,
     spec_of,
 )
+from upright.envs.composition import Composed
 from upright.ground.errors import UprightError
 from upright.settings import Backend
 
@@ -190,3 +191,21 @@ def test_an_environment_of_ones_own_is_still_asked() -> None:
     envs.step(np.zeros(2, np.int64))
     envs.close()
     assert asked == [(True, False)] * 2
+
+
+def test_only_a_time_limit_has_the_vector_form_cut_episodes_where_the_single_one_does() -> None:
+    def backend(**kwargs: Any) -> str:
+        return fastest_backend(Composed("CartPole-v1", kwargs))
+
+    assert backend(max_episode_steps=20) == "vector"
+    assert [backend(max_episode_steps=limit) for limit in (-1, 0, 1.5, "x")] == ["sync"] * 4
+    place = "gymnasium.envs.classic_control.cartpole"
+    gym.register(
+        "probes/Unlimited-v0",
+        f"{place}:CartPoleEnv",
+        vector_entry_point=f"{place}:CartPoleVectorEnv",
+    )
+    try:
+        assert fastest_backend("probes/Unlimited-v0") == "sync"
+    finally:
+        del gym.registry["probes/Unlimited-v0"]

@@ -79,6 +79,24 @@ def test_flags_of_every_type_are_taken(mask: Any) -> None:
     envs.close()
 
 
+def test_a_mask_of_several_rows_may_be_as_nested_as_gymnasium_draws_under_it() -> None:
+    space = gym.spaces.MultiDiscrete([[2, 3], [2, 2]])
+    one, three = np.array([1, 0], np.int8), np.array([1, 0, 1], np.int8)
+    mask = ((one, three), (one, np.array([1, 1], np.int8)))
+    space.sample(mask=mask)
+
+    def make() -> Says:
+        made = Says(mask, mask)
+        made.action_space = space
+        return made
+
+    envs = make_envs(make, 2, 0)
+    envs.reset()
+    assert envs.masks is not None
+    assert envs.masks.astype(int).tolist() == [[1, 0, 1, 0, 1, 1, 0, 1, 1]] * 2
+    envs.close()
+
+
 def test_parts_of_other_lengths_are_named() -> None:
     space = gym.spaces.MultiDiscrete([3, 2])
     envs = make_envs(lambda: Says([[1, 1], [1, 1, 1]], None, space), 1, 0)

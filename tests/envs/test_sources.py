@@ -12,8 +12,9 @@ import pytest
 
 import upright
 from upright.cli import main
-from upright.envs import is_code, make_env, make_envs, spec_of
+from upright.envs import check, is_code, make_env, make_envs, spec_of
 from upright.ground.errors import UprightError
+from upright.policy import find_environments
 from upright.runs.run import Run
 
 CODE = """
@@ -477,3 +478,61 @@ def test_what_takes_mujocos_warnings_already_goes_on_taking_them() -> None:
     finally:
         mujoco.set_mju_user_warning(before)
     assert taken[-1] == "unstable"
+
+
+BROKEN = {
+    "its module raises": ("boom:Env", "raise RuntimeError('boom')", "RuntimeError: boom"),
+    "its module ends": ("ends:Env", "raise SystemExit(1)", "SystemExit: 1"),
+    "it has no such class": ("bare:Env", "", "AttributeError: module 'bare' has no"),
+    "it names no class": ("bare", "", "ValueError: not enough values to unpack"),
+}
+
+
+@pytest.mark.parametrize("what", BROKEN)
+def test_an_id_whose_class_cannot_be_loaded_is_named_and_hides_no_other(
+    what: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry_point, code, said = BROKEN[what]
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    name = entry_point.partition(":")[0]
+    (tmp_path / f"{name}.py").write_text(code)
+    gym.register("probes/Broken-v0", entry_point)
+    try:
+        for words in (["train", "probes/Broken-v0"], ["check", "probes/Broken-v0"]):
+            assert main(words) == 2
+            assert f"error: Cannot make probes/Broken-v0: {said}" in capsys.readouterr().err
+        assert main(["envs", "Broken"]) == 0
+        assert "does not start" in capsys.readouterr().out
+    finally:
+        del gym.registry["probes/Broken-v0"]
+        sys.modules.pop(name, None)
+    assert [path.name for path in tmp_path.glob("*") if path.is_dir()] in ([], ["__pycache__"])
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), float("inf"), "ten"])
+def test_a_threshold_that_is_no_number_is_refused_before_anything_is_made(
+    threshold: Any, tmp_path: Path
+) -> None:
+    place = "gymnasium.envs.classic_control.cartpole:CartPoleEnv"
+    gym.register("probes/Odd-v0", place, reward_threshold=threshold, max_episode_steps=10)
+    try:
+        with pytest.raises(UprightError, match=r"is registered with the reward_threshold"):
+            upright.train("probes/Odd-v0", out=tmp_path, preset="default")
+        assert list(tmp_path.iterdir()) == []
+        listed = {each.id: each for each in find_environments("Odd")}
+        assert listed["probes/Odd-v0"].threshold is None
+        chosen: dict[str, Any] = {"total_timesteps": 128, "num_envs": 2, "num_steps": 16}
+        chosen |= {"reward_threshold": 9.0, "eval_episodes": 2, "media": False}
+        assert upright.train("probes/Odd-v0", out=tmp_path, preset="default", **chosen).solved
+    finally:
+        del gym.registry["probes/Odd-v0"]
+
+
+def test_what_returns_one_environment_again_and_again_is_refused(tmp_path: Path) -> None:
+    one = gym.make("CartPole-v1")
+    with pytest.raises(UprightError, match="returned the same environment twice"):
+        upright.train(lambda: one, out=tmp_path, preset="default")
+    wrong = [each for each in check(lambda: one, 0, 100) if each.outcome == "wrong"]
+    assert "returned the same environment twice" in wrong[0].sentence
+    assert list(tmp_path.iterdir()) == []

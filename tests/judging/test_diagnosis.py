@@ -197,3 +197,11 @@ def test_the_names_are_those_of_a_row(run: Run) -> None:
     names = {value for name, value in vars(Metric).items() if name.isupper()}
     assert len(names) == 14
     assert run.metrics()[-1].keys() >= names - {Metric.AT_BOUNDS}  # of bounded actions alone
+
+
+def test_where_there_never_was_a_choice_nothing_collapsed(tmp_path: Path) -> None:
+    env, settings = PROVOKED["entropy-collapsed"]
+    run = trained(tmp_path, env, **settings)
+    rows = [row | {"train/entropy": 0.0} for row in run.metrics()]
+    names = {each.name for each in diagnose(run.recipe, rows, run.verdict())}
+    assert "entropy-collapsed" not in names

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from probes.envs import ActionReward, EndlessReward, ObsReward, Probe
-from support import make_policy, policy_for
+from support import CARTPOLE, make_policy, policy_for
 from upright.ground.errors import UprightError
 from upright.judging.evaluation import Evaluation
 from upright.judging.evaluator import NUM_EPISODES, Evaluator
@@ -208,3 +208,33 @@ def test_a_return_beyond_32_bits_is_refused_and_no_record_has_one() -> None:
     record = MADE.record() | {"returns": [1.0, 1e39]}
     with pytest.raises(UprightError, match="not one that could have been made"):
         Evaluation.from_record(record)
+
+
+class Shows(Probe):
+    """Four numbers, one of which comes from outside."""
+
+    number = 0.0
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.observation_space = CARTPOLE
+
+    def observe(self) -> np.ndarray:
+        return np.zeros(4, np.float32)
+
+    def step(self, action: int) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        self.now += 1
+        row = np.array([0.0, self.number, self.number, 0.0], np.float32)
+        return row, 1.0, self.now == 3, False, {}
+
+
+@pytest.mark.parametrize("number", [float("nan"), float("inf")])
+def test_observations_that_are_no_numbers_are_not_acted_on(number: float) -> None:
+    odd, said = type("Odd", (Shows,), {"number": number}), f"^The observation became {number} in "
+    with closing(Evaluator(odd, 4)) as evaluator, pytest.raises(UprightError, match=said):
+        evaluator.evaluate(make_policy(PPOSettings()), seed=0)
+
+
+def test_observations_that_are_large_together_are_numbers() -> None:
+    with closing(Evaluator(type("Large", (Shows,), {"number": 3e38}), 4)) as evaluator:
+        assert evaluator.evaluate(make_policy(PPOSettings()), seed=0).mean == 3.0

@@ -31,6 +31,7 @@ GUIDE = "https://gymnasium.farama.org/introduction/create_custom_env shows what 
 SEED_HINT = "Begin reset with super().reset(seed=seed), and draw chance from self.np_random alone."
 # What the checker says, by a piece of it; None where another check says it better, or it concerns
 # pictures and not training. The first piece that is found counts.
+STEP_DIFFERS = "Deterministic step"
 IN_OUR_WORDS: dict[str, Answer | None] = {
     "is -infinity": None,
     "value is infinity": None,
@@ -65,7 +66,7 @@ IN_OUR_WORDS: dict[str, Answer | None] = {
     "non-deterministic": Answer(
         "wrong", "The same seed gives different first observations.", SEED_HINT
     ),
-    "Deterministic step": Answer(
+    STEP_DIFFERS: Answer(
         "wrong", "The same seed and the same action give different steps.", SEED_HINT
     ),
     "not equal although similar": Answer(
@@ -93,16 +94,19 @@ IN_OUR_WORDS: dict[str, Answer | None] = {
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
-def gymnasiums_answer(env: gym.Env[Any, Any], seed: int) -> Answer:
+def gymnasiums_answer(env: gym.Env[Any, Any], seed: int, is_finite: bool = True) -> Answer:
     """Gymnasium's checker without its looks at pictures; the worst that it says goes ahead.
 
     Args:
         env: Without gym.make's wrappers, not played yet. It is played, and not closed.
         seed: Of the actions that it draws.
+        is_finite: Whether all that the environment gives is; what is not is equal to nothing, and
+            says nothing of seeds.
     """
     found = [
         IN_OUR_WORDS[piece] if piece is not None else _as_it_is(outcome, said)
         for outcome, said in _said_by_checker(env, seed)
+        if is_finite or STEP_DIFFERS not in said
         for piece in [next((each for each in IN_OUR_WORDS if each in said), None)]
     ]
     answers = list(dict.fromkeys(each for each in found if each is not None))

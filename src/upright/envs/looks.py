@@ -28,7 +28,7 @@ INSTEAD = {
 def look_at_contract(subject: Subject) -> Answer:
     """Gymnasium's own checker, on the bare environment as it asks for."""
     made = make_env(subject.source)
-    answer = gymnasiums_answer(made.unwrapped, subject.seed)
+    answer = gymnasiums_answer(made.unwrapped, subject.seed, subject.played.is_finite)
     close_quietly(made)
     return answer
 

@@ -19,12 +19,16 @@ from upright.envs.sources import (
     cannot_make,
     is_gymnasiums_own,
     make_env,
+    refuse_shared,
     spec_of,
 )
 from upright.envs.step import Envs
 from upright.envs.vector import RESTORABLE, NextStepEnvs
 from upright.ground import UprightError
 from upright.settings import Backend
+
+# An argument of gym.make, which takes -1 for none.
+TIME_LIMIT = "max_episode_steps"
 
 
 def make_envs(
@@ -69,6 +73,7 @@ def _vector(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) ->
 
 def _sync(env: EnvSource, num_envs: int, seed: int, mask: Mask, first: int) -> Envs:
     made = [make_env(env) for _ in range(num_envs)]
+    refuse_shared(made, env)
     envs = SyncEnvs(made, seed, mask, first)
     _take_unasked(env, made)
     return envs
@@ -113,12 +118,16 @@ def _vector_form(env: EnvSource) -> Any:
         return None
     spec = spec_of(env)
     maker: Any = None if spec is None else spec.vector_entry_point
-    with suppress(ImportError, AttributeError):
+    with suppress(Exception, SystemExit):
         if isinstance(maker, str):
             maker = gym.envs.registration.load_env_creator(maker)
     mode = getattr(maker, "metadata", {}).get("autoreset_mode")
-    fits = mode == AutoresetMode.NEXT_STEP and {*whole.kwargs} <= {*arguments_of(maker)}
-    return maker if fits else None
+    taken = {*arguments_of(maker)}
+    if mode != AutoresetMode.NEXT_STEP or not {*whole.kwargs} <= taken:
+        return None
+    limit = whole.kwargs.get(TIME_LIMIT, None if spec is None else spec.max_episode_steps)
+    has_limit = type(limit) is int and limit > 0  # without one it takes a limit of its own
+    return maker if has_limit or TIME_LIMIT not in taken else None
 
 
 def _has_vector_form(env: EnvSource) -> bool:

@@ -172,11 +172,15 @@ def has_mask(info: Any) -> bool:
 
 def _arrays(mask: Any) -> Iterator[Array]:
     """The arrays in a mask, from left to right."""
-    if isinstance(mask, list | tuple) and any(np.ndim(each) > 0 for each in mask):
+    if isinstance(mask, list | tuple) and any(map(_holds_several, mask)):
         for each in mask:
             yield from _arrays(each)
     else:
         yield np.atleast_1d(np.asarray(mask))
+
+
+def _holds_several(part: Any) -> bool:
+    return isinstance(part, list | tuple) or np.ndim(part) > 0
 
 
 def sample_allowed(space: gym.Space[Any], mask: Bools | None) -> Any:

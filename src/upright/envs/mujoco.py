@@ -23,7 +23,7 @@ def quieten_mujoco(source: object) -> None:
     spec = gym.registry.get(source) if isinstance(source, str) else None
     entry = getattr(spec, "entry_point", None)
     if isinstance(entry, str):
-        with suppress(Exception):  # whoever makes it says what is wrong
+        with suppress(Exception, SystemExit):  # whoever makes it says what is wrong
             gym.envs.registration.load_env_creator(entry)
     mujoco: Any = sys.modules.get("mujoco")
     with suppress(AttributeError):

@@ -69,6 +69,11 @@ class Played:
         """How many were played."""
         return len(self.rewards)
 
+    @property
+    def is_finite(self) -> bool:
+        """Whether every reward and observation was."""
+        return self.nonfinite is None and bool(np.isfinite(self.rewards).all())
+
     def worths(self, gamma: float) -> Floats:
         """What was still to come at each step, discounted by gamma: what a critic has to learn.
 
@@ -121,10 +126,10 @@ class _Numbers:
         self._count, size = 0, len(codec.columns)
         self._low, self._high = np.full(size, np.inf), np.full(size, -np.inf)
         self._squares = np.zeros(size)
-        self._bounds: tuple[Floats, Floats] | None = None
-        if isinstance(codec.space, gym.spaces.Box) and not self._skips:
-            low, high = (b.astype(np.float64).ravel() for b in (codec.space.low, codec.space.high))
-            self._bounds = (low - ROUNDING * (1 + abs(low)), high + ROUNDING * (1 + abs(high)))
+        self._low_bound, self._high_bound = (
+            np.empty(0) if self._skips else bound.astype(np.float64).ravel()
+            for bound in codec.bounds()
+        )
 
     def see(self, obs: Array) -> None:
         """One observation, [*shape]."""
@@ -139,15 +144,17 @@ class _Numbers:
         np.minimum(self._low, row, out=self._low)
         np.maximum(self._high, row, out=self._high)
         self._squares += row * row
-        if self._bounds is not None and not self._played.outside:
-            self._look_outside(row, *self._bounds)
+        if not self._played.outside:
+            self._look_outside(row)
 
-    def _look_outside(self, row: Floats, low: Floats, high: Floats) -> None:
-        outside = np.flatnonzero((row < low) | (row > high))
+    def _look_outside(self, row: Floats) -> None:
+        low, high = self._low_bound, self._high_bound
+        room_below, room_above = (ROUNDING * (1 + abs(bound)) for bound in (low, high))
+        outside = np.flatnonzero((row < low - room_below) | (row > high + room_above))
         if outside.size:
-            at, space = int(outside[0]), self._space
-            bounds = f"{space.low.ravel()[at]:g} to {space.high.ravel()[at]:g}"  # type: ignore[attr-defined]
-            self._played.outside = f"{place_of(space, at)} was {row[at]:g}, its space says {bounds}"
+            at, bounds = int(outside[0]), f"{low[outside[0]]:g} to {high[outside[0]]:g}"
+            where = place_of(self._space, at)
+            self._played.outside = f"{where} was {row[at]:g}, its space says {bounds}"
 
     def close(self) -> None:
         """What was seen, to `played`."""

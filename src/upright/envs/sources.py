@@ -3,9 +3,10 @@
 import inspect
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from copy import deepcopy
+from numbers import Real
 from typing import Any
 
 import gymnasium as gym
@@ -69,6 +70,20 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
         made = _wrapped(made, wrapper, name_of(env))
         _refuse_what_is_none(made, wrapper)
     return made if whole.frames == 1 else _stacked(made, whole.frames, name_of(env))
+
+
+def refuse_shared(made: Sequence[gym.Env[Any, Any]], env: EnvSource) -> None:
+    """Refuse what was made several times over and is one environment, and close it.
+
+    Raises:
+        UprightError: It is.
+    """
+    if len({id(each.unwrapped) for each in made}) < len(made):
+        close_quietly(made[0])
+        raise UprightError(
+            f"{name_of(env)} returned the same environment twice.",
+            "Let it make a new one each time: several are played side by side.",
+        )
 
 
 def close_quietly(env: gym.Env[Any, Any]) -> None:
@@ -199,7 +214,7 @@ def register_as(spec: gym.envs.registration.EnvSpec | None) -> None:
     if spec is None:
         return
     if isinstance(spec.entry_point, str):  # its package may register it by itself
-        with suppress(Exception):
+        with suppress(Exception, SystemExit):
             gym.envs.registration.load_env_creator(spec.entry_point)
     gym.registry.setdefault(spec.id, spec)
 
@@ -209,7 +224,16 @@ def reward_threshold(env: EnvSource, chosen: float | None = None) -> float | Non
     if chosen is not None:
         return chosen
     spec = spec_of(env)
-    return None if spec is None else spec.reward_threshold
+    registered: object = None if spec is None else spec.reward_threshold
+    if registered is None:
+        return None
+    if isinstance(registered, Real) and math.isfinite(registered):
+        return float(registered)
+    raise UprightError(
+        f"{name_of(env)} is registered with the reward_threshold {registered!r}, and that is no "
+        "finite number.",
+        "Say --reward-threshold, or register it with another one.",
+    )
 
 
 def is_gymnasiums_own(env: EnvSource) -> bool:
@@ -228,7 +252,11 @@ def cannot_make(env: EnvSource, error: BaseException) -> UprightError:
     name, extra = name_of(env), missing_extra(error)
     if not extra and not isinstance(error, gym.error.Error | ImportError):
         whole = in_full(env)
-        return _failed(f"Cannot make {name}", name, _creator(_resolve(whole)), whole.kwargs, error)
+        try:
+            creator = _creator(_resolve(whole))
+        except (Exception, SystemExit):  # it is what failed
+            return UprightError(f"Cannot make {name}: {raised(error)}.", "Mend what it names.")
+        return _failed(f"Cannot make {name}", name, creator, whole.kwargs, error)
     said = f"{EXTRAS[extra]} is not installed" if extra else said_by(error)
     return UprightError(f"Cannot make {name}: {said}.", install_hint(error))
 

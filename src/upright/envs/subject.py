@@ -10,7 +10,7 @@ from upright.envs.composition import EnvSource
 from upright.envs.history import Remembered, episodes_repeat, remembered
 from upright.envs.local import SyncEnvs
 from upright.envs.random_play import Played, play_at_random
-from upright.envs.sources import close_quietly, make_env
+from upright.envs.sources import close_quietly, make_env, refuse_shared
 from upright.ground import UprightError
 
 # Steps of an episode that is played again to be compared, if it is so long.
@@ -44,8 +44,14 @@ class Subject:
 
     @cached_property
     def repeats(self) -> bool:
-        """Whether an episode of a seed and actions is the same in two new environments."""
-        one, other = (SyncEnvs([make_env(self.source)], self.seed) for _ in range(2))
+        """Whether an episode of a seed and actions is the same in two new environments.
+
+        Raises:
+            UprightError: They cannot be made, or are one.
+        """
+        made = [make_env(self.source) for _ in range(2)]
+        refuse_shared(made, self.source)
+        one, other = (SyncEnvs([each], self.seed) for each in made)
         with closing(one), closing(other):
             return episodes_repeat(one, other, self.seed, self.far)
 

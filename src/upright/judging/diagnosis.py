@@ -146,7 +146,8 @@ def _entropy_collapsed(course: Course) -> Said | None:
     entropy, late = course.column(Metric.ENTROPY), course.late(Metric.ENTROPY, 0.1)
     if late is None or (entropy < 0.0).any() or not course.is_poor:
         return None
-    if late > max(entropy[0] / 20, 0.01):
+    limit = max(entropy[0] / 20, 0.01)
+    if late > limit or entropy[0] <= limit:  # or there was no choice from the first
         return None
     bonus = course.settings.ent_coef
     return Said(

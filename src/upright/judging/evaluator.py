@@ -1,5 +1,6 @@
 """Evaluation: episodes by a policy, on seeds of their own; and a recorded verdict repeated."""
 
+import math
 from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,7 +17,15 @@ from upright.envs import (
     name_of,
     reward_threshold,
 )
-from upright.ground import LARGEST_FLOAT32, Floats, Stream, UprightError, derive_seed
+from upright.ground import (
+    LARGEST_FLOAT32,
+    Array,
+    Floats,
+    NonFiniteError,
+    Stream,
+    UprightError,
+    derive_seed,
+)
 from upright.judging.evaluation import Evaluation
 from upright.judging.statistics import bootstrap_interval
 from upright.judging.verdict import Verdict
@@ -82,7 +91,7 @@ class Evaluator:
 
         Raises:
             UprightError: The policy is for another environment, an episode does not end, or its
-                return is not finite.
+                return or an observation is not finite.
         """
         self.refuse_misfit(policy)
         envs = self._envs
@@ -94,6 +103,9 @@ class Evaluator:
         running_return, running_length = np.zeros(lanes), np.zeros(lanes, np.int64)
         obs, quiet = envs.reset(seed), 0
         while (number < episodes).any():
+            numbers = envs.observations.numbers(obs)
+            if not math.isfinite(numbers.sum()):
+                _refuse_nonfinite(numbers)
             noise = 0.0 if deterministic else policy.distribution.noise(rng, (lanes,))
             step = envs.step(policy.distribution.bounded(policy.act(obs, noise, envs.masks)))
             running_return += step.rewards * step.valid
@@ -141,6 +153,18 @@ class Evaluator:
     def close(self) -> None:
         """Release the environments."""
         self._envs.close()
+
+
+def _refuse_nonfinite(numbers: Array) -> None:
+    """Refuse observations [N, ...] of which no policy can make anything; their sum was not finite.
+
+    Raises:
+        NonFiniteError: One of them is not; else they are large.
+    """
+    wrong = np.argwhere(~np.isfinite(numbers))
+    if len(wrong):
+        place = f" in environment {wrong[0][0]} of an evaluation"
+        raise NonFiniteError("The observation", float(numbers[tuple(wrong[0])]), place)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from upright.envs import (
     make_env,
     missing_extra,
     register_atari,
+    reward_threshold,
 )
 from upright.ground import UprightError
 from upright.settings import Result, presets_of
@@ -74,13 +75,15 @@ def _games(number: int) -> Listed:
 
 
 def _look_at(name: str) -> Listed:
-    threshold = gym.spec(name).reward_threshold
+    threshold = None
+    with suppress(UprightError):  # it is no number
+        threshold = reward_threshold(name)
     known = presets_of(name)
     tables, solved = known.tables, describe_result(known.usual_result)
     recorded = ", ".join(f"{preset}: {'/'.join(algos)}" for preset, algos in tables.items())
     try:
         env = make_env(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return Listed(name, _why_not(error), "?", "?", threshold, recorded, solved)
     obs, action = env.observation_space, env.action_space
     env.close()
@@ -90,7 +93,7 @@ def _look_at(name: str) -> Listed:
     return Listed(name, trainable, describe(obs), describe(action), threshold, recorded, solved)
 
 
-def _why_not(error: Exception) -> str:
+def _why_not(error: BaseException) -> str:
     causes = (ImportError, gym.error.DependencyNotInstalled)
     if isinstance(error, causes) or isinstance(error.__cause__, causes):
         return f"needs {missing_extra(error) or 'an extra'}"

@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from upright.ground import UprightError
 from upright.judging import Finding, Verdict, diagnose
+from upright.runs.logs import Metric
 from upright.runs.run import Run
 
 if TYPE_CHECKING:
     from upright.settings import Recipe
 
+FAILED = "`upright resume` tries again, and says why; a folder failures has the rollout, if any."
 # Asked at even intervals, so much of a run has to be added before its rows are read again.
 GROWTH = 1.25
 
@@ -29,7 +31,12 @@ def findings_of(run: Run, verdict: Verdict | None = None) -> list[Finding]:
     if verdict is None:
         with suppress(UprightError):
             verdict = run.verdict()
-    return diagnose(run.recipe, run.metrics(), verdict)
+    rows = run.metrics()
+    found = diagnose(run.recipe, rows, verdict)
+    if run.status == "failed":
+        done = rows[-1][Metric.TIMESTEPS] if rows else 0
+        found.insert(0, Finding("failed", f"The training failed after {done:,} timesteps.", FAILED))
+    return found
 
 
 class Watch:

@@ -4,6 +4,8 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 import upright
 from cli.conftest import Typed
 
@@ -74,3 +76,38 @@ def test_python_tells_the_same(inside: Typed) -> None:
     found = upright.load(RUN).diagnose()
     told = inside("diagnose", RUN).out.splitlines()
     assert [f"{each.sentence} {each.hint}" for each in found] == told
+
+
+FAULTY = """
+import gymnasium as gym
+import numpy as np
+
+class Faulty(gym.Env):
+    observation_space = gym.spaces.Box(-1.0, 1.0, (1,), np.float32)
+    action_space = gym.spaces.Discrete(2)
+    steps = 0
+
+    def reset(self, *, seed=None, options=None):
+        super().reset(seed=seed)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action):
+        Faulty.steps += 1
+        reward = float("nan") if Faulty.steps > LIMIT else 1.0
+        return np.zeros(1, np.float32), reward, self.np_random.random() < 0.1, False, {}
+"""
+
+
+@pytest.mark.parametrize(("limit", "after"), [(0, 0), (40, 32)])
+def test_that_a_training_failed_is_not_passed_over(
+    inside: Typed, tmp_path: Path, limit: int, after: int
+) -> None:
+    (tmp_path / "faulty.py").write_text(FAULTY.replace("LIMIT", str(limit)))
+    small = ("--num-envs", "2", "--num-steps", "16", "--preset", "default", "--no-media")
+    assert inside("train", "faulty.py:Faulty", "--out", "out", *small).code == 2
+    (folder,) = (tmp_path / "out").glob("*/*")
+    outcome = inside("diagnose", folder, "--trust-code")
+    assert outcome.code == 0
+    assert outcome.out.startswith(f"The training failed after {after} timesteps. `upright resume`")
+    told = json.loads(inside("diagnose", folder, "--trust-code", "--json").out)["findings"]
+    assert told[0]["name"] == "failed"

@@ -16,11 +16,12 @@ def run(args: argparse.Namespace) -> None:
     announce(f"Looking at {args.run} ...")
     from upright.runs import findings_of
 
-    findings = findings_of(run_of_words(args))
+    looked_at = run_of_words(args)
+    findings = findings_of(looked_at)
     if args.json:
         print_json({"run": args.run, "findings": [vars(each) for each in findings]})
         return
     for each in findings:
         print(plain(f"{each.sentence} {each.hint}"))
     if not findings:
-        print("Nothing unusual.")
+        print("Nothing unusual." if looked_at.metrics() else "Nothing was learned yet.")
