@@ -57,6 +57,7 @@ python_use_unqualified_type_names = True
 nitpick_ignore_regex = [
     ("py:.*", r"(?!upright\.).*"),
     ("py:.*", r"upright\.(envs\.composition|policy\.layers|learning\.algorithm\.SettingsT).*"),
+    ("py:class", r"upright\.runs\.run\.Run"),
 ]
 
 html_theme = "pydata_sphinx_theme"

@@ -536,3 +536,20 @@ def test_what_returns_one_environment_again_and_again_is_refused(tmp_path: Path)
     wrong = [each for each in check(lambda: one, 0, 100) if each.outcome == "wrong"]
     assert "returned the same environment twice" in wrong[0].sentence
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["mine.py", "./mine.py"])
+def test_a_file_alone_is_told_how_to_name_what_is_in_it(name: str, tmp_path: Path) -> None:
+    with pytest.raises(UprightError) as refused:
+        make_env(name)
+    assert refused.value.hint == f"Name what is in it: {name}:Name."
+
+
+def test_only_where_something_is_missing_it_is_to_be_installed() -> None:
+    gym.register("probes/Nothing-v0", vector_entry_point="no:where")
+    try:
+        with pytest.raises(UprightError) as refused:
+            make_env("probes/Nothing-v0")
+        assert (refused.value.message[:12], refused.value.hint) == ("Cannot make ", "")
+    finally:
+        del gym.registry["probes/Nothing-v0"]

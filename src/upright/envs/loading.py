@@ -114,7 +114,12 @@ def install_hint(error: BaseException) -> str:
     extra = missing_extra(error)
     if extra:
         return f"`pip install 'upright[{extra}]'` adds it."
-    return "" if "pip install" in str(error) else "Install what it needs, then try again."
+    lacks = isinstance(error, ImportError | gym.error.DependencyNotInstalled)
+    return (
+        "Install what it needs, then try again."
+        if lacks and "pip install" not in str(error)
+        else ""
+    )
 
 
 def missing_extra(error: BaseException | None) -> str:

@@ -297,4 +297,6 @@ def _registered(name: str) -> str:
     listed = "`upright envs` lists what there is; --import MODULE adds what a module registers."
     near, game = did_you_mean(name, gym.registry, listed), game_called(name)
     hint = f"This game of Atari's is {game}." if game else near
+    if name.endswith(".py"):
+        hint = f"Name what is in it: {name}:Name."
     raise UprightError(f"There is no environment '{name}'.", hint) from cause
