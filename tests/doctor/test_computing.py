@@ -65,6 +65,7 @@ def test_without_pytorch_a_note_says_what_needs_it(
     assert "upright[torch]" in fact.remedy
 
 
+@pytest.mark.long
 def test_pytorch_is_imported_in_a_process_of_its_own_and_trains_where_it_sees_a_gpu(
     patient: Patient,
 ) -> None:

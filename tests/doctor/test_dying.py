@@ -50,6 +50,7 @@ def test_a_killed_training_goes_on_to_the_same_bytes(
     assert len(undisturbed.record.resumptions) == 0
 
 
+@pytest.mark.long
 def test_a_resume_that_ends_elsewhere_is_a_problem(
     patient: Patient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -244,6 +244,7 @@ def test_a_frozen_worker_does_not_freeze_who_sends_it_more_than_a_pipe_holds() -
     assert workers_of_this() == []
 
 
+@pytest.mark.long
 def test_workers_that_were_lost_while_nobody_asked_them_are_replaced() -> None:
     here, there = trainer_of(Bad, 0), trainer_of(Bad, 2)
     with closing(here), closing(there):

@@ -169,6 +169,7 @@ def test_a_search_of_other_settings_gets_a_folder_of_its_own(
     assert bytes_in(out / "CartPole-v1" / "ppo") == before
 
 
+@pytest.mark.long
 def test_where_there_is_something_to_solve_the_soonest_is_best(space: Path, tmp_path: Path) -> None:
     words = TINY | {"until": "solved", "reward_threshold": 5.0, "eval_every": 128}
     found = upright.search(
@@ -436,6 +437,7 @@ def test_a_line_that_a_kill_left_half_written_is_passed_over(
     assert unplaced(going_on(tmp_path, space).trials) == unplaced(undisturbed)
 
 
+@pytest.mark.long
 def test_a_journal_that_is_none_is_named(space: Path, tmp_path: Path) -> None:
     found = going_on(tmp_path, space, trials=1)
     (found.folder / "journal.log").write_text("no\njournal\n")
@@ -485,6 +487,7 @@ def test_a_spoilt_journal_is_named_and_stays_as_it_is(
         assert journal.read_bytes() == before
 
 
+@pytest.mark.long
 def test_a_search_whose_description_is_none_is_passed_over(space: Path, tmp_path: Path) -> None:
     other = tmp_path / "CartPole-v1" / "ppo"
     other.mkdir(parents=True)

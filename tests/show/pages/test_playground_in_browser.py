@@ -163,6 +163,7 @@ def every_shape() -> Iterator[tuple[str, Policy]]:
         yield activation, policy
 
 
+@pytest.mark.long
 def test_the_pages_policy_is_pytorchs(open_page: Open) -> None:
     policies = list(every_shape())
     assert len(policies) == 96
