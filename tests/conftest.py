@@ -72,8 +72,8 @@ THINNED = {
     "learning/test_spaces": {
         "test_a_run_over_every_space_is_evaluated_verified_resumed_and_reloaded": 3,
     },
-    "docs/test_pages": {"test_the_python_of_a_page_runs": 3},
-    "docs/test_docstrings": {"test_the_examples_in_docstrings_are_true": 3},
+    "docs/test_pages": {"test_the_python_of_a_page_runs": 5},
+    "docs/test_docstrings": {"test_the_examples_in_docstrings_are_true": 5},
     "migration/test_scripts": {"test_a_migrated_script_runs_to_its_end": 5},
     "experiment/test_exactness": {
         "test_a_larger_budget_leads_where_a_straight_run_of_it_leads": 2,
