@@ -29,9 +29,9 @@ class Answer(NamedTuple):
 
 GUIDE = "https://gymnasium.farama.org/introduction/create_custom_env shows what it should be like."
 SEED_HINT = "Begin reset with super().reset(seed=seed), and draw chance from self.np_random alone."
+STEP_DIFFERS = "Deterministic step"
 # What the checker says, by a piece of it; None where another check says it better, or it concerns
 # pictures and not training. The first piece that is found counts.
-STEP_DIFFERS = "Deterministic step"
 IN_OUR_WORDS: dict[str, Answer | None] = {
     "is -infinity": None,
     "value is infinity": None,

@@ -130,6 +130,8 @@ class _Numbers:
             np.empty(0) if self._skips else bound.astype(np.float64).ravel()
             for bound in codec.bounds()
         )
+        self._least = self._low_bound - ROUNDING * (1 + abs(self._low_bound))
+        self._most = self._high_bound + ROUNDING * (1 + abs(self._high_bound))
 
     def see(self, obs: Array) -> None:
         """One observation, [*shape]."""
@@ -148,12 +150,10 @@ class _Numbers:
             self._look_outside(row)
 
     def _look_outside(self, row: Floats) -> None:
-        low, high = self._low_bound, self._high_bound
-        room_below, room_above = (ROUNDING * (1 + abs(bound)) for bound in (low, high))
-        outside = np.flatnonzero((row < low - room_below) | (row > high + room_above))
+        outside = np.flatnonzero((row < self._least) | (row > self._most))
         if outside.size:
-            at, bounds = int(outside[0]), f"{low[outside[0]]:g} to {high[outside[0]]:g}"
-            where = place_of(self._space, at)
+            at, where = int(outside[0]), place_of(self._space, int(outside[0]))
+            bounds = f"{self._low_bound[at]:g} to {self._high_bound[at]:g}"
             self._played.outside = f"{where} was {row[at]:g}, its space says {bounds}"
 
     def close(self) -> None:
