@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from support import same_weights, weights_of
+from upright.envs.codec import Codec
+from upright.envs.parts import leaves_of
 from upright.ground.errors import UprightError
 from upright.policy import onnx_export, torch_onnx
 from upright.policy.onnx_export import write_onnx
@@ -228,7 +230,37 @@ PAIRS: dict[str, tuple[gym.Space[Any], gym.Space[Any], dict[str, Any]]] = {
         gym.spaces.Discrete(3),
         {"normalize_obs": True, "shared_network": True},
     ),
+    "bits": (gym.spaces.Box(-1, 1, (3,)), gym.spaces.MultiBinary((2, 2)), {}),
+    "parts": (
+        gym.spaces.Box(-1, 1, (3,)),
+        gym.spaces.Dict(
+            z=gym.spaces.Tuple([BOX, gym.spaces.Discrete(3, start=-1)]),
+            a=gym.spaces.MultiBinary(2),
+            m=gym.spaces.MultiDiscrete([2, 3], start=[4, 0]),
+            i=gym.spaces.Box(-3, 3, (1, 2), np.int32),
+        ),
+        {"normalize_obs": True},
+    ),
+    "parts that are measured": (
+        gym.spaces.Box(-1, 1, (3,)),
+        gym.spaces.Tuple([BOX, gym.spaces.Box(-2, 2, (1,))]),
+        {},
+    ),
 }
+
+
+def probabilities(policy: Policy, rows: NDArray[Any]) -> NDArray[np.float32] | None:
+    """Of every value that is chosen from, as PyTorch's own distributions say them."""
+    params, found = torch.tensor(policy.params(rows)), []
+    for space in leaves_of(policy.action_space, policy.action_space):
+        bits = isinstance(space, gym.spaces.MultiBinary)
+        for column in Codec(space).columns:
+            own, params = params.tensor_split([column.categories or 1], dim=1)
+            if bits:
+                found.append(torch.distributions.Bernoulli(logits=own).probs)
+            elif column.categories:
+                found.append(torch.distributions.Categorical(logits=own).probs)
+    return torch.cat(found, 1).numpy() if found else None
 
 
 @needs_onnx
@@ -253,20 +285,15 @@ def test_the_file_takes_and_answers_rows_of_every_space(
     write_onnx(policy, tmp_path / "policy.onnx", {})
     got = answers(tmp_path / "policy.onnx")(rows.astype(np.float32))
     expected = [policy.predict(value, deterministic=True)[0] for value in values]
-    given = policy.actions.values(np.asarray(got["action"]))
-    np.testing.assert_allclose(given, np.array(expected), rtol=1e-5, atol=1e-5)
+    wanted = np.array([policy.actions.row(value) for value in expected])
+    assert got["action"].dtype == wanted.dtype
+    np.testing.assert_allclose(got["action"], wanted, rtol=1e-5, atol=1e-5)
     assert all(actions.contains(policy.actions.value(row)) for row in got["action"])
+    likely = probabilities(policy, rows)
+    assert ("probabilities" in got) == (likely is not None)
+    if likely is not None:
+        np.testing.assert_allclose(got["probabilities"], likely, rtol=0, atol=1e-5)
     np.testing.assert_allclose(got["value"], policy.values(rows), rtol=1e-5, atol=1e-5)
-
-
-@needs_onnx
-def test_an_action_of_parts_is_refused(tmp_path: Path) -> None:
-    counted = gym.spaces.Tuple([gym.spaces.Discrete(2), gym.spaces.Discrete(3)])
-    for actions in (counted, gym.spaces.MultiBinary(2)):
-        policy = Policy(gym.spaces.Discrete(2), actions, SETTINGS["ppo"](), 0)
-        with pytest.raises(UprightError, match=f"does not support the action space {actions!s:.5}"):
-            write_onnx(policy, tmp_path / "policy.onnx", {})
-    assert list(tmp_path.iterdir()) == []
 
 
 # Actions, and where the flags of each of their numbers begin in a mask.

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 
 from upright.ground import Array
-from upright.policy.discrete import Categorical
 from upright.policy.distribution import Distribution, Evaluated
 
 
@@ -96,11 +95,16 @@ class Joint:
         return np.concatenate(flat, axis=1).reshape(-1, *self.shape)
 
 
-def counted(distribution: Distribution) -> list[Categorical]:
-    """The distribution of each number of a Discrete or a MultiDiscrete; nothing for others."""
-    parts = distribution.parts if isinstance(distribution, Joint) else (distribution,)
-    found = [part for part in parts if isinstance(part, Categorical)]
-    return found if len(found) == len(parts) and distribution.dtype == Categorical.dtype else []
+def pieces(distribution: Distribution) -> Iterator[Distribution]:
+    """The parts that have none themselves, in the order of a row; its own only one elsewhere.
+
+    Their parameters that depend on the observation stand in the same order, the first of all.
+    """
+    if isinstance(distribution, Joint):
+        for part in distribution.parts:
+            yield from pieces(part)
+    else:
+        yield distribution
 
 
 def _spans(widths: "Iterator[int]", start: int = 0) -> list[slice]:

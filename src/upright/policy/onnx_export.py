@@ -10,9 +10,10 @@ import numpy as np
 
 from upright.envs import Column
 from upright.ground import Array, UprightError, refuse_taken, sha256, write_new
-from upright.policy.discrete import Categorical
+from upright.policy.discrete import Bernoulli, Categorical
+from upright.policy.distribution import Distribution
 from upright.policy.gaussian import DiagonalGaussian
-from upright.policy.joint import counted
+from upright.policy.joint import pieces
 from upright.policy.layers import Stack
 from upright.policy.masking import FORBIDDEN
 from upright.policy.networks import MLP
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto
 
 OPSET, IR_VERSION = 18, 10
-_FLOAT, _INT64 = 1, 7  # as in onnx.TensorProto
 
 
 def write_onnx(
@@ -34,9 +34,11 @@ def write_onnx(
     Input: `obs` [batch, ...], float32, rows as in `envs.Codec`; uint8 where it is a picture. Where
     pictures are beside numbers the inputs are `numbers` [batch, n], float32, and `picture_0`,
     `picture_1` and so on, uint8. Outputs: `action`, the most probable one as the environment is
-    given it, int64 [batch] in the space's own numbering (the first of equals) for Discrete, so too
-    [batch, ...] for MultiDiscrete, float32 [batch, ...] for Box; `probabilities` [batch, n] for
-    Discrete, and for MultiDiscrete those of its numbers, one number after the other; and `value`
+    given it, a row as in `envs.Codec`: int64 [batch] in the space's own numbering (the first of
+    equals) for Discrete, so too [batch, ...] for MultiDiscrete, int8 [batch, ...] for MultiBinary,
+    float32 [batch, ...] for Box, and float32 [batch, n], the numbers of its parts one after the
+    other, for Tuple and Dict; `probabilities` [batch, n], of every value of every number that is
+    counted and of 1 for every number of a MultiBinary, in order, where there are such; and `value`
     [batch] where there is a critic. A dense network is written layer by layer; a CNN and a module
     of PyTorch go through PyTorch's exporter. Where it is masked, a last input `action_mask`, bool
     [batch, n] as `probabilities`, says what is allowed; nothing else is taken, or probable.
@@ -48,28 +50,29 @@ def write_onnx(
         masked: Whether actions, which are counted then, can be forbidden.
 
     Raises:
-        UprightError: `onnx` is not installed, the policy's actions are of another kind, or the
-            file is there already or cannot be written.
+        UprightError: `onnx` is not installed, or the file is there already or cannot be written.
     """
     dense = isinstance(policy.network, MLP)
     needed = ("onnx",) if dense else ("onnx", "onnxscript")
     if any(find_spec(name) is None for name in needed):
         hint = "upright[onnx]" if dense else "upright[onnx]' 'onnxscript"
         raise UprightError("ONNX export needs an extra.", f"`pip install '{hint}'` adds it.")
-    numbers = counted(policy.distribution)
-    if not numbers and not isinstance(policy.distribution, DiagonalGaussian):
-        raise UprightError(
-            f"ONNX export does not support the action space {policy.action_space} yet.",
-            "Supported: Discrete, MultiDiscrete and Box.",
-        )
     refuse_taken(out)
-    outputs = ["action", *["probabilities"] * bool(numbers), *["value"] * policy.has_critic]
+    outputs: dict[str, tuple[int, ...]] = {"action": policy.actions.shape}
+    if choices := sum(
+        part.num_params
+        for part in pieces(policy.distribution)
+        if not isinstance(part, DiagonalGaussian)
+    ):
+        outputs["probabilities"] = (choices,)
+    if policy.has_critic:
+        outputs["value"] = ()
     if dense:
         model = _dense_model(policy, outputs, masked)
     else:
         from upright.policy.torch_onnx import traced_model
 
-        model = traced_model(policy, outputs, inputs_of(policy, masked))
+        model = traced_model(policy, [*outputs], inputs_of(policy, masked))
     digest = sha256(weights_bytes(policy.weights))
     for name, value in (dict(metadata) | {"weights_sha256": digest}).items():
         model.metadata_props.add(key=name, value=value)
@@ -90,6 +93,13 @@ def inputs_of(policy: Policy, masked: bool) -> dict[str, tuple[type[np.generic],
     if masked:
         inputs["action_mask"] = np.bool_, (policy.distribution.num_params,)
     return inputs
+
+
+def _type_of(kind: Any) -> int:
+    """ONNX's own number for a type of NumPy's."""
+    from onnx import helper
+
+    return int(helper.np_dtype_to_tensor_dtype(np.dtype(kind)))
 
 
 class _Graph:
@@ -115,6 +125,10 @@ class _Graph:
         self.nodes.append(helper.make_node(operation, names, [out], **options))
         return out
 
+    def cast(self, x: str, kind: Any) -> str:
+        """The same numbers in another type."""
+        return self.node("Cast", x, to=_type_of(kind))
+
     def stack(self, x: str, stack: Stack) -> str:
         """The layers of a stack."""
         for index, layer in enumerate(stack.layers):
@@ -132,7 +146,7 @@ def _spread(graph: _Graph, x: str, columns: Sequence[Column]) -> str:
     for index, (n, start) in enumerate(columns):
         part = graph.node("Slice", x, *(np.array([at]) for at in (index, index + 1, 1)))
         if n:
-            whole = graph.node("Sub", graph.node("Cast", part, to=_INT64), np.array(start))
+            whole = graph.node("Sub", graph.cast(part, np.int64), np.array(start))
             flat = graph.node("Squeeze", whole, np.array([1]))
             part = graph.node("OneHot", flat, np.array(n), np.array([0.0, 1.0], np.float32))
         parts.append(part)
@@ -140,32 +154,37 @@ def _spread(graph: _Graph, x: str, columns: Sequence[Column]) -> str:
 
 
 def _action(graph: _Graph, params: str, policy: Policy) -> None:
-    """The most probable action, as the environment is given it, and what it is out of."""
-    distribution = policy.distribution
-    shape = np.array([-1, *distribution.shape])
-    if numbers := counted(distribution):
-        _counts(graph, params, numbers, shape)
-        return
-    assert isinstance(distribution, DiagonalGaussian)
-    inside = graph.node("Tanh", params) if distribution.squash else params
-    given = graph.node("Mul", graph.node("Reshape", inside, shape), distribution.half)
-    given = graph.node("Add", given, distribution.centre)
-    given = graph.node("Round", given) if distribution.whole else given
-    low, high = (bound.astype(np.float32) for bound in (distribution.low, distribution.high))
-    graph.node("Min", graph.node("Max", given, low), high, out="action")
-
-
-def _counts(graph: _Graph, params: str, numbers: Sequence[Categorical], shape: Array) -> None:
-    """Each number's most probable value, and the probabilities of all that it can be."""
+    """The most probable action's row, and the probabilities of what is chosen from."""
     taken, shares, end = [], [], 0
-    for number in numbers:
-        end, start = end + number.num_params, end
+    for part in pieces(policy.distribution):
+        end, start = end + part.num_params - part.free_params, end
         own = graph.node("Slice", params, *(np.array([at]) for at in (start, end, 1)))
-        best = graph.node("ArgMax", own, axis=1, keepdims=1, select_last_index=0)
-        taken.append(graph.node("Add", best, np.array(number.start)))
-        shares.append(graph.node("Softmax", own, axis=1))
+        numbers, share = _piece(graph, own, part)
+        taken.append(graph.cast(numbers, policy.actions.dtype))
+        shares += share
+    shape = np.array([-1, *policy.actions.shape])
     graph.node("Reshape", graph.node("Concat", *taken, axis=1), shape, out="action")
-    graph.node("Concat", *shares, axis=1, out="probabilities")
+    if shares:
+        graph.node("Concat", *shares, axis=1, out="probabilities")
+
+
+def _piece(graph: _Graph, params: str, part: Distribution) -> tuple[str, list[str]]:
+    """The most probable numbers [batch, n] of a part without parts, and its probabilities."""
+    if isinstance(part, Categorical):
+        best = graph.node("ArgMax", params, axis=1, keepdims=1, select_last_index=0)
+        return graph.node("Add", best, np.array(part.start)), [
+            graph.node("Softmax", params, axis=1)
+        ]
+    if isinstance(part, Bernoulli):
+        ones = graph.node("Greater", params, np.array(0.0, np.float32))
+        return ones, [graph.node("Sigmoid", params)]
+    assert isinstance(part, DiagonalGaussian)
+    inside = graph.node("Tanh", params) if part.squash else params
+    given = graph.node("Mul", inside, part.half.ravel())
+    given = graph.node("Add", given, part.centre.ravel())
+    given = graph.node("Round", given) if part.whole else given
+    low, high = (bound.astype(np.float32).ravel() for bound in (part.low, part.high))
+    return graph.node("Min", graph.node("Max", given, low), high), []
 
 
 def _seen(graph: _Graph, policy: Policy) -> str:
@@ -174,7 +193,7 @@ def _seen(graph: _Graph, policy: Policy) -> str:
     for name, (kind, shape) in inputs_of(policy, False).items():
         x = graph.node("Reshape", name, np.array([-1, math.prod(shape)]))
         if kind is np.uint8:
-            parts.append(graph.node("Div", graph.node("Cast", x, to=_FLOAT), np.array(PIXEL)))
+            parts.append(graph.node("Div", graph.cast(x, np.float32), np.array(PIXEL)))
         else:
             parts.append(_standard(graph, x, policy))
     return parts[0] if len(parts) == 1 else graph.node("Concat", *parts, axis=1)
@@ -191,9 +210,9 @@ def _standard(graph: _Graph, x: str, policy: Policy) -> str:
     return x
 
 
-def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
+def _dense_model(policy: Policy, outputs: Mapping[str, tuple[int, ...]], masked: bool) -> Any:
     """The policy as a graph of ONNX's own operators."""
-    from onnx import TensorProto, helper
+    from onnx import helper
 
     graph, network = _Graph(), policy.network
     assert isinstance(network, MLP)
@@ -209,21 +228,15 @@ def _dense_model(policy: Policy, outputs: list[str], masked: bool) -> Any:
     if policy.has_critic:
         value = graph.node("Squeeze", graph.stack(x, network.critic), np.array([1]))
         graph.node("Mul", value, np.array(policy.value_scale, np.float32), out="value")
-    shapes: dict[str, list[str | int]] = {
-        "action": ["batch", *policy.distribution.shape],
-        "probabilities": ["batch", network.num_params],
-    }
-    kinds = {"action": _INT64} if counted(policy.distribution) else {}
+    kinds = {"action": policy.actions.dtype}
     described = [
         helper.make_tensor_value_info(
-            name, kinds.get(name, TensorProto.FLOAT), shapes.get(name, ["batch"])
+            name, _type_of(kinds.get(name, np.float32)), ["batch", *shape]
         )
-        for name in outputs
+        for name, shape in outputs.items()
     ]
     inputs = [
-        helper.make_tensor_value_info(
-            name, helper.np_dtype_to_tensor_dtype(np.dtype(kind)), ["batch", *shape]
-        )
+        helper.make_tensor_value_info(name, _type_of(kind), ["batch", *shape])
         for name, (kind, shape) in inputs_of(policy, masked).items()
     ]
     whole = helper.make_graph(graph.nodes, "policy", inputs, described, graph.constants)

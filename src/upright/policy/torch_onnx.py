@@ -4,15 +4,17 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from upright.policy.discrete import Bernoulli, Categorical
+from upright.policy.distribution import Distribution
 from upright.policy.gaussian import DiagonalGaussian
-from upright.policy.joint import counted
+from upright.policy.joint import pieces
 from upright.policy.masking import FORBIDDEN
 from upright.policy.policy import Policy
 
@@ -24,15 +26,15 @@ class _Deployed(nn.Module):
 
     def __init__(self, policy: Policy, outputs: list[str], masked: bool) -> None:
         super().__init__()
-        self._distribution, self._outputs = policy.distribution, outputs
-        self._numbers = counted(policy.distribution)
+        self._pieces, self._outputs = [*pieces(policy.distribution)], outputs
+        self._shape, self._kind = policy.actions.shape, policy.actions.dtype.name
         self.policy = policy.to_torch().eval()
         codec = policy.observations
         self._beside = bool(codec.pictures) and codec.is_composite
         self._numbered, self._masked = bool(codec.columns), masked
 
     def forward(self, *inputs: Tensor) -> tuple[Tensor, ...]:
-        """Actions [B, ...], pi(.|s) [B, n] where they are counted, V(s) [B], of the model's inputs.
+        """Rows of actions [B, ...], probabilities [B, n], V(s) [B], of the model's inputs.
 
         Allowed is what the mask [B, n] says, where there is one, or everything.
         """
@@ -44,38 +46,39 @@ class _Deployed(nn.Module):
             params, values = self.policy(*seen)
         if self._masked:
             params = torch.where(inputs[-1], params, FORBIDDEN)
-        said = {"value": values, "action": self._action(params)}
-        if self._numbers:
-            said["probabilities"] = torch.cat([part.softmax(-1) for part in self._each(params)], 1)
-        return tuple(said[name] for name in self._outputs)
+        widths = [part.num_params - part.free_params for part in self._pieces]
+        own = torch.split(params[:, : sum(widths)], widths, dim=-1)
+        said = [_piece(*each) for each in zip(own, self._pieces, strict=True)]
+        kind = getattr(torch, self._kind)
+        action = torch.cat([numbers.to(kind) for numbers, _ in said], 1).reshape(-1, *self._shape)
+        given = {"value": values, "action": action}
+        if "probabilities" in self._outputs:
+            given["probabilities"] = torch.cat([likely for _, each in said for likely in each], 1)
+        return tuple(given[name] for name in self._outputs)
 
-    def _action(self, params: Tensor) -> Tensor:
-        distribution = self._distribution
-        if self._numbers:
-            best = [part.argmax(dim=-1) for part in self._each(params)]
-            taken = [each + own.start for each, own in zip(best, self._numbers, strict=True)]
-            return torch.stack(taken, dim=-1).reshape(-1, *distribution.shape)
-        assert isinstance(distribution, DiagonalGaussian)
-        mean = params[:, : distribution.free_params].reshape(-1, *distribution.shape)
-        inside = torch.tanh(mean) if distribution.squash else mean
-        given = inside * torch.from_numpy(distribution.half) + torch.from_numpy(distribution.centre)
-        given = torch.round(given) if distribution.whole else given
-        low, high = (
-            torch.from_numpy(bound.astype("float32"))
-            for bound in (distribution.low, distribution.high)
-        )
-        return torch.minimum(torch.maximum(given, low), high)
 
-    def _each(self, params: Tensor) -> Sequence[Tensor]:
-        """The logits of each number that is counted."""
-        return torch.split(params, [number.num_params for number in self._numbers], dim=-1)
+def _piece(params: Tensor, part: Distribution) -> tuple[Tensor, list[Tensor]]:
+    """The most probable numbers [B, n] of a part without parts, and its probabilities."""
+    if isinstance(part, Categorical):
+        return params.argmax(dim=-1, keepdim=True) + part.start, [params.softmax(-1)]
+    if isinstance(part, Bernoulli):
+        return params > 0.0, [params.sigmoid()]
+    assert isinstance(part, DiagonalGaussian)
+    half, centre, low, high = (
+        torch.from_numpy(bound.astype(np.float32).ravel())
+        for bound in (part.half, part.centre, part.low, part.high)
+    )
+    inside = torch.tanh(params) if part.squash else params
+    given = inside * half + centre
+    given = torch.round(given) if part.whole else given
+    return torch.minimum(torch.maximum(given, low), high), []
 
 
 def traced_model(policy: Policy, outputs: list[str], inputs: Inputs) -> Any:
     """The model of `write_onnx`, its metadata still to be added.
 
     Args:
-        policy: Over a Discrete, a MultiDiscrete or a Box.
+        policy: What to write.
         outputs: The names of what it returns.
         inputs: What it takes, as `onnx_export.inputs_of` says it.
     """
