@@ -238,7 +238,7 @@ def test_cuda_that_is_not_there_is_said(inside: Typed, tmp_path: Path) -> None:
         ("preset = 3\n", ("preset",)),
         ("env_kwargs = 3\n", ("env_kwargs: should be a table",)),
         ("env_kwargs = {a = nan}\n", ("env_kwargs: holds nan",)),
-        ("env_kwargs = {a = 1979-05-27}\n", ("env_kwargs: holds a date",)),
+        ("env_kwargs = {a = 1979-05-27}\n", ("env_kwargs: holds a value of type date",)),
         (f"env_kwargs = {{a = {'[' * 90}{']' * 90}}}\n", ("env_kwargs: is nested more than",)),
         (f"env_kwargs = {{a = {'[' * 990}{']' * 990}}}\n", ("my.toml is not valid TOML",)),
         (f"[env_kwargs]\n{'a' * 1500} = '{'b' * 400}'\n" * 9, ("my.toml is not valid TOML",)),

@@ -301,7 +301,12 @@ PROVOKED: dict[str, tuple[Callable[[], gym.Env[Any, Any]], str, str, str]] = {
     "a space of another kind": (Reading, "spaces", "wrong", "Text"),
     "many observations": (Library, "spaces", "hurts", "Observations are one of 5,000 values"),
     "many actions": (Keyboard, "spaces", "hurts", "Actions are one of 1,001 values"),
-    "actions without bounds": (Unbounded, "spaces", "hurts", "Actions have no bounds"),
+    "actions without bounds": (
+        Unbounded,
+        "spaces",
+        "hurts",
+        "Actions are not bounded",
+    ),
     "another shape": (OtherShape, "steps", "wrong", "shape (3,)"),
     "a step that raises": (Raising, "steps", "wrong", "ZeroDivisionError: by 0"),
     "four values": (OldStep, "steps", "wrong", "returned 4 values"),
@@ -566,3 +571,19 @@ def test_our_words_are_for_what_gymnasium_still_says() -> None:
     said = getsource(env_checker) + getsource(passive_env_checker)
     joined = "".join(line.strip().strip('f"') for line in said.splitlines())
     assert [each for each in IN_OUR_WORDS if each not in said + joined] == []
+
+
+class Own(BaseException):
+    """What no `except Exception` sees."""
+
+
+class Ending(Healthy):
+    def step(self, action: Any) -> Any:
+        raise Own("over")
+
+
+def test_whatever_is_raised_is_said() -> None:
+    found = found_in(Ending)
+    assert [each.outcome for each in found.values()] == ["wrong", "fine", "wrong"]
+    assert found["gymnasium"].sentence == "Gymnasium's checker says: Own: over."
+    assert "Own: over" in found["steps"].sentence

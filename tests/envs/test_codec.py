@@ -194,6 +194,29 @@ def test_what_is_no_value_is_refused(space: gym.Space[Any], value: Any) -> None:
         Codec(space).row(value)
 
 
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ({"a": 1}, "it has no part 'b'"),
+        ({"a": 1, "b": (1, 1), "c": 1}, "it has a part 'c', which its space has not"),
+        ({"a": 1, "c": (1, 1)}, "it has no part 'b'"),
+        ({"a": 1, "b": (1,)}, "it has no part 1"),
+        ({"a": 1, "b": (1, 1, 1)}, "it has a part 2, which its space has not"),
+    ],
+)
+def test_a_part_that_is_missing_or_one_too_many_is_named(value: Any, said: str) -> None:
+    space = gym.spaces.Dict(a=DISCRETE, b=gym.spaces.Tuple([DISCRETE, DISCRETE]))
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        Codec(space).row(value)
+
+
+def test_a_part_that_no_record_could_name_is_refused() -> None:
+    numbered: Any = {1: DISCRETE, 2: DISCRETE}
+    with pytest.raises(UprightError, match="has the key 1, which is no text") as caught:
+        Codec(gym.spaces.Tuple([gym.spaces.Dict(numbered)]))
+    assert caught.value.hint.startswith("A run is recorded in JSON")
+
+
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("lead", [(), (2,)], ids=["one", "many"])
 def test_what_is_beyond_a_bound_is_put_on_it(dtype: Any, lead: tuple[int, ...]) -> None:

@@ -141,7 +141,7 @@ def test_code_that_only_a_file_names_is_not_imported_to_see_its_family(here: Pat
     ("env", "said"),
     [
         ("NoSuch-v1", "There is no environment 'NoSuch-v1'"),
-        ("poles.py:bare", "made a object, not a gymnasium.Env"),
+        ("poles.py:bare", "made an object of type object, not a gymnasium.Env"),
         ("poles.py:none", "has no environment 'none'"),
     ],
 )

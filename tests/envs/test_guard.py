@@ -286,7 +286,7 @@ def test_a_factory_that_makes_no_environment_is_refused(kind: type) -> None:
     def make_nothing() -> Any:
         return kind()
 
-    said = f"make_nothing made a {kind.__name__}, not a gymnasium.Env."
+    said = f"make_nothing made an object of type {kind.__name__}, not a gymnasium.Env."
     with pytest.raises(UprightError, match=said):
         make_envs(make_nothing, 2, seed=0)
 
@@ -637,7 +637,13 @@ TYPED: dict[str, tuple[str, str, str, tuple[str, ...], str]] = {
         THERE,
         "no port",
     ),
-    "makes nothing": ("pass", QUIET, "nothing", HERE, "made a int, not a gymnasium.Env."),
+    "makes nothing": (
+        "pass",
+        QUIET,
+        "nothing",
+        HERE,
+        "made an object of type int, not a gymnasium.Env.",
+    ),
 }
 
 

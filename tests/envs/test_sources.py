@@ -553,3 +553,18 @@ def test_only_where_something_is_missing_it_is_to_be_installed() -> None:
         assert (refused.value.message[:12], refused.value.hint) == ("Cannot make ", "")
     finally:
         del gym.registry["probes/Nothing-v0"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        (lambda: gym.make("CartPole-v1"), "This CartPole-v1 is made already"),
+        (lambda: gym.make_vec("CartPole-v1", 2), "This CartPole-v1 is made already"),
+        (lambda: gym.make("CartPole-v1").unwrapped, "This CartPole-v1 is made already"),
+        (lambda: 3, "An object of type int makes no environment"),
+    ],
+)
+def test_what_is_no_maker_of_environments_is_refused_with_what_is(source: Any, said: str) -> None:
+    with pytest.raises(UprightError, match=said) as caught:
+        upright.train(source())
+    assert caught.value.hint.startswith("Give")

@@ -70,7 +70,7 @@ def test_a_mean_just_below_zero_has_no_minus_sign_before_a_zero() -> None:
     judge, policy = judge_of(-0.04, -0.04), policy_for("ppo")
     judge.consider(policy, 100)
     sentence = verdict_sentence(judge.conclude(policy))
-    assert sentence.startswith("mean return 0.0 over 1 fresh episodes (95% interval 0.0 to 0.0, ")
+    assert sentence.startswith("mean return 0.0 over 1 fresh episode (95% interval 0.0 to 0.0, ")
 
 
 def test_reaching_the_threshold_twice_is_solved() -> None:

@@ -126,7 +126,7 @@ def test_params_values_and_gradients_are_those_of_the_formulas_in_plain_pytorch(
 
 
 def test_weights_beyond_any_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("upright.policy.torch_cnn.LARGEST_POLICY", 10**6)
+    monkeypatch.setattr("upright.policy.networks.memory_bytes", lambda: 40 * 10**6)
     policy_over(picture(20, 20, 3))
     with pytest.raises(UprightError, match=r"No policy can have these sizes: \d,\d+,\d+ weights"):
         policy_over(picture(84, 84, 3))

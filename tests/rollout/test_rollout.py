@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv
@@ -262,7 +263,7 @@ def test_actions_are_drawn_anew_in_every_rollout_from_the_current_weights() -> N
 
 def test_a_rollout_beyond_the_machines_memory_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     settings, envs = {"num_envs": 4, "num_steps": 64, "backend": "sync"}, "CartPole-v1"
-    size = 65 * 4 * 4 * 4
+    settings["frame_stack"], size = 4, 65 * 4 * 4 * 4 * 4
     monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size)
     upright.Trainer(envs, "ppo", **settings).close()
     monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size - 1)
@@ -270,3 +271,19 @@ def test_a_rollout_beyond_the_machines_memory_is_refused(monkeypatch: pytest.Mon
         upright.Trainer(envs, "ppo", **settings)
     monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: None)
     upright.Trainer(envs, "ppo", **settings).close()
+
+
+class Typing(gym.Env[Any, Any]):
+    """Ten thousand actions of which one is right."""
+
+    observation_space, action_space = gym.spaces.Discrete(2), gym.spaces.Discrete(10_000)
+
+
+def test_actions_beyond_the_machines_memory_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = {"num_envs": 4, "num_steps": 128, "backend": "sync", "hidden_sizes": ()}
+    size = 64 * 4 * 10_000 * 12
+    monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size)
+    upright.Trainer(Typing, "ppo", **settings).close()
+    monkeypatch.setattr("upright.rollout.collector.memory_bytes", lambda: size - 1)
+    with pytest.raises(UprightError, match=r"each out of 10,000 numbers, takes 0\.0 GiB"):
+        upright.Trainer(Typing, "ppo", **settings)

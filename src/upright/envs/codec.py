@@ -8,7 +8,7 @@ float32, and after them the pictures, so that a pixel is kept in one byte and no
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import numpy as np
@@ -217,11 +217,12 @@ def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]
     if isinstance(space, spaces.Tuple | spaces.Dict):
         kind: Any = dict if isinstance(space, spaces.Dict) else tuple
         parts = parts_of(space)
-        if not isinstance(value, kind) or len(value) != len(parts):
+        if not isinstance(value, kind):
             raise ValueError(f"{type(value).__name__} where {space} should be")
+        given = value.keys() if kind is dict else range(len(value))
+        if len(given) != len(parts) or any(key not in given for key, _ in parts):
+            raise ValueError(_difference(given, [key for key, _ in parts]))
         for key, part in parts:
-            if kind is dict and key not in value:
-                raise ValueError(f"it has no {key!r}")
             yield from _encoded(part, value[key], lead)
         return
     found = np.asarray(value)
@@ -232,6 +233,15 @@ def _encoded(space: Space, value: Any, lead: tuple[int, ...]) -> Iterator[Array]
         raise ValueError(f"{value!r} is not in {space}")
     _refuse_other_pixels(space, found)
     yield found.reshape((*lead, -1))
+
+
+def _difference(given: Collection[Any], own: list[Any]) -> str:
+    """The first part, by key or index, that a value lacks, or else has beyond its space's."""
+    lacking = [key for key in own if key not in given]
+    spare = [key for key in given if key not in own]
+    if lacking:
+        return f"it has no part {lacking[0]!r}"
+    return f"it has a part {spare[0]!r}, which its space has not"
 
 
 def _refuse_other_pixels(space: Space, found: Array) -> None:

@@ -133,7 +133,9 @@ def _said_by_checker(env: gym.Env[Any, Any], seed: int) -> Iterator[tuple[Outcom
         warnings.simplefilter("always")
         try:
             check_env(env, skip_render_check=True, skip_close_check=True)
-        except (Exception, SystemExit) as error:  # its own, or whatever an environment raises
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # its own, or whatever an environment raises
             failed = error
     for each in warned:
         said = COLOUR.sub("", str(each.message))

@@ -11,6 +11,7 @@ from upright.envs.making import fastest_backend
 from upright.envs.parts import size_of
 from upright.envs.sources import close_quietly, make_env
 from upright.envs.subject import Subject
+from upright.ground import how_many
 
 # Each value of a Discrete is an input or an output of its own, learned about by itself.
 MANY_VALUES = 1000
@@ -48,8 +49,8 @@ def look_at_spaces(subject: Subject) -> Answer:
     if isinstance(free, gym.spaces.Box) and not free.is_bounded("both"):
         return Answer(
             "hurts",
-            "Actions have no bounds, so the first ones are of size 1, whatever size they should "
-            "be of.",
+            "Actions are not bounded on every side, so the first ones are of size 1, whatever size "
+            "they should be of.",
             "Give action_space the bounds that make sense: actions are scaled to lie in them.",
         )
     return Answer("fine", f"Observations {_told(observations)}, actions {_told(actions)}.")
@@ -59,18 +60,14 @@ def _told(codec: Codec) -> str:
     categories = [column.categories for column in codec.columns]
     if len(categories) == 1 and categories[0] and not codec.pictures:
         return f"are one of {categories[0]:,} values"
-    parts = [_counted(len(categories), "number")] if categories else []
+    parts = [how_many(len(categories), "number")] if categories else []
     return f"are {' and '.join([*parts, *_pictures(codec)])}"
 
 
 def _pictures(codec: Codec) -> list[str]:
     """What is said of an observation's pictures, if it has any."""
     sizes = " and ".join(map(size_of, codec.pictures))
-    return [f"{_counted(len(codec.pictures), 'picture')} of {sizes} pixels"] if sizes else []
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' if count != 1 else ''}"
+    return [f"{how_many(len(codec.pictures), 'picture')} of {sizes} pixels"] if sizes else []
 
 
 def look_at_steps(subject: Subject) -> Answer:
@@ -86,7 +83,8 @@ def look_at_steps(subject: Subject) -> Answer:
             f"Return np.array(..., dtype=np.{space.dtype}).",
         )
     return Answer(
-        "fine", f"reset and step return what they should, in all {played.steps:,} random steps."
+        "fine",
+        f"reset and step return what they should, in all {how_many(played.steps, 'random step')}.",
     )
 
 

@@ -11,6 +11,7 @@ from upright.envs.masks import MaskError
 from upright.envs.random_play import place_of
 from upright.envs.sources import is_gymnasiums_own
 from upright.envs.subject import Subject
+from upright.ground import how_many
 
 # The default discount factor of every algorithm.
 GAMMA = 0.99
@@ -97,12 +98,15 @@ def look_at_length(subject: Subject) -> Answer:
     """Whether every episode ends."""
     played, limit = subject.played, subject.time_limit
     longest = max([*(each.length for each in played.ended), played.unfinished])
-    ends = f"{len(played.ended):,} random episodes ended, the longest after {longest:,} steps"
+    most, ends = how_many(longest, "step"), how_many(len(played.ended), "random episode") + " ended"
+    if played.ended:
+        ends += f", the longest after {most}"
     if limit is not None:
-        return Answer("fine", f"A time limit cuts episodes off after {limit:,} steps; {ends}.")
+        cut = how_many(limit, "step")
+        return Answer("fine", f"A time limit cuts episodes off after {cut}; {ends}.")
     if played.ended and longest <= LONG_EPISODE:
         return Answer("fine", f"There is no time limit, and none is missed: {ends}.")
-    seen = f"one went on for {longest:,}" if played.ended else f"none ended in {longest:,} steps"
+    seen = f"one went on for {longest:,}" if played.ended else f"none ended in {most}"
     return Answer(
         "hurts",
         f"There is no time limit, and {seen}: a policy can get stuck for ever.",
@@ -127,7 +131,7 @@ def look_at_endings(subject: Subject) -> Answer | None:
     how = "terminated" if first.terminated else "truncated"
     return Answer(
         "fine",
-        f"The first episode was {how} after {length:,} step{'s' if length > 1 else ''}; in all, "
+        f"The first episode was {how} after {how_many(length, 'step')}; in all, "
         f"{done:,} terminated (the task ended) and {count - done:,} were truncated (cut off).",
     )
 
@@ -168,7 +172,7 @@ def look_at_signal(subject: Subject) -> Answer | None:
     if not np.isfinite(returns).all():
         return None
     low, high = min(returns), max(returns)
-    whose = f"{len(returns):,} random {'episodes' if len(ended) > 1 else 'steps'}"
+    whose = how_many(len(returns), f"random {'episode' if len(ended) > 1 else 'step'}")
     if low < high:
         usual, times = Counter(returns).most_common(1)[0]
         rare = f"; {len(returns) - times:,} of them not the usual {usual:g}"

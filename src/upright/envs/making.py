@@ -14,8 +14,8 @@ from upright.envs.composition import Composed, EnvSource, in_full, is_code, name
 from upright.envs.envpool import EnvPoolEnvs, is_in_envpool
 from upright.envs.local import SyncEnvs
 from upright.envs.masks import Mask
+from upright.envs.refusals import arguments_of
 from upright.envs.sources import (
-    arguments_of,
     cannot_make,
     is_gymnasiums_own,
     make_env,

@@ -79,7 +79,12 @@ def parts_of(space: Space) -> list[tuple[Any, Space]]:
 def leaves_of(space: Space, whole: Space) -> Iterator[Space]:
     """The parts that have no parts, in order; `whole` is the space that it is a part of."""
     if isinstance(space, spaces.Tuple | spaces.Dict):
-        for _, part in parts_of(space):
+        for key, part in parts_of(space):
+            if isinstance(space, spaces.Dict) and not isinstance(key, str):
+                raise UprightError(
+                    f"The space {space} has the key {key!r}, which is no text.",
+                    "A run is recorded in JSON, where keys are texts: name the parts by texts.",
+                )
             yield from leaves_of(part, whole)
         return
     if not isinstance(space, tuple(KINDS)):
@@ -97,7 +102,8 @@ def _way_out(whole: Space) -> str:
     is_composite = isinstance(whole, spaces.Tuple | spaces.Dict)
     kept = [key for key, part in parts_of(whole) if _is_known(part)] if is_composite else []
     if not kept:
-        return "a wrapper (gymnasium.wrappers.TransformObservation) can make it one"
+        wrappers = "gymnasium.wrappers.TransformObservation, or TransformAction"
+        return f"a wrapper ({wrappers}) can make it one"
     leaves_out = (
         f"gymnasium.wrappers:FilterObservation(filter_keys={json.dumps(kept, default=str)})"
     )

@@ -2,8 +2,7 @@
 
 import inspect
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from copy import deepcopy
 from numbers import Real
@@ -36,13 +35,9 @@ from upright.envs.loading import (
 )
 from upright.envs.mujoco import quieten_mujoco
 from upright.envs.parts import LARGEST_SHAPE
+from upright.envs.refusals import RESERVED, failed_call, refuse_made, refuse_what_is_none
 from upright.ground import UprightError, did_you_mean, raised, said_by
 from upright.settings import parse_wrapper
-
-# Arguments that gym.make has for itself; Upright gives them.
-RESERVED = ("id", "disable_env_checker", "render_mode")
-UNEXPECTED = re.compile(r"got an unexpected keyword argument '(\w+)'")
-MISSING = re.compile(r"missing \d+ required .*argument")
 
 
 def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
@@ -65,10 +60,10 @@ def make_env(env: EnvSource, **kwargs: Any) -> gym.Env[Any, Any]:
         raise
     except (Exception, SystemExit) as error:
         raise cannot_make(env, error) from error
-    _refuse_what_is_none(made, name_of(env))
+    refuse_what_is_none(made, name_of(env))
     for wrapper in whole.wrappers:
         made = _wrapped(made, wrapper, name_of(env))
-        _refuse_what_is_none(made, wrapper)
+        refuse_what_is_none(made, wrapper)
     return made if whole.frames == 1 else _stacked(made, whole.frames, name_of(env))
 
 
@@ -126,59 +121,7 @@ def _wrapped(env: gym.Env[Any, Any], text: str, inside: str) -> gym.Env[Any, Any
         raise
     except (Exception, SystemExit) as error:
         failed = f"Cannot put the wrapper {place}:{name} around {inside}"
-        raise _failed(failed, f"{place}:{name}", wrapper, kwargs, error) from error
-
-
-def _refuse_what_is_none(made: object, what: str) -> None:
-    """Refuse what was made if it is no environment with two spaces."""
-    if not isinstance(made, gym.Env):
-        raise UprightError(
-            f"{what} made a {type(made).__name__}, not a gymnasium.Env.",
-            "Name a class or a function that returns an environment.",
-        )
-    for name in ("observation_space", "action_space"):
-        if not isinstance(getattr(made, name, None), gym.Space):
-            raise UprightError(
-                f"{what} has no {name}.", "It should be set in the environment's __init__."
-            )
-
-
-def _failed(
-    failed: str,
-    name: str,
-    creator: Callable[..., Any],
-    kwargs: Mapping[str, Any],
-    error: BaseException,
-) -> UprightError:
-    """What to say of something that raised when it was called with these arguments."""
-    said = raised(error).partition(" was raised from the environment creator")[0]
-    unexpected = UNEXPECTED.search(said) if isinstance(error, TypeError) else None
-    if unexpected and unexpected[1] in kwargs:
-        known = arguments_of(creator)
-        takes = f"It takes {', '.join(known)}." if known else "It takes none."
-        return UprightError(
-            f"{name} takes no argument '{unexpected[1]}'.",
-            did_you_mean(unexpected[1], known, takes),
-        )
-    hint = "--debug shows where it happened."
-    if isinstance(error, TypeError) and MISSING.search(said):
-        hint = "Give what is missing: --env-kwargs key=value, or in a wrapper's brackets."
-    return UprightError(f"{failed}: {said}.", hint)
-
-
-def arguments_of(creator: Callable[..., Any]) -> list[str]:
-    """The names of the arguments that a class or a function takes, of its parents' too."""
-    names: list[str] = []
-    for each in inspect.getmro(creator) if inspect.isclass(creator) else (creator,):
-        with suppress(TypeError, ValueError):
-            parameters = inspect.signature(each).parameters.values()
-            names += [one.name for one in parameters if one.kind in _NAMED]
-            if not any(one.kind is inspect.Parameter.VAR_KEYWORD for one in parameters):
-                break
-    return [each for each in dict.fromkeys(names) if each not in (*RESERVED, "env")]
-
-
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+        raise failed_call(failed, f"{place}:{name}", wrapper, kwargs, error) from error
 
 
 def _creator(source: str | EnvFactory) -> Callable[..., Any]:
@@ -256,7 +199,7 @@ def cannot_make(env: EnvSource, error: BaseException) -> UprightError:
             creator = _creator(_resolve(whole))
         except (Exception, SystemExit):  # it is what failed
             return UprightError(f"Cannot make {name}: {raised(error)}.", "Mend what it names.")
-        return _failed(f"Cannot make {name}", name, creator, whole.kwargs, error)
+        return failed_call(f"Cannot make {name}", name, creator, whole.kwargs, error)
     said = f"{EXTRAS[extra]} is not installed" if extra else said_by(error)
     return UprightError(f"Cannot make {name}: {said}.", install_hint(error))
 
@@ -269,6 +212,7 @@ def _resolve(whole: Composed) -> str | EnvFactory:
     import_all(whole.imports)
     base = whole.base
     if not isinstance(base, str):
+        refuse_made(base)
         return base
     if is_atari(base):
         try:

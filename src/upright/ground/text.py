@@ -19,8 +19,8 @@ def shortened(text: str, letters: int) -> str:
 
 
 def how_many(number: int, noun: str) -> str:
-    """`1 run`, `3 runs`."""
-    return f"{number} {noun}{'s' if number > 1 else ''}"
+    """`1 run`, `3,000 runs`."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def raised(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from upright.ground import how_many
 from upright.judging.evaluation import Evaluation
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def verdict_sentence(verdict: Verdict) -> str:
     low, high = proof.interval
     goal = "no threshold" if proof.threshold is None else f"threshold {proof.threshold:g}"
     return (
-        f"mean return {proof.mean:z.1f} over {len(proof.returns):,} fresh episodes "
+        f"mean return {proof.mean:z.1f} over {how_many(len(proof.returns), 'fresh episode')} "
         f"(95% interval {low:z.1f} to {high:z.1f}, {goal}) after "
-        f"{verdict.candidate.timesteps:,} steps"
+        f"{how_many(verdict.candidate.timesteps, 'step')}"
     )

@@ -7,7 +7,7 @@ from upright.ground.door import opened
 if TYPE_CHECKING:
     from upright.policy.catalogue import find_environments
     from upright.policy.devices import choose_device, torch_part
-    from upright.policy.distribution import Evaluated
+    from upright.policy.distribution import Distribution, Evaluated
     from upright.policy.fit import refuse_misfit
     from upright.policy.gaussian import DiagonalGaussian
     from upright.policy.layers import Stack

@@ -11,15 +11,31 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from upright.ground import Array, UprightError
+from upright.ground import Array, UprightError, memory_bytes
 from upright.policy.layers import Linear, Lookup, Stack, initialize
 
 Weights = dict[str, Array]
 FREE = "free_params"
-LARGEST_POLICY = 2**31
+# Weights of a policy, where a system does not say how much memory it has; else so many bytes each,
+# as measured while they are drawn: a training of them takes half as much.
+LARGEST_POLICY, WEIGHT_BYTES = 2**31, 40
 # So many numbers of observations are looked at together where nothing is learned: what a module
 # makes of pictures on the way can be twenty times as much.
 TOGETHER = 2**22
+
+
+def refuse_weights(weights: int) -> None:
+    """Refuse a policy that is too large for the machine.
+
+    Raises:
+        MemoryError: It has more weights than there is room for.
+    """
+    memory = memory_bytes()
+    most = LARGEST_POLICY if memory is None else memory // WEIGHT_BYTES
+    if weights > most:
+        raise MemoryError(
+            f"{weights:,} weights are more than this machine's memory takes, {most:,}"
+        )
 
 
 class Network(Protocol):
@@ -110,8 +126,7 @@ class MLP:
         shapes = dict(_shapes(sizes, bias, free_params))
         total = sum(map(math.prod, shapes.values()))
         try:
-            if total > LARGEST_POLICY:
-                raise MemoryError(f"{total:,} weights are more than {LARGEST_POLICY:,}")
+            refuse_weights(total)
             self.flat, self.grad = np.empty(total, dtype), np.zeros(total, dtype)
         except MemoryError as error:
             raise UprightError(f"No policy can have these sizes: {error}.") from error

@@ -20,7 +20,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
     """A space that a policy can have, as JSON values; infinite bounds become None.
 
     Raises:
-        UprightError: Another kind of space, or a Dict whose keys are no text.
+        UprightError: Another kind of space.
     """
     if is_image(space):  # a bound for each pixel would be a long file
         shape = [int(side) for side in space.shape or ()]
@@ -38,7 +38,7 @@ def space_to_json(space: gym.Space[Any]) -> dict[str, Any]:
         return {"type": "MultiBinary", "n": space.n if isinstance(space.n, int) else [*space.n]}
     if isinstance(space, gym.spaces.Tuple):
         return {"type": "Tuple", "spaces": [space_to_json(part) for part in space.spaces]}
-    if isinstance(space, gym.spaces.Dict) and all(isinstance(key, str) for key in space.spaces):
+    if isinstance(space, gym.spaces.Dict):
         parts = [[key, space_to_json(part)] for key, part in space.spaces.items()]
         return {"type": "Dict", "spaces": parts}
     raise UprightError(f"The space {space} cannot be recorded.")

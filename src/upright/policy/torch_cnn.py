@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from upright.envs import Codec, picture_axes
 from upright.ground import UprightError
-from upright.policy.networks import LARGEST_POLICY
+from upright.policy.networks import refuse_weights
 from upright.policy.torch_mlp import OneHots, answered
 from upright.policy.torch_network import TorchNetwork, drawn_from
 from upright.settings import Settings
@@ -50,8 +50,7 @@ class TorchCNN(nn.Module):
         seen = sum(column.categories or 1 for column in columns) + UNITS * len(codec.pictures)
         weights = sum(map(math.prod, pairwise([seen, *hidden, num_params])))
         weights += UNITS * sum(map(_features, codec.pictures))
-        if weights > LARGEST_POLICY:
-            raise MemoryError(f"{weights:,} weights are more than {LARGEST_POLICY:,}")
+        refuse_weights(weights)
         self.eyes = nn.ModuleList([_Eye(shape, settings.bias) for shape in codec.pictures])
         counted = any(column.categories for column in columns)
         self.spread = OneHots(columns) if counted else None

@@ -194,7 +194,8 @@ def module_network(
         module = make(space, num_params)
     if not isinstance(module, nn.Module):
         raise UprightError(
-            f"The policy's function returned a {type(module).__name__}, no torch.nn.Module.",
+            f"The policy's function returned an object of type {type(module).__name__}, no "
+            "torch.nn.Module.",
             "It is called with the observation space and the number of parameters.",
         )
     return TorchNetwork(module, num_params, device)

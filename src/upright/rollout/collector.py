@@ -20,9 +20,10 @@ from upright.ground import (
 from upright.rollout.rollout import Episode, Rollout
 
 if TYPE_CHECKING:
-    from upright.policy import Policy
+    from upright.policy import Distribution, Policy
 
 NOISE_ROWS, GIB = 64, 2**30
+DRAW_BYTES = 12  # of one of an action's parameters, while it is drawn: float32, three times
 
 
 class Store:
@@ -128,7 +129,7 @@ class LocalCollector:
         num_steps: int,
         episodes_per_env: int = 1,
     ) -> None:
-        refuse_too_large(envs.observations, envs.num_envs, num_steps)
+        refuse_too_large(envs.observations, policy.distribution, envs.num_envs, num_steps)
         self._envs, self._policy, self._rng = envs, policy, rng
         self._num_steps, self._share = num_steps, episodes_per_env
         self._obs: Array | None = None
@@ -245,17 +246,32 @@ class LocalCollector:
         return tuple(episodes)
 
 
-def refuse_too_large(observations: Codec, num_envs: int, num_steps: int) -> None:
-    """Refuse a rollout whose observations alone are more than the machine's memory.
+def refuse_too_large(
+    observations: Codec, distribution: "Distribution", num_envs: int, num_steps: int
+) -> None:
+    """Refuse a rollout whose observations, or whose draws, are more than the machine's memory.
 
     Raises:
         UprightError: They are.
     """
-    rows, memory = (num_steps + 1) * num_envs, memory_bytes()
-    size = rows * math.prod(observations.shape) * observations.dtype.itemsize
+    rows, choices = (num_steps + 1) * num_envs, distribution.num_params
+    _refuse_beyond_memory(
+        rows * math.prod(observations.shape) * observations.dtype.itemsize,
+        "The observations of one rollout are",
+        "Say fewer num_steps or num_envs, or make the observations smaller.",
+    )
+    _refuse_beyond_memory(
+        min(rows, NOISE_ROWS * num_envs) * choices * DRAW_BYTES,
+        f"Drawing actions, each out of {choices:,} numbers, takes",
+        "Say the actions in fewer numbers (a Box, or a MultiDiscrete).",
+    )
+
+
+def _refuse_beyond_memory(size: int, what: str, hint: str) -> None:
+    memory = memory_bytes()
     if memory is not None and size > memory:
         raise UprightError(
-            f"The observations of one rollout are {size / GIB:,.1f} GiB, and this machine has "
-            f"{memory / GIB:,.1f} GiB of memory.",
-            "Say fewer num_steps or num_envs, or make the observations smaller.",
+            f"{what} {size / GIB:,.1f} GiB, and this machine has {memory / GIB:,.1f} GiB of "
+            "memory.",
+            hint,
         )

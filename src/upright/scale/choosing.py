@@ -1,7 +1,7 @@
 """Which collector a recipe asks for."""
 
 from upright.envs import Envs, EnvSource
-from upright.ground import Stream, UprightError, generator
+from upright.ground import Stream, UprightError, generator, how_many
 from upright.policy import Own, Policy
 from upright.rollout import Collector, LocalCollector, refuse_too_large
 from upright.scale.engine import Engine, Job
@@ -32,7 +32,7 @@ def collector_of(
     if not chosen.shards:
         if workers:
             raise UprightError(
-                f"There is nothing for {workers} worker{'s'[: workers > 1]} to collect: the run "
+                f"There is nothing for {how_many(workers, 'worker')} to collect: the run "
                 "has no shards.",
                 "Say --shards when a run begins, a divisor of num_envs: they are part of it.",
             )
@@ -44,7 +44,8 @@ def collector_of(
             f"The backend {envs.backend} cannot restore its episodes, and shards rest on that.",
             "Say --backend sync, or leave out --shards.",
         )
-    refuse_too_large(envs.observations, chosen.num_envs, chosen.rollout_steps)
+    acts = policy.distribution
+    refuse_too_large(envs.observations, acts, chosen.num_envs, chosen.rollout_steps)
     job = Job(env, chosen, recipe.seed, envs.backend, device, own.policy)
     engine: Engine = InProcess(job, policy, recipe.threads)
     if workers:

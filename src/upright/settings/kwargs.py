@@ -140,8 +140,10 @@ def _refuse_others(value: Any, depth: int) -> None:
     elif isinstance(value, int) and not -(2**63) <= value < 2**63:
         raise ValueError("holds a number of more than 64 bits")
     elif not isinstance(value, bool | int | float | str):
-        kind = type(value).__name__
-        raise ValueError(f"holds a {kind}, where TOML has booleans, numbers, texts, lists, tables")
+        raise ValueError(
+            f"holds a value of type {type(value).__name__}, where TOML has booleans, numbers, "
+            "texts, lists, tables"
+        )
 
 
 def _written(table: dict[str, Any]) -> str:
