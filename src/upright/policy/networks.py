@@ -33,9 +33,15 @@ def refuse_weights(weights: int) -> None:
     memory = memory_bytes()
     most = LARGEST_POLICY if memory is None else memory // WEIGHT_BYTES
     if weights > most:
-        raise MemoryError(
-            f"{weights:,} weights are more than this machine's memory takes, {most:,}"
-        )
+        raise MemoryError(f"{weights:,} weights, and this machine has memory for {most:,}")
+
+
+def without_room(error: Exception) -> UprightError:
+    """What to say of a policy that there is no memory for; `error` said so first."""
+    return UprightError(
+        f"No policy can have these sizes: {error}.",
+        "Say smaller hidden_sizes, or make the environment's spaces smaller.",
+    )
 
 
 class Network(Protocol):
@@ -129,7 +135,7 @@ class MLP:
             refuse_weights(total)
             self.flat, self.grad = np.empty(total, dtype), np.zeros(total, dtype)
         except MemoryError as error:
-            raise UprightError(f"No policy can have these sizes: {error}.") from error
+            raise without_room(error) from error
         self.weights, self.gradients = (views(flat, shapes) for flat in (self.flat, self.grad))
         self.spans = _spans(shapes)
         self.torso, self.actor, self.critic = (

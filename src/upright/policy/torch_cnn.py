@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from upright.envs import Codec, picture_axes
 from upright.ground import UprightError
-from upright.policy.networks import refuse_weights
+from upright.policy.networks import refuse_weights, without_room
 from upright.policy.torch_mlp import OneHots, answered
 from upright.policy.torch_network import TorchNetwork, drawn_from
 from upright.settings import Settings
@@ -189,5 +189,5 @@ def picture_network(
             if seed is not None and settings.initialization == "orthogonal":
                 module.initialize()
         except (RuntimeError, MemoryError) as error:
-            raise UprightError(f"No policy can have these sizes: {error}.") from error
+            raise without_room(error) from error
     return TorchNetwork(module, num_params, device)
