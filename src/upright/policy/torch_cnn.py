@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from upright.envs import Codec, picture_axes
-from upright.ground import UprightError
 from upright.policy.networks import refuse_weights, without_room
 from upright.policy.torch_mlp import OneHots, answered
 from upright.policy.torch_network import TorchNetwork, drawn_from
