@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from importlib import import_module
 from pathlib import Path
@@ -131,8 +132,14 @@ def _imported(node: ast.ImportFrom, packages: dict[str, str]) -> Iterator[Import
             yield Import(deeper, "") if deeper in MODULES else Import(module, alias.name)
 
 
-def imports(name: str) -> list[Import]:
-    return list(imports_in(tree(MODULES[name])))
+@cache
+def imports_of(path: Path) -> tuple[Import, ...]:
+    """What a file imports of the package; every file is asked about again and again."""
+    return tuple(imports_in(tree(path)))
+
+
+def imports(name: str) -> tuple[Import, ...]:
+    return imports_of(MODULES[name])
 
 
 def package_of(name: str) -> str:
@@ -304,7 +311,7 @@ def everybody() -> Iterator[Import]:
     """Every import of the package in the package, the benchmarks and the fuzzer."""
     others = [*(PROJECT / "benchmarks").glob("*.py"), *(PROJECT / "fuzz").glob("*.py")]
     for path in [*MODULES.values(), *others]:
-        yield from imports_in(tree(path))
+        yield from imports_of(path)
 
 
 @pytest.mark.parametrize("name", ["PyTorch", "__path__x"])

@@ -138,7 +138,7 @@ def test_a_module_acts_without_the_randomness_that_it_learns_with() -> None:
 
 def test_what_is_no_network_is_refused_in_a_sentence() -> None:
     recipe = resolve("CartPole-v1", "ppo", **SMALL)
-    with pytest.raises(UprightError, match=r"returned a str, no torch\.nn\.Module"):
+    with pytest.raises(UprightError, match=r"returned an object of type str, no torch\.nn\.Module"):
         Trainer(recipe, "CartPole-v1", Own(policy=lambda space, num_params: "net"))  # type: ignore[arg-type, return-value]
     apart = resolve("CartPole-v1", "ppo", separate_optimizers=True, **SMALL)
     with pytest.raises(UprightError, match="separate_optimizers needs the dense network"):

@@ -237,7 +237,8 @@ def test_seeds_that_are_stopped_as_a_whole_go_on_to_the_same_bytes(
     found = upright.seeds("CartPole-v1", seeds="0-2", out=out, onlooker=heard, **LONGER)
     for seed in stopped:
         assert any(note.startswith(f"{seed}: Going on from step ") for note in heard.notes)
-    assert len(list((out / "CartPole-v1").iterdir())) == len(found.runs) == 3
+    # The lock of a seed that was done when its process was killed may lie beside them.
+    assert len(list((out / "CartPole-v1").glob("[!.]*"))) == len(found.runs) == 3
     for seed in range(3):
         assert differences(folder_of(undisturbed, seed), folder_of(out, seed)) == []
 
