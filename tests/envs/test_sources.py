@@ -397,6 +397,21 @@ def test_a_list_or_a_bundle_imports_nothing(
     assert imports(tmp_path) == 0
 
 
+def test_a_file_finds_what_lies_beside_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "poles_of_mine.py").write_text("ID = 'CartPole-v1'\n")
+    (tmp_path / "random.py").write_text("raise RuntimeError('a file of this name hid another')\n")
+    (tmp_path / "mine.py").write_text(
+        "import random, gymnasium\nfrom poles_of_mine import ID\n\n"
+        "def pole():\n    random.random()\n    return gymnasium.make(ID)\n"
+    )
+    made = make_env(f"{tmp_path}/mine.py:pole")
+    assert made.spec is not None
+    assert made.spec.id == "CartPole-v1"
+    made.close()
+    sys.modules.pop("poles_of_mine")
+
+
 def test_play_takes_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path)
     code, out, _ = typed(capsys, "play", "sourced.py:Env", "--random", "--seed", "0")

@@ -328,7 +328,9 @@ def test_an_address_that_is_none_is_named_before_a_token_is_asked_for(address: s
     assert said.value.hint == "Say HOST:PORT, or auto, on a machine of it."
 
 
-def test_where_no_cluster_is_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def _no_ray(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process that has a token, and a Ray that must not be asked."""
     waits = SimpleNamespace(
         is_initialized=lambda: False,
         init=lambda *_, **__: pytest.fail("Ray was asked, which waits long"),
@@ -338,11 +340,48 @@ def test_where_no_cluster_is_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(ray_cluster, "_held", ray_cluster._Held())
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
     monkeypatch.setenv("RAY_AUTH_TOKEN", "x")
+
+
+@pytest.mark.usefixtures("_no_ray")
+def test_where_no_cluster_is_nobody_waits_for_it() -> None:
     with socket.socket() as nobodys:
         nobodys.bind(("127.0.0.1", 0))  # and does not listen
         address = f"127.0.0.1:{nobodys.getsockname()[1]}"
         with pytest.raises(UprightError, match=f"^Ray cannot be reached at {address}: "):
             on_ray("CartPole-v1", ray_address=address)
+
+
+@pytest.mark.usefixtures("_no_ray")
+@pytest.mark.parametrize(
+    ("says", "said"),
+    [
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "what listens there is no Ray"),
+        (b"", "what listens there is no Ray|.*reset"),
+        (None, "timed out"),  # it holds the line
+    ],
+    ids=["another server", "ends", "silent"],
+)
+def test_what_listens_and_is_no_ray_is_named_and_not_waited_for(
+    says: bytes | None, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ray_cluster, "REACHING", 0.2)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            pipe, _ = server.accept()
+            with pipe:
+                if says is None:
+                    pipe.recv(100)
+                    pipe.recv(100)
+                else:
+                    pipe.sendall(says)
+
+        stranger = threading.Thread(target=answer)
+        stranger.start()
+        address = f"127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(UprightError, match=f"^Ray cannot be reached at {address}: ({said})"):
+            on_ray("CartPole-v1", ray_address=address)
+        stranger.join()
 
 
 def test_a_missing_ray_is_said_with_what_adds_it(monkeypatch: pytest.MonkeyPatch) -> None:

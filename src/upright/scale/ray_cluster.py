@@ -24,6 +24,7 @@ from upright.ground import UprightError, shortened, write_secret
 
 STORE_BYTES, CLOSING = 128 << 20, 15.0
 REACHING = 5.0  # seconds in which a cluster that is there lets itself be spoken to
+SETTINGS = 4  # the type of a frame of HTTP/2
 LISTENS_ON = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # What counts only where it is said before Ray is imported. Ray prints nothing on stdout: what there
@@ -183,9 +184,8 @@ def _reach(ray: Any, address: str) -> None:
         UprightError: There is none at this address, or it does not let this process in.
     """
     try:
-        if address != "auto":  # Ray itself waits long for one that is not there
-            host, port = _host_and_port(address)
-            socket.create_connection((host, port), REACHING).close()
+        if address != "auto":  # Ray itself waits long, or for ever, for one that is not there
+            _refuse_what_is_no_ray(*_host_and_port(address))
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR)
     except Exception as error:
         _end()
@@ -194,6 +194,23 @@ def _reach(ray: Any, address: str) -> None:
             "This machine should be one of the cluster (`ray start`), with the same token and "
             "versions; docs/scale.md says how.",
         ) from error
+
+
+def _refuse_what_is_no_ray(host: str, port: int) -> None:
+    """Refuse an address where nothing listens, or what does not answer as Ray's gRPC does.
+
+    It speaks HTTP/2, where both sides begin with their settings (RFC 9113, 3.4 and 6.5).
+
+    Raises:
+        OSError: It is such an address.
+    """
+    with socket.create_connection((host, port), REACHING) as pipe:
+        if os.environ.get("RAY_USE_TLS", "0") != "0":  # then nothing is said in the clear
+            return
+        pipe.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS)) + bytes(5))
+        answer = pipe.recv(4, socket.MSG_WAITALL)
+    if answer[3:] != bytes((SETTINGS,)):
+        raise OSError("what listens there is no Ray")
 
 
 def _host_and_port(address: str) -> tuple[str, int]:
