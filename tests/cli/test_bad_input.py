@@ -291,6 +291,14 @@ def test_a_name_that_no_file_can_have_is_refused(
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("verb", ["train", "seeds"])
+def test_a_folder_that_no_record_could_name_is_refused(
+    inside: Typed, tmp_path: Path, verb: str
+) -> None:
+    assert_refused(inside(verb, "CartPole-v1", "--out", "runs\udcff"), "not UTF-8", "--out")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_folder_that_is_no_run_is_refused_by_every_verb_that_takes_one(
     inside: Typed, tmp_path: Path
 ) -> None:

@@ -19,7 +19,7 @@ from upright.ground.lock import RunLock
 from upright.ground.state import State
 from upright.rollout.rollout import Episode
 from upright.runs.checkpoint import Checkpoint, recorded_mean
-from upright.runs.folder import checkpoint_folders, copy_of_run, folder_name, new_run_folder
+from upright.runs.folder import checkpoint_folders, copy_of_run, folder_of, new_run_folder
 from upright.runs.manifest import LogMarks
 from upright.runs.records import RunRecord
 from upright.runs.run import Run
@@ -251,7 +251,7 @@ def test_a_folder_that_cannot_be_made_whole_is_not_there(tmp_path: Path) -> None
     ],
 )
 def test_any_name_of_an_environment_names_a_folder(env: str, name: str) -> None:
-    assert folder_name(env) == name
+    assert folder_of(env, "runs") == Path("runs", name)
 
 
 def test_a_copy_of_a_run_has_its_files_and_leaves_it_alone(tmp_path: Path, run_copy: Path) -> None:

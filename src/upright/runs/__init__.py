@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         WEIGHTS_FILE,
         checkpoint_folders,
         copy_of_run,
-        folder_name,
+        folder_of,
         new_run_folder,
         placed,
         recipe_files,

@@ -36,7 +36,7 @@ def new_run_folder(out: str | Path, recipe: "Recipe", files: Mapping[str, bytes 
     Raises:
         UprightError: It cannot be written.
     """
-    parent = Path(out) / folder_name(recipe.env)
+    parent = folder_of(recipe.env, out)
     try:
         parent.mkdir(parents=True, exist_ok=True)
         with hidden_folder(parent, files) as written:
@@ -84,9 +84,19 @@ def placed(written: Path, parent: Path, name: str) -> Path:
         return folder
 
 
-def folder_name(env: str) -> str:
-    """The folder of an environment's runs: its id, in characters that every system takes."""
-    return re.sub(r"[^\w.-]", "-", env.replace("/", "--")).strip("-.") or "env"
+def folder_of(env: str, out: str | Path) -> Path:
+    """The folder of an environment's runs below `out`: its id, as every system takes it.
+
+    Raises:
+        UprightError: `out` has bytes that are no text, and a run's record could not name it.
+    """
+    try:
+        str(out).encode()
+    except UnicodeEncodeError as error:
+        raise UprightError(
+            f"The folder {out} has a name that is not UTF-8.", "Choose another one with --out."
+        ) from error
+    return Path(out) / (re.sub(r"[^\w.-]", "-", env.replace("/", "--")).strip("-.") or "env")
 
 
 def checkpoint_folders(parent: Path) -> Iterator[Path]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from upright.ground import UprightError, as_json
-from upright.runs import folder_name
+from upright.runs import folder_of
 from upright.settings import Recipe
 
 
@@ -27,7 +27,7 @@ def claimed(recipe: Recipe, seeds: Iterable[int], out: str | Path) -> Iterator[N
         UprightError: Another process trains one of them, or nothing can be written there.
     """
     settings = hashlib.sha256(as_json(recipe.of_any_seed())).hexdigest()[:12]
-    folder = Path(out) / folder_name(recipe.env)
+    folder = folder_of(recipe.env, out)
     new = [each for each in (folder, *folder.parents) if not each.exists()]
     with ExitStack() as claims:
         claims.callback(_tidy, new)

@@ -24,7 +24,7 @@ from upright.ground import (
     regular_file,
     write_atomically,
 )
-from upright.runs import folder_name, placed
+from upright.runs import folder_of, placed
 from upright.settings import Recipe, SearchSpace
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def folder_of_search(
     Raises:
         UprightError: It cannot be written.
     """
-    parent, others = Path(out) / folder_name(recipe.env), 0
+    parent, others = folder_of(recipe.env, out), 0
     for path in sorted(parent.iterdir()) if parent.is_dir() else ():
         if path.name.startswith(".") or not (path / SEARCH_FILE).is_file():
             continue

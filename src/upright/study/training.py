@@ -10,7 +10,7 @@ from typing import Any
 from upright.experiment import Experiment, Listener
 from upright.ground import Interrupted, Interruption, UprightError, how_many
 from upright.policy import Own
-from upright.runs import RUN_FILE, Run, folder_name, held
+from upright.runs import RUN_FILE, Run, folder_of, held
 from upright.settings import Recipe
 from upright.study.children import Child, Children, Onlooker, SeedProgress
 from upright.study.claims import claimed
@@ -210,7 +210,7 @@ def runs_there(recipe: Recipe, seeds: set[int], out: Path) -> tuple[dict[int, Pa
     found: dict[int, Run] = {}
     others: set[int] = set()
     notes = []
-    folder = out / folder_name(recipe.env)
+    folder = folder_of(recipe.env, out)
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if path.name.startswith(".") or not (path / RUN_FILE).is_file():
             continue
