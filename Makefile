@@ -29,11 +29,12 @@ test-long: .venv/.test .venv/.fuzz
 	@$(MAKE) soak SOAK_SECONDS=480 & soak=$$!; \
 	$(BIN)/python -m pytest -n auto -m long --ignore=tests/experiment/test_soak.py; long=$$?; \
 	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest tests/runs/test_reading_properties.py; read=$$?; \
-	UPRIGHT_EXAMPLES=100 $(BIN)/python -m pytest tests/learning/test_gradients.py; slopes=$$?; \
+	UPRIGHT_EXAMPLES=100 $(BIN)/python -m pytest tests/learning/test_gradients.py \
+		tests/learning/test_any_spaces.py; drawn=$$?; \
 	$(MAKE) fuzz FUZZ_SEED=1; fuzz=$$?; \
 	wait $$soak; soak=$$?; \
-	echo "long tests: $$long, readers: $$read, gradients: $$slopes, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
-	[ $$long -eq 0 ] && [ $$read -eq 0 ] && [ $$slopes -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
+	echo "long tests: $$long, readers: $$read, gradients and spaces: $$drawn, fuzzing: $$fuzz, soak: $$soak (0 is passed)"; \
+	[ $$long -eq 0 ] && [ $$read -eq 0 ] && [ $$drawn -eq 0 ] && [ $$fuzz -eq 0 ] && [ $$soak -eq 0 ]
 
 soak: .venv/.test
 	UPRIGHT_SOAK_SECONDS=$(SOAK_SECONDS) $(BIN)/python -m pytest -m long -p no:cacheprovider \
@@ -45,7 +46,8 @@ fuzz: .venv/.fuzz
 # Examples that no test has drawn yet; what fails here becomes a case that every test run has.
 explore: .venv/.test
 	UPRIGHT_EXAMPLES=1000 $(BIN)/python -m pytest -n auto --hypothesis-profile=other \
-		tests/runs/test_reading_properties.py tests/learning/test_gradients.py tests/envs/test_codec.py
+		tests/runs/test_reading_properties.py tests/learning/test_gradients.py \
+		tests/learning/test_any_spaces.py tests/envs/test_codec.py
 
 lint: .venv/.dev
 	$(BIN)/ruff check .

@@ -10,52 +10,10 @@ from gymnasium.vector.utils import concatenate, create_empty_array
 from hypothesis import given
 from hypothesis import strategies as st
 
+from probes.any_spaces import illustrated, nested, same
 from upright.envs.codec import Codec
 from upright.envs.parts import picture_axes
 from upright.ground.errors import UprightError
-
-sizes = st.integers(1, 3)
-leaves = st.one_of(
-    st.builds(lambda n, start: gym.spaces.Discrete(n, start=start), sizes, st.integers(-5, 5)),
-    st.builds(lambda n: gym.spaces.MultiDiscrete([n, 3], start=[-1, n]), sizes),
-    st.builds(lambda n, m: gym.spaces.MultiBinary([n, m]), sizes, sizes),
-    st.builds(
-        lambda n, m, kind: gym.spaces.Box(-3, 3, (n, m), kind),
-        sizes,
-        sizes,
-        st.sampled_from([np.float32, np.float64, np.int16]),
-    ),
-    st.builds(lambda n: gym.spaces.Box(-np.inf, np.inf, (n,)), sizes),
-    st.just(gym.spaces.Box(0, 255, (), np.uint8)),
-)
-pictures = st.sampled_from([(4, 3, 3), (3, 5, 4), (8, 9), (2, 3, 4, 1), (2, 1, 3, 3)]).map(
-    lambda shape: gym.spaces.Box(0, 255, shape, np.uint8)
-)
-
-
-def nested_of(leaves: st.SearchStrategy[gym.Space[Any]]) -> st.SearchStrategy[gym.Space[Any]]:
-    return st.recursive(leaves, several, max_leaves=5)
-
-
-def several(inner: st.SearchStrategy[gym.Space[Any]]) -> st.SearchStrategy[gym.Space[Any]]:
-    return st.one_of(
-        st.lists(inner, min_size=1, max_size=3).map(gym.spaces.Tuple),
-        st.dictionaries(st.text("abc", min_size=1), inner, min_size=1, max_size=3).map(
-            gym.spaces.Dict
-        ),
-    )
-
-
-nested = nested_of(leaves)
-illustrated = nested_of(st.one_of(leaves, pictures))
-
-
-def same(one: Any, other: Any) -> bool:
-    if isinstance(one, dict):
-        return one.keys() == other.keys() and all(same(one[key], other[key]) for key in one)
-    if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(same, one, other))
-    return bool(np.allclose(one, other, rtol=1e-6))
 
 
 @given(space=illustrated, seed=st.integers(0, 2**31))
