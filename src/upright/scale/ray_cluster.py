@@ -24,7 +24,7 @@ from upright.ground import UprightError, shortened, write_secret
 
 STORE_BYTES, CLOSING = 128 << 20, 15.0
 REACHING = 5.0  # seconds in which a cluster that is there lets itself be spoken to
-SETTINGS = 4  # the type of a frame of HTTP/2
+SETTINGS_FRAME = 4  # of HTTP/2
 LISTENS_ON = "127.0.0.1"
 ONLY_HERE = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # What counts only where it is said before Ray is imported. Ray prints nothing on stdout: what there
@@ -207,9 +207,11 @@ def _refuse_what_is_no_ray(host: str, port: int) -> None:
     with socket.create_connection((host, port), REACHING) as pipe:
         if os.environ.get("RAY_USE_TLS", "0") != "0":  # then nothing is said in the clear
             return
-        pipe.sendall(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS)) + bytes(5))
+        pipe.sendall(
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes((0, 0, 0, SETTINGS_FRAME)) + bytes(5)
+        )
         answer = pipe.recv(4, socket.MSG_WAITALL)
-    if answer[3:] != bytes((SETTINGS,)):
+    if answer[3:] != bytes((SETTINGS_FRAME,)):
         raise OSError("what listens there is no Ray")
 
 
