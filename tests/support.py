@@ -1,11 +1,13 @@
 """What several test files build alike."""
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
+import pytest
 from gymnasium.envs.classic_control.cartpole import CartPoleEnv, CartPoleVectorEnv
 
 from upright.experiment import Listener
@@ -22,6 +24,10 @@ from upright.settings.hyperparameters import SETTINGS, Settings
 
 CARTPOLE = gym.spaces.Box(-np.inf, np.inf, (4,), np.float32)
 TWO_ACTIONS = gym.spaces.Discrete(2)
+needs_onnx = pytest.mark.skipif(
+    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
+    reason="the extra 'onnx' is not installed",
+)
 
 
 def make_policy(

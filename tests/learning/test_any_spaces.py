@@ -12,8 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 import upright
-from policy.test_onnx_export import needs_onnx
 from probes.any_spaces import AnySpaces, illustrated, nested, same
+from support import needs_onnx
 from upright.policy.onnx_export import inputs_of, write_onnx
 from upright.policy.policy import Policy
 from upright.settings.hyperparameters import SETTINGS

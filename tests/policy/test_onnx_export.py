@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from support import same_weights, weights_of
+from support import needs_onnx, same_weights, weights_of
 from upright.envs.codec import Codec
 from upright.envs.parts import leaves_of
 from upright.ground.errors import UprightError
@@ -24,11 +23,6 @@ from upright.policy.torch_mlp import TorchMLP
 from upright.runs.export import export_onnx
 from upright.runs.run import Run
 from upright.settings.hyperparameters import SETTINGS
-
-needs_onnx = pytest.mark.skipif(
-    any(find_spec(name) is None for name in ("onnx", "onnxscript", "onnxruntime")),
-    reason="the extra 'onnx' is not installed",
-)
 
 
 class Shape(NamedTuple):
