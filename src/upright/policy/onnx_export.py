@@ -172,9 +172,8 @@ def _piece(graph: _Graph, params: str, part: Distribution) -> tuple[str, list[st
     """The most probable numbers [batch, n] of a part without parts, and its probabilities."""
     if isinstance(part, Categorical):
         best = graph.node("ArgMax", params, axis=1, keepdims=1, select_last_index=0)
-        return graph.node("Add", best, np.array(part.start)), [
-            graph.node("Softmax", params, axis=1)
-        ]
+        taken = graph.node("Add", best, np.array(part.start))
+        return taken, [graph.node("Softmax", params, axis=1)]
     if isinstance(part, Bernoulli):
         ones = graph.node("Greater", params, np.array(0.0, np.float32))
         return ones, [graph.node("Sigmoid", params)]

@@ -6,6 +6,7 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from upright.ground import how_many
 from upright.settings import Recipe
 from upright.study.outcome import SeedRuns
 from upright.study.search_folder import trial_folder
@@ -151,7 +152,7 @@ def worth_of(tried: int, confirmation: SeedRuns | None) -> str:
     if confirmation is None:
         return f"{chosen}, and no fresh seed confirms it: `upright seeds` trains some."
     seeds = len(confirmation.rows)
-    return f"{chosen}. What counts is {seeds} seed{'s'[: seeds > 1]} that the search never used:"
+    return f"{chosen}. What counts is {how_many(seeds, 'seed')} that the search never used:"
 
 
 def _best(row: TrialRow) -> str:

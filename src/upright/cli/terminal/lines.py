@@ -173,9 +173,9 @@ def _places(recipe: Recipe) -> str:
     if not shards:
         return ""
     of_ray = " of Ray" if recipe.engine == "ray" else ""
-    here = f"{workers} worker{'s'[: workers > 1]}{of_ray}" if workers else "this process"
+    here = f"{how_many(workers, 'worker')}{of_ray}" if workers else "this process"
     ahead = ", one update behind" * recipe.settings.collects_ahead
-    return f", {shards} shard{'s'[: shards > 1]} in {here}{ahead}"
+    return f", {how_many(shards, 'shard')} in {here}{ahead}"
 
 
 def of_threshold(evaluation: Evaluation) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from upright.ground import UprightError
+from upright.ground import UprightError, how_many
 from upright.runs import Run
 from upright.show.curves import plot
 from upright.show.html import data_uri, on_a_page
@@ -26,7 +26,7 @@ def many_card(runs: Sequence[Run], sentences: Sequence[str], failures: Mapping[i
         curve = f"<i>{on_a_page(error.message)}</i>"
     failed = [f"Seed {seed} failed: {error}" for seed, error in failures.items()]
     lines = "".join(f"<div>{on_a_page(each)}</div>" for each in (*sentences, *failed))
-    name = f"{record.env} · {record.algo}, {len(runs)} seed{'s'[: len(runs) > 1]}"
+    name = f"{record.env} · {record.algo}, {how_many(len(runs), 'seed')}"
     return (
         '<div style="max-width:900px;line-height:1.45">'
         f"<div><b>{on_a_page(name)}</b></div>"
